@@ -1,0 +1,189 @@
+"""Every error that this package raises, and whose fault each one is.
+
+    ProcountorAuthError                 catch this one to catch them all
+    ├── ConfigurationError              yours: a PROCOUNTOR_* variable is missing, wrong or unknown
+    │   └── LegacyNotAllowed            PROCOUNTOR_LEGACY_POLICY=error forbids the chosen strategy
+    ├── InteractionRequired             a person has to log in before there can be a token
+    ├── RedirectError                   the redirect that should bring a code can't be trusted or used
+    │   ├── StateMismatch               its `state` is not the one that was sent
+    │   └── AccessDenied                the person said no on the login page
+    ├── CredentialsRefused              the server's definite no (RFC 6749, section 5.2)
+    │   ├── InvalidGrant                to the password, code, refresh token or API key
+    │   └── InvalidClient               to the client ID or client secret
+    ├── LegacyRemoved                   the server no longer offers the legacy login
+    ├── UnexpectedAnswer                theirs: not what the protocol promises (HTML, impossible fields)
+    ├── ServiceUnavailable              theirs, for now: 429 or 5xx; try again later
+    └── ConnectionFailed                the network's: DNS, refused, TLS, a deadline; try again later
+
+`str(error)` is one line that says what happened and one that says what to do. No error carries a secret, in its
+text, its attributes, its cause or its context: errors of other libraries are replaced, never chained.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+
+class ProcountorAuthError(Exception):
+    """The root of every error here.
+
+    Attributes:
+        code: A stable machine-readable word for this kind of error.
+        hint: What to do next, for a person.
+        retryable: Whether the same call may succeed later with nothing changed.
+    """
+
+    code: ClassVar[str] = "procountor_auth_error"
+    retryable: bool = False
+    hint: str = ""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        if hint is not None:
+            self.hint = hint
+
+    @property
+    def message(self) -> str:
+        """What happened, without the hint."""
+        return str(self.args[0]) if self.args else self.code
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with the configuration.
+
+    Attributes:
+        variable: The environment's own name for it, `PROCOUNTOR_…`.
+        kind: `missing`, `invalid`, `unknown` or `unreadable`.
+        message: The sentence for a person. It never holds the value.
+        needed_by: The strategy that misses it, if one does.
+    """
+
+    variable: str
+    kind: str
+    message: str
+    needed_by: str | None = None
+
+
+class ConfigurationError(ProcountorAuthError):
+    """The environment does not describe a way to authenticate.
+
+    Attributes:
+        problems: Everything that is wrong, found in one go.
+    """
+
+    code = "configuration"
+
+    def __init__(self, message: str, *, hint: str | None = None, problems: tuple[Problem, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.problems = problems
+
+    @classmethod
+    def from_problems(cls, problems: tuple[Problem, ...], *, hint: str) -> ConfigurationError:
+        """Build the error that lists all `problems` at once."""
+        missing = [problem for problem in problems if problem.needed_by]
+        sentences = [problem.message for problem in problems if not problem.needed_by]
+        if len(missing) > 1:
+            names = ", ".join(problem.variable for problem in missing)
+            sentences.insert(0, f"{missing[0].needed_by} needs {names}, which are missing")
+        else:
+            sentences[:0] = [problem.message for problem in missing]
+        message = "; ".join(sentences)
+        return cls(message if message.endswith("?") else f"{message}.", hint=hint, problems=problems)
+
+    def errors(self) -> list[dict[str, str | None]]:
+        """Return the problems as plain dictionaries. No value of a variable is in them."""
+        return [asdict(problem) for problem in self.problems]
+
+    def json(self) -> str:
+        """Return `errors()` as JSON."""
+        return json.dumps(self.errors())
+
+
+class LegacyNotAllowed(ConfigurationError):
+    """The legacy strategy is chosen, and `PROCOUNTOR_LEGACY_POLICY=error` forbids it."""
+
+    code = "legacy_not_allowed"
+
+
+class InteractionRequired(ProcountorAuthError):
+    """Only a person at the login page can start this."""
+
+    code = "interaction_required"
+
+
+class RedirectError(ProcountorAuthError):
+    """The authorization response (RFC 6749, section 4.1.2) can't be used."""
+
+    code = "redirect"
+
+
+class StateMismatch(RedirectError):
+    """`state` is missing or is not the one that was sent (RFC 6749, section 10.12)."""
+
+    code = "state_mismatch"
+
+
+class AccessDenied(RedirectError):
+    """The person declined on the login page (`error=access_denied`)."""
+
+    code = "access_denied"
+
+
+class CredentialsRefused(ProcountorAuthError):
+    """The server refused what was sent. Sending it again will not help.
+
+    Attributes:
+        error: The server's own error code where it gave one, such as `invalid_scope`.
+    """
+
+    code = "credentials_refused"
+    error: str | None = None
+
+
+class InvalidGrant(CredentialsRefused):
+    """The password, authorization code, refresh token or API key was refused."""
+
+    code = "invalid_grant"
+
+
+class InvalidClient(CredentialsRefused):
+    """The client ID or client secret was refused, or the client may not use this grant."""
+
+    code = "invalid_client"
+
+
+class LegacyRemoved(ProcountorAuthError):
+    """The server no longer offers the legacy login: time to switch the strategy."""
+
+    code = "legacy_removed"
+
+
+class UnexpectedAnswer(ProcountorAuthError):
+    """The server answered, but not with what the protocol promises."""
+
+    code = "unexpected_answer"
+
+
+class ServiceUnavailable(ProcountorAuthError):
+    """The server can't answer now (429 or 5xx).
+
+    Attributes:
+        retry_after: The seconds that the server asked to wait, if it did.
+    """
+
+    code = "service_unavailable"
+    retryable = True
+    retry_after: float | None = None
+
+
+class ConnectionFailed(ProcountorAuthError):
+    """No answer: DNS, a refused connection, TLS, or the deadline."""
+
+    code = "connection_failed"
+    retryable = True

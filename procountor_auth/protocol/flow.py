@@ -1,0 +1,95 @@
+"""A flow: the requests that lead to a result, written once and free of I/O.
+
+A flow is a generator. It yields a `Request`, is sent the `Response`, and returns its result:
+
+    def acquire(self) -> Flow[Token]:
+        response = yield request
+        return read(response)
+
+`procountor_auth.transport` drives flows over sockets, in a thread or in an event loop; a test drives them with
+`flow.send(response)` and no network at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request. `repr` shows the method and the URL without its query.
+
+    Attributes:
+        method: `POST` or `GET`.
+        url: The absolute URL. No secret stands in it.
+        body: The form-encoded body; empty for none. Secret.
+        bearer: The token for an `Authorization: Bearer` header, if any. Secret.
+    """
+
+    method: str
+    url: str = field(repr=False)
+    body: str = field(default="", repr=False)
+    bearer: str | None = field(default=None, repr=False)
+    path: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", urlsplit(self.url).path)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One HTTP response. `repr` shows the status alone: a code may stand in a header, a token in the body.
+
+    Attributes:
+        status: The status code.
+        headers: Lower-case names, each with all its values in order.
+        body: The body, not decoded.
+    """
+
+    status: int
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+    def header(self, name: str) -> str | None:
+        """Return the first value of a header, or None."""
+        values = self.headers.get(name.lower(), ())
+        return values[0] if values else None
+
+    @property
+    def is_html(self) -> bool:
+        """Whether a web page came where an API answer was promised."""
+        content_type = (self.header("content-type") or "").lower()
+        return "html" in content_type or self.body.lstrip()[:1] == b"<"
+
+    def json_object(self) -> dict[str, Any] | None:
+        """Return the body as a JSON object, or None if it isn't one.
+
+        Duplicate names and numbers that JSON does not know (`NaN`) are refused too: two readers could understand
+        such an answer in two ways.
+        """
+        try:
+            parsed = json.loads(self.body, object_pairs_hook=_unique, parse_constant=_refuse)
+        except (ValueError, RecursionError):
+            return None
+        return parsed if isinstance(parsed, dict) else None
+
+
+Flow: TypeAlias = Generator[Request, Response, T]
+"""Yields requests, is sent responses, returns a `T`."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("duplicate names")
+    return fields
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)

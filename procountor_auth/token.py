@@ -1,0 +1,71 @@
+"""The token that everybody waits for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn
+
+from procountor_auth.claims import unverified_claims
+
+LEEWAY: Final = 60.0
+"""A token counts as expired this many seconds before it is, so that it does not expire on its way."""
+
+LEEWAY_SHARE: Final = 0.1
+"""A short-lived token gives up at most this share of its life to the leeway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token with what is known about it.
+
+    `repr` shows the strategy and the times, nothing else. A token is not pickled: every process asks its own
+    `TokenSource`.
+
+    Attributes:
+        access_token: The bearer token (RFC 6750). A secret.
+        issued_at: When it was asked for, in Unix seconds of this machine's clock.
+        expires_at: When it ends, in Unix seconds of this machine's clock.
+        strategy: The name of the strategy that got it, such as `client_credentials`.
+        refresh_token: What gets the next one without a person, if the server gave it. A secret.
+    """
+
+    access_token: str = field(repr=False)
+    issued_at: float
+    expires_at: float
+    strategy: str
+    refresh_token: str | None = field(default=None, repr=False)
+
+    @property
+    def fresh_until(self) -> float:
+        """Until when it may be put on a request, in Unix seconds: `expires_at` less the leeway."""
+        return self.expires_at - min(LEEWAY, LEEWAY_SHARE * (self.expires_at - self.issued_at))
+
+    @property
+    def company_id(self) -> int | None:
+        """The company that the token says it is for (claim `cid`), or None. Unverified: `sessioninfo` decides."""
+        return _number(unverified_claims(self.access_token).get("cid"))
+
+    @property
+    def user_id(self) -> int | None:
+        """The user that the token says it is for (claim `sub`), or None. Unverified."""
+        return _number(unverified_claims(self.access_token).get("sub"))
+
+    @property
+    def refresh_expires_at(self) -> float | None:
+        """When the refresh token says that it ends (claim `exp`), in Unix seconds, or None. Unverified."""
+        if self.refresh_token is None:
+            return None
+        expiry = _number(unverified_claims(self.refresh_token).get("exp"))
+        return None if expiry is None else float(expiry)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A Token is not pickled, so that no secret ends up in a queue or on a disk by accident.")
+
+
+def _number(claim: Any) -> int | None:  # noqa: ANN401 - whatever a server put into a claim
+    """Read an ID or a time: the documentation's samples have integers, real keys have strings."""
+    if isinstance(claim, str) and claim.isascii() and claim.isdigit() and len(claim) <= len(str(2**63)):
+        return int(claim)
+    if isinstance(claim, int | float) and not isinstance(claim, bool) and abs(claim) < 2**63:
+        return int(claim)
+    return None
