@@ -1,0 +1,1 @@
+"""From the legacy strategy to its successors."""

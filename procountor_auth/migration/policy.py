@@ -1,0 +1,32 @@
+"""What `PROCOUNTOR_LEGACY_POLICY` lets happen when the legacy strategy is chosen."""
+
+from __future__ import annotations
+
+import logging
+from typing import Literal, TypeAlias
+
+from procountor_auth.errors import LegacyNotAllowed
+from procountor_auth.migration.lifecycle import LEGACY, warn_of_legacy
+
+LegacyPolicy: TypeAlias = Literal["warn", "error", "allow"]
+"""`warn` once per process (the default), refuse with an `error`, or `allow` it with a line in the log."""
+
+_logger = logging.getLogger("procountor_auth")
+
+
+def apply_legacy_policy(policy: LegacyPolicy) -> None:
+    """Act on the choice of the legacy strategy, before anything is sent.
+
+    Raises:
+        LegacyNotAllowed: The policy is `error`.
+        LegacyAuthWarning: Where warnings are errors (`-W error`).
+    """
+    if policy == "error":
+        raise LegacyNotAllowed(
+            "PROCOUNTOR_STRATEGY=legacy_password is refused, because PROCOUNTOR_LEGACY_POLICY=error.",
+            hint=LEGACY.advice,
+        )
+    if policy == "warn":
+        warn_of_legacy()
+    else:
+        _logger.info("the deprecated strategy legacy_password is in use, as PROCOUNTOR_LEGACY_POLICY=allow says")

@@ -1,0 +1,87 @@
+"""The authorization code flow: a person logs in on the vendor's page, once; then refresh tokens.
+
+Source: the vendor's page on API authentication; RFC 6749, sections 4.1 and 6; RFC 7636 (PKCE); RFC 9700.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from procountor_auth.errors import InteractionRequired, InvalidGrant
+from procountor_auth.strategies.base import Strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic import SecretStr
+
+    from procountor_auth.protocol.flow import Flow
+    from procountor_auth.protocol.oauth import AuthorizationRequest, OAuthClient
+    from procountor_auth.settings import Settings
+    from procountor_auth.token import Token
+
+_BOTH_WAYS = (
+    "Set PROCOUNTOR_REFRESH_TOKEN, or log in: `login = TokenSource.from_env().begin_login()`, open `login.url`, "
+    "then `login.complete(redirected_url)`."
+)
+
+
+class AuthorizationCodeStrategy(Strategy):
+    """A login in the browser, its code traded for a token, and refresh tokens from then on."""
+
+    name: ClassVar[str] = "authorization_code"
+
+    def __init__(self, client: OAuthClient, *, refresh_token: SecretStr | None = None) -> None:
+        super().__init__(client)
+        self._refresh_token = refresh_token
+
+    @classmethod
+    def from_settings(cls, settings: Settings, *, clock: Callable[[], float] = time.time) -> Self:
+        """Build the strategy from settings that were validated for it."""
+        return cls(settings.oauth_client(clock), refresh_token=settings.refresh_token)
+
+    def authorization_request(self) -> AuthorizationRequest:
+        """Return one visit to the login page, with a state (and a PKCE verifier) of its own."""
+        return self.client.authorization_request(self.client.endpoints.login)
+
+    def exchange(self, code: SecretStr, visit: AuthorizationRequest) -> Flow[Token]:
+        """Trade the code that `visit` brought for a token.
+
+        Raises:
+            InvalidGrant: The code was used, has expired, or belongs to another client.
+            ProcountorAuthError: Whatever else goes wrong.
+        """
+        request = self.client.code_request(code, visit.code_verifier)
+        return (
+            yield from self._ask_for_token(
+                request,
+                what="the authorization code grant",
+                hint="A code works once, for minutes: log in again.",
+            )
+        )
+
+    def acquire(self) -> Flow[Token]:
+        """Start from the configured refresh token.
+
+        Raises:
+            InteractionRequired: There is none: a person must log in.
+        """
+        if self._refresh_token is None:
+            raise InteractionRequired(
+                "The authorization_code strategy has no refresh token to start from.", hint=_BOTH_WAYS
+            )
+        return (yield from self.refresh(self._refresh_token))
+
+    def refresh(self, refresh_token: SecretStr) -> Flow[Token]:
+        """Trade a refresh token for an access token.
+
+        Raises:
+            InteractionRequired: The refresh token has ended: a person must log in.
+        """
+        refused: str | None = None
+        try:
+            return (yield from super().refresh(refresh_token))
+        except InvalidGrant as error:
+            refused = error.message
+        raise InteractionRequired(refused, hint=_BOTH_WAYS)

@@ -1,0 +1,93 @@
+"""What every strategy can do."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar, NoReturn, Self
+
+from pydantic import SecretStr
+
+from procountor_auth.protocol.answer import Exchange, read_token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from procountor_auth.protocol.flow import Flow, Request
+    from procountor_auth.protocol.oauth import OAuthClient
+    from procountor_auth.settings import Settings
+    from procountor_auth.token import Token
+
+
+class Strategy(ABC):
+    """One way to get a token, described as flows that do no I/O.
+
+    A strategy is immutable and safe to share between threads.
+
+    Attributes:
+        name: Its name in `PROCOUNTOR_STRATEGY`, and in `Token.strategy`.
+        client: The API client that asks.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, client: OAuthClient) -> None:
+        self.client = client
+
+    @classmethod
+    @abstractmethod
+    def from_settings(cls, settings: Settings, *, clock: Callable[[], float] = time.time) -> Self:
+        """Build the strategy from settings that were validated for it.
+
+        Args:
+            settings: The settings.
+            clock: The wall clock, in Unix seconds.
+        """
+
+    @abstractmethod
+    def acquire(self) -> Flow[Token]:
+        """Get a first token.
+
+        Raises:
+            InteractionRequired: Only a person can.
+            ProcountorAuthError: Whatever else goes wrong.
+        """
+
+    def renew(self, token: Token) -> Flow[Token]:
+        """Get the next token: with the refresh token where there is one, else by acquiring again.
+
+        Raises:
+            ProcountorAuthError: What `acquire` raises.
+        """
+        if token.refresh_token is None:
+            return (yield from self.acquire())
+        return (yield from self.refresh(SecretStr(token.refresh_token)))
+
+    def refresh(self, refresh_token: SecretStr) -> Flow[Token]:
+        """Trade a refresh token for an access token (RFC 6749, section 6).
+
+        The answer may bring a new refresh token; where it brings none, the old one stays.
+        """
+        request = self.client.token_request("refresh_token", refresh_token=refresh_token)
+        return (
+            yield from self._ask_for_token(
+                request,
+                what="the refresh token grant",
+                hint="The refresh token has ended or was revoked: log in again.",
+                previous=refresh_token,
+            )
+        )
+
+    def _ask_for_token(
+        self, request: Request, *, what: str, hint: str, previous: SecretStr | None = None
+    ) -> Flow[Token]:
+        asked_at = self.client.clock()
+        response = yield request
+        exchange = Exchange(request, response, what, hint)
+        return read_token(exchange, strategy=self.name, asked_at=asked_at, previous=previous)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} for {self.client.endpoints.host}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"A {type(self).__name__} holds secrets and is not pickled: build it where it is used.")

@@ -1,0 +1,145 @@
+"""The legacy login: a user's name, password and company, posted by a program. Deprecated and removed.
+
+Source: the vendor's page on legacy authentication. `POST oauth/authz` answers with a redirect that brings a code;
+`POST oauth/token` trades it.
+"""
+
+from __future__ import annotations
+
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from authlib.common.security import generate_token
+from authlib.common.urls import add_params_to_qs
+from pydantic import SecretStr
+
+from procountor_auth.errors import InvalidGrant, LegacyRemoved, RedirectError, UnexpectedAnswer
+from procountor_auth.migration.lifecycle import LEGACY
+from procountor_auth.migration.policy import LegacyPolicy, apply_legacy_policy
+from procountor_auth.protocol.answer import Exchange, is_temporary, refuse_errors
+from procountor_auth.protocol.flow import Request
+from procountor_auth.protocol.oauth import STATE_LENGTH
+from procountor_auth.protocol.redirect import read_redirect
+from procountor_auth.strategies.base import Strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from procountor_auth.protocol.flow import Flow, Response
+    from procountor_auth.protocol.oauth import OAuthClient
+    from procountor_auth.settings import Settings
+    from procountor_auth.token import Token
+
+_CHECK_LOGIN = "Check PROCOUNTOR_USERNAME, PROCOUNTOR_PASSWORD and PROCOUNTOR_COMPANY."
+
+_GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE})
+
+
+class LegacyPasswordStrategy(Strategy):
+    """The deprecated password login. Building one emits `LegacyAuthWarning`, or refuses, as the policy says."""
+
+    name: ClassVar[str] = "legacy_password"
+
+    def __init__(
+        self,
+        client: OAuthClient,
+        *,
+        username: SecretStr,
+        password: SecretStr,
+        company: SecretStr,
+        allow_missing_state: bool = False,
+        policy: LegacyPolicy = "warn",
+    ) -> None:
+        apply_legacy_policy(policy)
+        super().__init__(client)
+        self._username = username
+        self._password = password
+        self._company = company
+        self._allow_missing_state = allow_missing_state
+
+    @classmethod
+    def from_settings(cls, settings: Settings, *, clock: Callable[[], float] = time.time) -> Self:
+        """Build the strategy from settings that were validated for it."""
+        return cls(
+            settings.oauth_client(clock),
+            username=settings.required("username"),
+            password=settings.required("password"),
+            company=settings.required("company"),
+            allow_missing_state=settings.allow_missing_state,
+            policy=settings.legacy_policy,
+        )
+
+    def acquire(self) -> Flow[Token]:
+        """Post the password to `oauth/authz`, read the code from the redirect, trade it at `oauth/token`.
+
+        Raises:
+            InvalidGrant: The name, password or company was refused.
+            LegacyRemoved: The server has no such endpoint any more.
+            RedirectError: The redirect can't be trusted or used.
+        """
+        state = SecretStr(generate_token(STATE_LENGTH))
+        request = self._authz_request(state)
+        response = yield request
+        location = _location(request, response)
+        code = read_redirect(
+            location,
+            self.client.expect(
+                state, self.client.endpoints.authorization, allow_missing_state=self._allow_missing_state
+            ),
+        )
+        exchange = self.client.code_request(code)
+        return (
+            yield from self._ask_for_token(
+                exchange, what="the authorization code grant", hint="The code was not accepted: try again."
+            )
+        )
+
+    def renew(self, token: Token) -> Flow[Token]:
+        """Use the refresh token; where that was refused, the password gets a new one."""
+        try:
+            return (yield from super().renew(token))
+        except InvalidGrant:
+            if token.refresh_token is None:
+                raise
+        return (yield from self.acquire())
+
+    def _authz_request(self, state: SecretStr) -> Request:
+        """Build the documented request: only what is not secret stands in the query."""
+        url = self.client.authorization_url(self.client.endpoints.authorization, state, redirect_uri=None)
+        body = add_params_to_qs(
+            "",
+            {
+                "response_type": "code",
+                "username": self._username.get_secret_value(),
+                "password": self._password.get_secret_value(),
+                "company": self._company.get_secret_value(),
+                "redirect_uri": self.client.redirect_uri,
+            },
+        )
+        return Request("POST", url, body)
+
+
+def _location(request: Request, response: Response) -> SecretStr:
+    """Return the redirect of `oauth/authz`, or raise what the answer means instead."""
+    if response.status in {HTTPStatus.FOUND, HTTPStatus.SEE_OTHER}:
+        values = response.headers.get("location", ())
+        if len(values) != 1:
+            raise RedirectError(
+                f"The legacy login answered with {len(values)} Location headers instead of one.",
+                hint="Try again; if it stays so, the server has changed: switch the strategy. " + LEGACY.advice,
+            )
+        return SecretStr(values[0])
+    if response.status in _GONE or (response.is_html and not is_temporary(response.status)):
+        answered = "a web page" if response.is_html else "nothing to log in with"
+        raise LegacyRemoved(
+            f"The legacy login is gone: oauth/authz answered with status {response.status} and {answered} "
+            f"({LEGACY.removed}).",
+            hint=f"{LEGACY.advice} If other hosts still offer it, check PROCOUNTOR_BASE_URL.",
+        )
+    exchange = Exchange(request, response, "the legacy login", _CHECK_LOGIN)
+    refuse_errors(exchange)
+    raise UnexpectedAnswer(
+        f"The legacy login answered with status {response.status} instead of a redirect.",
+        hint="Check PROCOUNTOR_BASE_URL and PROCOUNTOR_API_VERSION.",
+    )
