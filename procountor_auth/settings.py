@@ -1,0 +1,329 @@
+"""Everything that the environment decides: `PROCOUNTOR_*`, validated once, frozen."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import re
+import time
+from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, NoReturn, Self
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from procountor_auth.errors import ConfigurationError, Problem
+from procountor_auth.hosts import BY_ENVIRONMENT, clean_host
+from procountor_auth.migration.policy import LegacyPolicy  # noqa: TC001 - pydantic reads the annotations
+from procountor_auth.protocol.endpoints import Endpoints
+from procountor_auth.protocol.oauth import OAuthClient
+from procountor_auth.variables import (
+    PREFIX,
+    VariableSource,
+    from_env_file,
+    from_environment,
+    from_secrets_dir,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pydantic import ModelWrapValidatorHandler
+    from pydantic_core import ErrorDetails
+
+_logger = logging.getLogger("procountor_auth")
+
+_CLIENT: Final = ("client_id", "client_secret", "redirect_uri")
+
+_CREDENTIALS: Final = {
+    "username": "legacy_password",
+    "password": "legacy_password",
+    "company": "legacy_password",
+    "refresh_token": "authorization_code",
+    "api_key": "client_credentials",
+}
+"""The credentials that one strategy alone uses."""
+
+_NEAR: Final = 0.75
+"""How alike a misspelt name and the right one are at least (`difflib`'s ratio)."""
+
+
+def _word(value: object) -> str:
+    """Accept text without white space or control characters: an ID, never a sentence."""
+    text = _text(value)
+    if not text.isprintable() or " " in text:
+        raise ValueError("has white space or control characters in it")
+    return text
+
+
+def _text(value: object) -> str:
+    """Accept any text that can be sent: a password may have spaces, quotes, emoji."""
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    if not isinstance(value, str):
+        raise ValueError("must be text")  # noqa: TRY004 - pydantic wants a ValueError
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("is not valid UTF-8 text")
+    return value
+
+
+def _digits(value: object) -> str:
+    text = _text(str(value) if isinstance(value, int) else value)
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("must be the numeric company ID")
+    return text
+
+
+def _credential(value: object) -> str:
+    text = _word(value)
+    if not text.isascii():
+        raise ValueError("has characters that are not ASCII in it")
+    return text
+
+
+def _redirect_uri(value: object) -> str:
+    text = _credential(value)
+    if "?" in text or "#" in text:
+        raise ValueError("must not have a query string or fragment")
+    return text
+
+
+def _host(value: object) -> str:
+    return clean_host(_word(value))
+
+
+def _version(value: object) -> str:
+    text = _word(value)
+    if re.fullmatch(r"latest|supported|v[0-9]{4}", text) is None:
+        raise ValueError("must be latest, supported or a version such as v2302")
+    return text
+
+
+def _plain(value: object) -> object:
+    """Take back the wrapping of `VariableSource` where the value is no secret."""
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+_Word = Annotated[str, BeforeValidator(_word)]
+_SecretText = Annotated[SecretStr, BeforeValidator(_text)]
+_SecretWord = Annotated[SecretStr, BeforeValidator(_word)]
+_Credential = Annotated[SecretStr, BeforeValidator(_credential)]
+
+_StrategyName = Annotated[
+    Literal["legacy_password", "authorization_code", "client_credentials"], BeforeValidator(_plain)
+]
+
+
+class Settings(BaseSettings):
+    """The configuration: explicit arguments first, then the environment, `.env`, and the secrets directory.
+
+    Only what the chosen strategy needs is required; the successor's variables may already be there. Names are those
+    of the environment without `PROCOUNTOR_`, in lower case.
+
+    Raises:
+        ConfigurationError: Names every missing, wrong or misspelt variable at once, and shows no value.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "legacy_password": (*_CLIENT, "username", "password", "company"),
+        "authorization_code": _CLIENT,
+        "client_credentials": (*_CLIENT, "api_key"),
+    }
+    """The settings that each strategy can't do without."""
+
+    strategy: _StrategyName = Field(description="How to authenticate: the one variable that a migration changes.")
+    environment: Annotated[Literal["production", "test"], BeforeValidator(_plain)] = Field(
+        default="production", description="Which of the vendor's hosts to use."
+    )
+    base_url: Annotated[str, BeforeValidator(_host)] | None = Field(
+        default=None, description="The host, such as https://api.procountor.com; wins over `environment`."
+    )
+    api_version: Annotated[str, BeforeValidator(_version)] | None = Field(
+        default=None, description="The version segment of the API's path: `latest`, `supported` or `vYYMM`."
+    )
+    client_id: _Word | None = Field(default=None, description="The API client's ID.")
+    client_secret: _SecretWord | None = Field(default=None, description="The API client's secret.")
+    redirect_uri: Annotated[str, BeforeValidator(_redirect_uri)] | None = Field(
+        default=None, description="The API client's redirect URI: a URL, or a word such as redirect-uri-placeholder."
+    )
+    username: _SecretText | None = Field(default=None, description="The user's name (legacy_password).")
+    password: _SecretText | None = Field(default=None, description="The user's password (legacy_password).")
+    company: Annotated[SecretStr, BeforeValidator(_digits)] | None = Field(
+        default=None, description="The numeric company ID (legacy_password)."
+    )
+    api_key: _Credential | None = Field(default=None, description="The API key (client_credentials).")
+    refresh_token: _Credential | None = Field(
+        default=None, description="A refresh token to start from where no browser is (authorization_code)."
+    )
+    token_store: Annotated[Literal["memory"], BeforeValidator(_plain)] = Field(
+        default="memory", description="Where tokens are kept: `memory`, for the life of the process."
+    )
+    legacy_policy: Annotated[LegacyPolicy, BeforeValidator(_plain)] = Field(
+        default="warn", description="When legacy_password is chosen: `warn`, refuse with an `error`, or `allow`."
+    )
+    allow_missing_state: Annotated[bool, BeforeValidator(_plain)] = Field(
+        default=False, description="Accept a legacy redirect with no state in it. A wrong state never is."
+    )
+    pkce: Annotated[bool, BeforeValidator(_plain)] = Field(
+        default=False, description="Send a PKCE challenge (S256) with logins in a browser."
+    )
+    timeout: Annotated[float, BeforeValidator(_plain), Field(gt=0, le=600)] = Field(
+        default=30.0, description="Seconds that getting a token may take in all."
+    )
+    proxy: _SecretWord | None = Field(default=None, description="The URL of a proxy to reach the host through.")
+    ca_bundle: Annotated[Path, BeforeValidator(_plain)] | None = Field(
+        default=None, description="A PEM file of certificate authorities to trust instead of the default ones."
+    )
+
+    def __init__(self, **explicit: Any) -> None:  # noqa: ANN401 - each is validated by its field
+        # Wrapped at once: from here on, whoever logs or prints a value sees asterisks.
+        explicit = {name: SecretStr(value) if isinstance(value, str) else value for name, value in explicit.items()}
+        refused: ConfigurationError | None = None
+        if not explicit.keys() <= type(self).model_fields.keys():
+            names = ", ".join(sorted(explicit.keys() - type(self).model_fields.keys()))
+            raise TypeError(f"Settings has no {names}; its names are those of the environment without {PREFIX}")
+        try:
+            super().__init__(**explicit)
+        except ConfigurationError as error:
+            refused = error
+        if refused is not None:
+            # A new traceback: the frames of the old one hold what was being validated. So does this one.
+            explicit.clear()
+            raise refused.with_traceback(None)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put our own reading of the three places behind the explicit arguments."""
+        places = (from_environment, from_env_file, from_secrets_dir)
+        return (init_settings, *(VariableSource(settings_cls, place) for place in places))
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _complete(cls, values: dict[str, Any], validate: ModelWrapValidatorHandler[Self]) -> Self:
+        """Put what is wrong, missing and misspelt into one error."""
+        values, unknown = cls._without_strangers(values)
+        strategy = str(_plain(values.get("strategy")))
+        missing = [_missing(name, strategy) for name in cls.needs.get(strategy, ()) if not _plain(values.get(name))]
+        settings, wrong = cls._try(values, validate)
+        staged = [problem for problem in wrong if cls._is_staged(problem, strategy)]
+        if staged and len(staged) == len(wrong):
+            # The next strategy's variables must not bring down this one's program.
+            for problem in staged:
+                _logger.warning("%s; it is ignored, as %s does not need it", problem.message, strategy)
+                del values[_name(problem.variable)]
+            settings, wrong = cls._try(values, validate)
+        problems = (*missing, *wrong, *unknown)
+        if problems or settings is None:
+            raise ConfigurationError.from_problems(problems, hint=_HINT)
+        return settings
+
+    @classmethod
+    def _try(
+        cls, values: dict[str, Any], validate: ModelWrapValidatorHandler[Self]
+    ) -> tuple[Self | None, list[Problem]]:
+        try:
+            return validate(values), []
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_context=False, include_input=False)
+            return None, [_wrong(detail) for detail in details]
+
+    @classmethod
+    def _is_staged(cls, problem: Problem, strategy: str) -> bool:
+        """Whether it is about a credential that only another strategy than the chosen one uses."""
+        name = _name(problem.variable)
+        return name in _CREDENTIALS and strategy in cls.needs and _CREDENTIALS[name] != strategy
+
+    @classmethod
+    def _without_strangers(cls, values: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+        """Take out the names that no setting has: a misspelling is a problem, a stranger gets a line in the log.
+
+        It counts as a misspelling if the name that it resembles is not there itself: a program may keep variables
+        of its own under the same prefix.
+        """
+        known = {name: value for name, value in values.items() if name in cls.model_fields}
+        problems = []
+        for name in sorted(values.keys() - known.keys()):
+            nearest = difflib.get_close_matches(name, cls.model_fields, n=1, cutoff=_NEAR)
+            meant = f": did you mean {_variable(nearest[0])}?" if nearest else ""
+            if nearest and nearest[0] not in known:
+                problems.append(Problem(_variable(name), "unknown", f"{_variable(name)} is unknown{meant}"))
+            else:
+                _logger.warning("%s is no setting of procountor_auth and is ignored%s", _variable(name), meant)
+        return known, problems
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("Settings hold secrets and are not pickled: call `Settings()` in each process.")
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """The URLs of the chosen host."""
+        return Endpoints(self.base_url or BY_ENVIRONMENT[self.environment], self.api_version)
+
+    def oauth_client(self, clock: Callable[[], float] = time.time) -> OAuthClient:
+        """Return the API client that the settings describe, with `clock` for the time in Unix seconds."""
+        return OAuthClient(
+            self.endpoints,
+            client_id=self.client_id or "",
+            client_secret=self.required("client_secret"),
+            redirect_uri=self.redirect_uri or "",
+            pkce=self.pkce,
+            clock=clock,
+        )
+
+    def required(self, name: str) -> SecretStr:
+        """Return a secret that the chosen strategy needs.
+
+        Raises:
+            ConfigurationError: It is not there: these settings were validated for another strategy.
+        """
+        value: SecretStr | None = getattr(self, name)
+        if value is None:
+            raise ConfigurationError.from_problems((_missing(name, self.strategy),), hint=_HINT)
+        return value
+
+
+class KeyLoginSettings(Settings):
+    """Settings for getting an API key: what `client_credentials` needs, less the key."""
+
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = dict.fromkeys(Settings.needs, _CLIENT)
+
+    # The key is for client_credentials, whatever strategy is in use while it is made.
+    strategy: _StrategyName = Field(default="client_credentials", description="Not used for this.")
+
+
+_HINT: Final = (
+    "Correct it in the environment, in .env or in the secrets directory; strategies/ has a profile to copy for each "
+    "strategy."
+)
+
+
+def _variable(name: str) -> str:
+    return f"{PREFIX}{name}".upper()
+
+
+def _name(variable: str) -> str:
+    return variable.removeprefix(PREFIX).lower()
+
+
+def _missing(name: str, strategy: str) -> Problem:
+    return Problem(
+        _variable(name), "missing", f"{_variable(name)} is missing ({strategy} needs it)", needed_by=strategy
+    )
+
+
+def _wrong(detail: ErrorDetails) -> Problem:
+    name = str(detail["loc"][0])
+    if detail["type"] == "missing":
+        choices = ", ".join(Settings.needs)
+        return Problem(_variable(name), "missing", f"{_variable(name)} is missing (one of {choices})")
+    message = detail["msg"].removeprefix("Value error, ").replace("Input should", "should", 1)
+    return Problem(_variable(name), "invalid", f"{_variable(name)} {message[0].lower()}{message[1:]}")
