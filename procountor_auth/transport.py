@@ -1,0 +1,260 @@
+"""The only room that opens sockets: it drives a flow, in a thread or in an event loop.
+
+Tokens are fetched on a connection of our own, below the level of an HTTP client: no redirect is followed, no
+cookie kept, no netrc or proxy variable read, no hook of the user's client sees a password. A connection lives as
+long as its flow, so that none is left open, stale, or shared with a forked process.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import time
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from procountor_auth.backend import backend
+from procountor_auth.errors import ConfigurationError, ConnectionFailed, ProcountorAuthError, UnexpectedAnswer
+from procountor_auth.protocol.flow import Request, Response
+from procountor_auth.quiet import quiet
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Callable, Iterable
+    from pathlib import Path
+
+    from pydantic import SecretStr
+
+    from procountor_auth.protocol.flow import Flow
+    from procountor_auth.settings import Settings
+
+T = TypeVar("T")
+
+LARGEST_BODY: Final = 1_048_576
+"""An answer of more bytes than this is refused."""
+
+CONNECT_TIMEOUT: Final = 10.0
+"""Seconds to open a connection, if the deadline leaves as many."""
+
+_HEADERS: Final = {
+    "Accept": "application/json",
+    # Nothing compressed: a few bytes could become gigabytes.
+    "Accept-Encoding": "identity",
+    "User-Agent": "procountor-auth",
+}
+
+_CHECK_HOST: Final = "Check PROCOUNTOR_BASE_URL and the network."
+
+_logger = logging.getLogger("procountor_auth")
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """How requests for tokens reach the host.
+
+    Attributes:
+        timeout: Seconds that a whole flow may take.
+        ca_bundle: A PEM file of authorities to trust instead of the HTTP library's own.
+        proxy: The URL of a proxy. Proxy variables of the environment are not read.
+        http: A transport of the HTTP library (`BaseTransport`) to use instead of a new connection. It is not closed.
+        async_http: The same for `arun` (`AsyncBaseTransport`).
+        monotonic: The clock for the deadline, in seconds.
+    """
+
+    timeout: float = 30.0
+    ca_bundle: Path | None = None
+    proxy: SecretStr | None = None
+    http: backend.BaseTransport | None = field(default=None, repr=False)
+    async_http: backend.AsyncBaseTransport | None = field(default=None, repr=False)
+    monotonic: Callable[[], float] = field(default=time.monotonic, repr=False)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Transport:
+        """Build the transport that `settings` describe."""
+        return cls(timeout=settings.timeout, ca_bundle=settings.ca_bundle, proxy=settings.proxy)
+
+    def run(self, flow: Flow[T]) -> T:
+        """Drive a flow to its result.
+
+        Raises:
+            ProcountorAuthError: What the flow raises, or `ConnectionFailed`.
+        """
+        deadline = self.monotonic() + self.timeout
+        http = self.http or self._connect(backend.HTTPTransport)
+        try:
+            response: Response | None = None
+            while True:
+                try:
+                    request = flow.send(response)  # type: ignore[arg-type]  # None starts a generator
+                except StopIteration as done:
+                    result: T = done.value
+                    return result
+                response = self._send(http, request, deadline)
+        finally:
+            flow.close()
+            if http is not self.http:
+                http.close()
+
+    async def arun(self, flow: Flow[T]) -> T:
+        """Drive a flow to its result without blocking the event loop.
+
+        Raises:
+            ProcountorAuthError: What the flow raises, or `ConnectionFailed`.
+        """
+        deadline = self.monotonic() + self.timeout
+        http = self.async_http or self._connect(backend.AsyncHTTPTransport)
+        try:
+            response: Response | None = None
+            while True:
+                try:
+                    request = flow.send(response)  # type: ignore[arg-type]  # None starts a generator
+                except StopIteration as done:
+                    result: T = done.value
+                    return result
+                response = await self._asend(http, request, deadline)
+        finally:
+            flow.close()
+            if http is not self.async_http:
+                await http.aclose()
+
+    def _send(self, http: backend.BaseTransport, request: Request, deadline: float) -> Response:
+        failure: Exception
+        with quiet():
+            try:
+                answer = http.handle_request(self._prepare(request, deadline))
+                body = _Body(self, deadline)
+                with closing(answer):
+                    for chunk in _sync(answer.stream):
+                        body.add(chunk)
+                return _response(request, answer, body)
+            except Exception as error:  # noqa: BLE001 - whatever an HTTP library raises becomes ours
+                failure = error
+        raise self._translate(failure)
+
+    async def _asend(self, http: backend.AsyncBaseTransport, request: Request, deadline: float) -> Response:
+        failure: Exception
+        with quiet():
+            try:
+                answer = await http.handle_async_request(self._prepare(request, deadline))
+                body = _Body(self, deadline)
+                try:
+                    async for chunk in _async(answer.stream):
+                        body.add(chunk)
+                finally:
+                    await answer.aclose()
+                return _response(request, answer, body)
+            except Exception as error:  # noqa: BLE001 - see _send
+                failure = error
+        raise self._translate(failure)
+
+    def _connect(self, kind: type[T]) -> T:
+        """Open a transport of the HTTP library with our TLS and our proxy, and nothing of the environment's."""
+        problem = ""
+        try:
+            return kind(
+                verify=_tls(self.ca_bundle),  # type: ignore[call-arg]  # both transports take these
+                proxy=backend.Proxy(self.proxy.get_secret_value()) if self.proxy else None,
+                trust_env=False,
+            )
+        except (OSError, ssl.SSLError):
+            problem = "PROCOUNTOR_CA_BUNDLE does not name a PEM file that can be read."
+        except (ValueError, TypeError, ImportError, backend.InvalidURL):
+            problem = "PROCOUNTOR_PROXY is not a proxy URL that can be used."
+        raise ConfigurationError(problem, hint="Correct the variable, or remove it.")
+
+    def _prepare(self, request: Request, deadline: float) -> backend.Request:
+        left = deadline - self.monotonic()
+        if left <= 0:
+            raise self._too_late()
+        timeout = {"connect": min(CONNECT_TIMEOUT, left), "read": left, "write": left, "pool": left}
+        headers = dict(_HEADERS)
+        if request.bearer is not None:
+            headers["Authorization"] = f"Bearer {request.bearer}"
+        if request.body:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        content = request.body.encode() if request.method == "POST" else None
+        return backend.Request(
+            request.method, request.url, headers=headers, content=content, extensions={"timeout": timeout}
+        )
+
+    def _too_late(self) -> ConnectionFailed:
+        return ConnectionFailed(
+            f"The server did not answer within {self.timeout:g} seconds.",
+            hint="Try again later, or give it more time with PROCOUNTOR_TIMEOUT.",
+        )
+
+    def _translate(self, failure: Exception) -> ProcountorAuthError:
+        """Return our error for whatever the HTTP library raised; its text may repeat what it was sent or got."""
+        if isinstance(failure, ProcountorAuthError):
+            return failure.with_traceback(None)
+        if isinstance(failure, backend.ConnectTimeout):
+            return ConnectionFailed("The server could not be reached in time.", hint=_CHECK_HOST)
+        if isinstance(failure, backend.TimeoutException):
+            return self._too_late()
+        if isinstance(failure, backend.ProxyError):
+            error = ConnectionFailed("The proxy refused the connection.", hint="Check PROCOUNTOR_PROXY.")
+            error.retryable = False
+            return error
+        if isinstance(failure, backend.ConnectError):
+            # The operating system's words, such as "Connection refused": nothing was sent yet.
+            error = ConnectionFailed(f"The server can't be reached: {failure}.", hint=_CHECK_HOST)
+            if "CERTIFICATE" in str(failure):
+                error.retryable = False
+                error.hint = "Check PROCOUNTOR_BASE_URL; name your own authority's file in PROCOUNTOR_CA_BUNDLE."
+            return error
+        if isinstance(failure, backend.RemoteProtocolError | backend.DecodingError):
+            return ConnectionFailed("The connection broke, or what came over it is not HTTP.", hint=_CHECK_HOST)
+        return ConnectionFailed(f"The request failed ({type(failure).__name__}).", hint=_CHECK_HOST)
+
+
+@dataclass(slots=True)
+class _Body:
+    """The bytes of an answer, as far as size and time allow."""
+
+    transport: Transport
+    deadline: float
+    chunks: bytearray = field(default_factory=bytearray, repr=False)
+
+    def add(self, chunk: bytes) -> None:
+        if len(self.chunks) + len(chunk) > LARGEST_BODY:
+            raise UnexpectedAnswer(f"The server's answer is larger than {LARGEST_BODY // 1024} KiB.", hint=_CHECK_HOST)
+        if self.transport.monotonic() > self.deadline:
+            raise self.transport._too_late()  # noqa: SLF001 - one room
+        self.chunks += chunk
+
+
+def _response(request: Request, answer: backend.Response, body: _Body) -> Response:
+    _logger.debug("%s %s: status %d", request.method, request.path, answer.status_code)
+    headers: dict[str, tuple[str, ...]] = {}
+    for name, value in answer.headers.multi_items():
+        headers[name.lower()] = (*headers.get(name.lower(), ()), value)
+    encoding = headers.get("content-encoding", ("identity",))
+    if encoding != ("identity",):
+        raise UnexpectedAnswer("The server's answer is compressed, which was not asked for.", hint=_CHECK_HOST)
+    return Response(answer.status_code, headers, bytes(body.chunks))
+
+
+_contexts: dict[Path | None, ssl.SSLContext] = {}
+
+
+def _tls(ca_bundle: Path | None) -> ssl.SSLContext:
+    """Return a context that verifies certificates. Made once: reading the authorities takes tens of milliseconds."""
+    context = _contexts.get(ca_bundle)
+    if context is None:
+        context = (
+            backend.create_ssl_context(trust_env=False)
+            if ca_bundle is None
+            else ssl.create_default_context(cafile=ca_bundle)
+        )
+        _contexts[ca_bundle] = context
+    return context
+
+
+def _sync(stream: Any) -> Iterable[bytes]:  # noqa: ANN401 - the libraries type both worlds' streams as one
+    chunks: Iterable[bytes] = stream
+    return chunks
+
+
+def _async(stream: Any) -> AsyncIterable[bytes]:  # noqa: ANN401 - see _sync
+    chunks: AsyncIterable[bytes] = stream
+    return chunks
