@@ -1,0 +1,23 @@
+"""Authentication for `httpx2` clients, sync and async: extra `[httpx2]`."""
+
+from __future__ import annotations
+
+import httpx2
+
+from procountor_auth.bearer import HttpxBearer
+
+
+class ProcountorAuth(HttpxBearer, httpx2.Auth):
+    """`httpx2.Client(auth=ProcountorAuth())`: the token of the environment's strategy on every request to its host.
+
+    After a 401 the token is renewed once and the request sent once more, if its body can be sent again (a stream
+    can't). Requests to other origins, redirects included, go without the token.
+
+    Args:
+        source: Where the tokens come from; by default the one that the environment describes.
+
+    Raises:
+        ConfigurationError: There is no source given, and the environment does not describe one.
+    """
+
+    replayable = httpx2.ByteStream
