@@ -1,0 +1,81 @@
+"""The command ``procountor-auth``: one file per subcommand."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import typer
+
+MISSING_EXTRA = "procountor-auth needs its command line extra: pip install 'procountor-auth[sandbox]'"
+
+_EXTRA_PACKAGES = frozenset({"flask", "rich", "typer"})
+
+
+def main() -> None:
+    """Run the command line.
+
+    Exits with status 2 and one line on stderr if the packages of the extra are not installed.
+    """
+    try:
+        app = build_app()
+    except ModuleNotFoundError as error:
+        exit_if_extra_is_missing(error)
+        raise
+    app()
+
+
+def build_app() -> typer.Typer:
+    """Return the Typer application with all subcommands.
+
+    Raises:
+        ModuleNotFoundError: A package of the extra is not installed.
+    """
+    import typer  # noqa: PLC0415 - the package can be used without the extra that has Typer
+
+    from . import sandbox  # noqa: PLC0415 - the same
+
+    app = typer.Typer(
+        name="procountor-auth",
+        no_args_is_help=True,
+        add_completion=False,
+        # A traceback with local variables would print secrets.
+        pretty_exceptions_enable=False,
+    )
+
+    def show_version(value: bool) -> None:  # noqa: FBT001 - Typer's callback signature
+        if value:
+            typer.echo(f"procountor-auth {installed_version()}")
+            raise typer.Exit
+
+    @app.callback()
+    def root(
+        version: bool = typer.Option(  # noqa: FBT001 - Typer reads it from the signature
+            False,  # noqa: FBT003 - Typer's default
+            "--version",
+            help="Show the version and exit.",
+            callback=show_version,
+            is_eager=True,
+        ),
+    ) -> None:
+        """Authenticate against the Procountor API."""
+
+    app.command("sandbox")(sandbox.sandbox)
+    return app
+
+
+def installed_version() -> str:
+    """Return the version of the installed distribution, or ``unknown`` in a bare checkout."""
+    try:
+        return version("procountor-auth")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def exit_if_extra_is_missing(error: ModuleNotFoundError) -> None:
+    """Say in one line what to install, and exit with status 2, if a package of the extra is missing."""
+    if (error.name or "").partition(".")[0] in _EXTRA_PACKAGES:
+        sys.stderr.write(f"{MISSING_EXTRA}\n")
+        raise SystemExit(2) from None

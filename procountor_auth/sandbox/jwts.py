@@ -1,0 +1,106 @@
+"""The tokens: JSON Web Tokens in the shape of the documentation's samples."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import jwt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .quirks import Quirks
+
+_ALGORITHM = "HS256"
+
+
+class Minter:
+    """Signs and reads tokens with a secret that never leaves this object.
+
+    A real client cannot verify Procountor's tokens either: the key is the server's own.
+
+    Args:
+        issuer: The claim ``iss``: the sandbox's host, without a path.
+        clock: Returns the Unix time in seconds.
+        quirks: Returns the quirks of the moment.
+    """
+
+    def __init__(self, issuer: str, clock: Callable[[], float], quirks: Callable[[], Quirks]) -> None:
+        self.issuer = issuer
+        self._clock = clock
+        self._quirks = quirks
+        self._key = secrets.token_bytes(32)
+
+    @staticmethod
+    def new_id() -> str:
+        """Return a fresh ``jti``. An access token and the refresh token beside it share one."""
+        return str(uuid.uuid4())
+
+    def access_token(
+        self, jti: str, client_id: str, user_id: int, company_id: int, auth_time: int, *, machine: bool
+    ) -> str:
+        """Return an access token; ``machine`` adds the claim ``scope`` of machine-to-machine tokens."""
+        now = int(self._clock())
+        claims = {
+            **self._identity(client_id, user_id, company_id),
+            "jti": jti,
+            "auth_time": auth_time,
+            "iat": now,
+            "exp": now + self._quirks().access_token_lifetime,
+        }
+        if machine:
+            claims["scope"] = "m2m"
+        return self._sign(claims)
+
+    def refresh_token(self, jti: str, client_id: str, user_id: int, company_id: int, auth_time: int) -> str:
+        """Return a refresh token, which expires a fixed time after the user's login."""
+        claims = {
+            **self._identity(client_id, user_id, company_id),
+            "jti": jti,
+            "auth_time": auth_time,
+            "iat": int(self._clock()),
+            "exp": auth_time + self._quirks().refresh_token_lifetime,
+        }
+        return self._sign(claims)
+
+    def api_key(self, client_id: str, user_id: int, company_id: int) -> str:
+        """Return an API key: the same claims, but no login behind it and no end."""
+        claims = {
+            **self._identity(client_id, user_id, company_id),
+            "iat": int(self._clock()),
+            "jti": self.new_id(),
+        }
+        return self._sign(claims)
+
+    def read(self, token: str) -> dict[str, Any] | None:
+        """Return the claims of a token that this object signed and that has not expired, else None.
+
+        The times are compared here and not by PyJWT, which would ask the machine's clock instead of
+        ours. It also refuses an integer ``sub``, which is what the documentation's samples have.
+        """
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                self._key,
+                algorithms=[_ALGORITHM],
+                options={
+                    "verify_aud": False,
+                    "verify_exp": False,
+                    "verify_iat": False,
+                    "verify_sub": False,
+                },
+            )
+        except (jwt.InvalidTokenError, ValueError):
+            return None
+        if "exp" in claims and self._clock() >= claims["exp"]:
+            return None
+        return claims
+
+    def _identity(self, client_id: str, user_id: int, company_id: int) -> dict[str, Any]:
+        subject = user_id if self._quirks().subject == "integer" else str(user_id)
+        return {"iss": self.issuer, "aud": client_id, "sub": subject, "cid": company_id}
+
+    def _sign(self, claims: dict[str, Any]) -> str:
+        return jwt.encode(claims, self._key, algorithm=_ALGORITHM)

@@ -1,0 +1,89 @@
+"""The resources behind a bearer token: ``sessioninfo``, ``users`` and ``logout``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import flask
+
+from .gateway import json_error
+
+if TYPE_CHECKING:
+    from .service import Service
+    from .world import Company, User
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    jti: str
+    user: User
+    company: Company
+
+
+def blueprint(service: Service) -> flask.Blueprint:
+    """Return the API resources, relative to an API base."""
+    routes = flask.Blueprint("resources", __name__)
+
+    @routes.get("/sessioninfo")
+    def sessioninfo() -> flask.Response:
+        caller = _caller(service)
+        if caller is None:
+            return _unauthorized()
+        return flask.jsonify(
+            companyId=caller.company.id,
+            name=caller.company.name,
+            country=caller.company.country,
+            productVersion="sandbox",
+            userId=caller.user.id,
+            userName=caller.user.name,
+        )
+
+    @routes.get("/users")
+    def users() -> flask.Response:
+        caller = _caller(service)
+        if caller is None:
+            return _unauthorized()
+        return flask.jsonify(userId=caller.user.id, userName=caller.user.name)
+
+    return routes
+
+
+def logout_blueprint(service: Service) -> flask.Blueprint:
+    """Return ``POST logout``, relative to the host."""
+    routes = flask.Blueprint("logout", __name__)
+
+    @routes.post("/logout")
+    def logout() -> flask.Response:
+        caller = _caller(service)
+        if caller is None:
+            return _unauthorized()
+        service.world.log_out(caller.jti)
+        return flask.Response(status=204)
+
+    return routes
+
+
+def _caller(service: Service) -> _Caller | None:
+    # Only the header counts: a token in the query string is refused like a missing one.
+    scheme, _, token = flask.request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    token = token.strip()
+    claims = service.minter.read(token)
+    # API keys and refresh tokens are signed with the same key, and are not access tokens.
+    if claims is None or "exp" not in claims or service.world.is_refresh_token(token):
+        return None
+    user = service.world.user(int(claims["sub"]))
+    company = service.world.company(claims["cid"])
+    if user is None or company is None or not service.world.has_access(user.id, company.id):
+        return None
+    if service.world.is_revoked(claims["jti"]):
+        return None
+    return _Caller(claims["jti"], user, company)
+
+
+def _unauthorized() -> flask.Response:
+    response = json_error(401, "The access token is missing, invalid or expired.")
+    response.headers["WWW-Authenticate"] = "Bearer"
+    return response

@@ -1,0 +1,253 @@
+"""The sandbox itself: starts, describes itself, stops."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from .app import create_app
+from .httpd import Httpd
+from .quirks import Quirks
+from .service import Service
+from .world import Session, check_redirect_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from .world import Client, User, World
+
+_ADDRESSES = {"127.0.0.1": "127.0.0.1", "::1": "::1", "localhost": "127.0.0.1"}
+_COMPANY = 14159
+_SECOND_COMPANY = 14160
+_USER = 26535
+
+
+class Sandbox:
+    """A local Procountor to authenticate against, over real HTTP.
+
+    It is not the Procountor service and never talks to it. Everything is in memory, every secret is
+    random, and two sandboxes in one process know nothing of each other::
+
+        with Sandbox() as sandbox:
+            environment = sandbox.environment("client_credentials")
+
+    A sandbox that was stopped can be started again: it keeps its port and everything it knows, as a
+    service does that was away for a while.
+
+    Args:
+        port: The port to listen on; 0 takes a free one.
+        host: ``127.0.0.1``, ``::1`` or ``localhost``: never reachable from other machines.
+        quirks: How to differ from the documented behaviour.
+        redirect_uri: The one redirect URI of the sandbox's client; the default is the word that the
+            vendor hands out, which is not a URL.
+        password: The user's password; None makes a random one.
+        clock: Returns the Unix time in seconds; a test passes its own and needs no sleep.
+
+    Raises:
+        ValueError: The host is not a loopback address, or the redirect URI cannot be one.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        quirks: Quirks | None = None,
+        redirect_uri: str = "redirect-uri-placeholder",
+        password: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if host not in _ADDRESSES:
+            raise ValueError(f"the host must be one of {', '.join(_ADDRESSES)}")
+        check_redirect_uri(redirect_uri)
+        self.redirect_uri = redirect_uri
+        self.password = secrets.token_urlsafe(15) if password is None else password
+        self._host = host
+        self._port = port
+        self._quirks = Quirks() if quirks is None else quirks
+        self._clock = clock
+        self._httpd: Httpd | None = None
+        self._furnished: _Furnished | None = None
+
+    def start(self) -> Self:
+        """Start to serve in a thread; the sandbox answers already when this returns.
+
+        Raises:
+            OSError: The port is taken.
+            RuntimeError: The sandbox runs already.
+        """
+        if self._httpd is not None:
+            raise RuntimeError("the sandbox runs already")
+        httpd = Httpd(_ADDRESSES[self._host], self._port)
+        if self._furnished is None:
+            self._port = httpd.server_port
+            name = f"[{self._host}]" if ":" in self._host else self._host
+            service = Service(f"http://{name}:{self._port}", self._clock, self._quirks)
+            self._furnished = _Furnished(service, self.redirect_uri, self.password)
+        service = self._furnished.service
+        service.stopping.clear()
+        httpd.start(self._furnished.app, service.stopping)
+        self._httpd = httpd
+        return self
+
+    def stop(self) -> None:
+        """Stop to serve and cut open connections. Stopping twice is harmless."""
+        httpd, self._httpd = self._httpd, None
+        if httpd is not None:
+            httpd.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        state = "not started" if self._furnished is None else self.base_url
+        return f"<Sandbox {state}>"
+
+    @property
+    def base_url(self) -> str:
+        """The host, such as ``http://127.0.0.1:49152``, without ``/api``."""
+        return self._ready.service.base_url
+
+    @property
+    def client_id(self) -> str:
+        """The ID of the API client."""
+        return self._ready.client.client_id
+
+    @property
+    def client_secret(self) -> str:
+        """The secret of the API client."""
+        return self._ready.client.client_secret
+
+    @property
+    def username(self) -> str:
+        """The user who has access to both of the first companies."""
+        return self._ready.user.username
+
+    @property
+    def user_id(self) -> int:
+        """The user's number, which tokens carry as ``sub``."""
+        return self._ready.user.id
+
+    @property
+    def company(self) -> str:
+        """The number of the company that the API key is for, as digits."""
+        return str(_COMPANY)
+
+    @property
+    def api_key(self) -> str:
+        """The API key of the user, the company and the client."""
+        return self._ready.api_key
+
+    @property
+    def world(self) -> World:
+        """Everything that exists in the sandbox, to add to and to take from."""
+        return self._ready.service.world
+
+    @property
+    def quirks(self) -> Quirks:
+        """How the sandbox differs from the documented behaviour; replace it at any time."""
+        return self._quirks
+
+    @quirks.setter
+    def quirks(self, quirks: Quirks) -> None:
+        self._quirks = quirks
+        if self._furnished is not None:
+            self._furnished.service.quirks = quirks
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return the requests that were answered, without a secret in them.
+
+        Each is a dictionary with ``method``, ``path``, ``status``, ``grant_type`` (or None), ``at`` (the
+        sandbox's Unix time in seconds) and ``secret_in_url``.
+        """
+        return self._ready.service.log.entries()
+
+    def clear_log(self) -> None:
+        """Forget the requests so far."""
+        self._ready.service.log.clear()
+
+    def description(self) -> dict[str, str | int]:
+        """Return everything that a client needs, as the command's ``--json`` line has it."""
+        return {
+            "base_url": self.base_url,
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "redirect_uri": self.redirect_uri,
+            "username": self.username,
+            "password": self.password,
+            "company": self.company,
+            "user_id": self.user_id,
+            "api_key": self.api_key,
+        }
+
+    def environment(self, strategy: str, *, refresh_token: bool = False) -> dict[str, str]:
+        """Return the ``PROCOUNTOR_*`` variables with which a client authenticates here.
+
+        Args:
+            strategy: `legacy_password`, `client_credentials` or `authorization_code`.
+            refresh_token: For ``authorization_code``: log the user in and add the refresh token, as
+                for a machine that has no browser.
+
+        Raises:
+            ValueError: The strategy is not known, or has no refresh token.
+        """
+        variables = {
+            "PROCOUNTOR_STRATEGY": strategy,
+            "PROCOUNTOR_BASE_URL": self.base_url,
+            "PROCOUNTOR_CLIENT_ID": self.client_id,
+            "PROCOUNTOR_CLIENT_SECRET": self.client_secret,
+            "PROCOUNTOR_REDIRECT_URI": self.redirect_uri,
+        }
+        if refresh_token and strategy != "authorization_code":
+            raise ValueError("only the strategy 'authorization_code' starts from a refresh token")
+        if strategy == "legacy_password":
+            variables["PROCOUNTOR_USERNAME"] = self.username
+            variables["PROCOUNTOR_PASSWORD"] = self.password
+            variables["PROCOUNTOR_COMPANY"] = self.company
+        elif strategy == "client_credentials":
+            variables["PROCOUNTOR_API_KEY"] = self.api_key
+        elif strategy != "authorization_code":
+            raise ValueError(f"unknown strategy {strategy!r}")
+        elif refresh_token:
+            variables["PROCOUNTOR_REFRESH_TOKEN"] = self._log_in()
+        return variables
+
+    def _log_in(self) -> str:
+        session = Session(self.client_id, self.user_id, _COMPANY, int(self._clock()))
+        return self.world.start_session(session)[1]
+
+    @property
+    def _ready(self) -> _Furnished:
+        if self._furnished is None:
+            raise RuntimeError("the sandbox has not been started")
+        return self._furnished
+
+
+class _Furnished:
+    """A service with its first companies, user, client and API key."""
+
+    def __init__(self, service: Service, redirect_uri: str, password: str) -> None:
+        world = service.world
+        world.add_company("Sandbox Oy", _COMPANY)
+        world.add_company("Second Sandbox Oy", _SECOND_COMPANY)
+        self.service = service
+        self.client: Client = world.add_client(redirect_uri, client_id="sandbox-client")
+        self.user: User = world.add_user(
+            "sandbox.user",
+            password,
+            name="Sandbox User",
+            user_id=_USER,
+            companies=(_COMPANY, _SECOND_COMPANY),
+        )
+        self.api_key = world.create_api_key(self.client.client_id, self.user.id, _COMPANY)
+        self.app = create_app(service)
