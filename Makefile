@@ -1,0 +1,52 @@
+# Everything runs in a virtual environment of this checkout, made on first use.
+# PYTHON picks the interpreter, VENV the folder: make test PYTHON=python3.13 VENV=.venv-3.13
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTEST_ARGS ?=
+
+.PHONY: help demo test check format lint types test-httpx test-httpx2 clean
+
+help:  ## show this list
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-12s %s\n", $$1, $$2 }'
+
+demo: $(READY)  ## the ten-line program against the sandbox, with three strategies
+	@$(BIN)/python examples/demo.py
+
+test: $(READY)  ## the test suite
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: format lint types test  ## what CI runs, and what to run before every commit
+
+format: $(READY)  ## check the formatting
+	@$(BIN)/ruff format --check --quiet . || { echo "Run $(BIN)/ruff format to format these files:"; $(BIN)/ruff format --check .; exit 1; }
+
+lint: $(READY)  ## check the style
+	@$(BIN)/ruff check --quiet .
+
+types: $(READY)  ## check the types
+	@$(BIN)/mypy
+
+test-httpx: VENV := .venv-httpx
+test-httpx:  ## the test suite with httpx and without httpx2
+	@$(MAKE) --no-print-directory test VENV=$(VENV) REMOVE="httpx2 httpcore2"
+
+test-httpx2: VENV := .venv-httpx2
+test-httpx2:  ## the test suite with httpx2 and without httpx
+	@$(MAKE) --no-print-directory test VENV=$(VENV) REMOVE="httpx httpcore"
+
+clean:  ## remove the virtual environments and what tools leave behind
+	rm -rf .venv .venv-* build dist .mypy_cache .pytest_cache .ruff_cache
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "procountor-auth needs Python 3.11 or newer; name one with make PYTHON=python3.13"; exit 1; }
+	@echo "Setting up $(VENV) …"
+	@$(PYTHON) -m venv --clear $(VENV) 2>/dev/null || \
+		{ $(PYTHON) -m venv --clear --without-pip $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all]' --group dev
+	@test -z "$(REMOVE)" || $(BIN)/python -m pip uninstall --quiet --yes $(REMOVE)
+	@touch $(READY)
