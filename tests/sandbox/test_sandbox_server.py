@@ -75,7 +75,7 @@ def test_environment(sandbox: Sandbox, caller: Caller) -> None:
     with pytest.raises(ValueError, match="refresh token"):
         sandbox.environment("client_credentials", refresh_token=True)
     with pytest.raises(ValueError, match="unknown strategy"):
-        sandbox.environment("other") # the mistake under test
+        sandbox.environment("other")  # the mistake under test
 
 
 def test_not_started() -> None:
