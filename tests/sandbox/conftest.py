@@ -7,9 +7,9 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 
+from procountor_auth.backend import backend as httpx
 from procountor_auth.sandbox import Sandbox
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 from procountor_auth import cli
+from procountor_auth.backend import backend as httpx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

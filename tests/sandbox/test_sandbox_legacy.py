@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 
+from procountor_auth.backend import backend as httpx
 from procountor_auth.sandbox import Quirks, Sandbox
 from tests.sandbox.conftest import Caller, answer, claims
 

@@ -10,8 +10,7 @@ import pytest
 from tests.sandbox.conftest import answer, claims
 
 if TYPE_CHECKING:
-    import httpx
-
+    from procountor_auth.backend import backend as httpx
     from tests.sandbox.conftest import Caller
 
 

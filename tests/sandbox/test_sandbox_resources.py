@@ -9,8 +9,7 @@ import pytest
 from procountor_auth.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    import httpx
-
+    from procountor_auth.backend import backend as httpx
     from tests.sandbox.conftest import Caller, Clock
 
 

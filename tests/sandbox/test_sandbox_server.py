@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
-import httpx
 import pytest
 
+from procountor_auth.backend import backend as httpx
 from procountor_auth.sandbox import Quirks, Sandbox
 
 if TYPE_CHECKING:
