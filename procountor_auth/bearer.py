@@ -90,7 +90,6 @@ class HttpxBearer(Bearer):
         if self._rejects(request, response):
             token = self.source.renew(token)
             if isinstance(request.stream, self.replayable):
-                response.close()
                 yield _with(token, request)
 
     async def async_auth_flow(self, request: _Request) -> AsyncGenerator[_Request, _Response]:
@@ -103,7 +102,6 @@ class HttpxBearer(Bearer):
         if self._rejects(request, response):
             token = await self.source.arenew(token)
             if isinstance(request.stream, self.replayable):
-                await response.aclose()
                 yield _with(token, request)
 
     def _is_ours(self, request: _Request) -> bool:

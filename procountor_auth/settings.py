@@ -211,7 +211,7 @@ class Settings(BaseSettings):
     def _complete(cls, values: dict[str, Any], validate: ModelWrapValidatorHandler[Self]) -> Self:
         """Put what is wrong, missing and misspelt into one error."""
         values, unknown = cls._without_strangers(values)
-        strategy = str(_plain(values.get("strategy")))
+        strategy = str(_plain(values.get("strategy", cls.model_fields["strategy"].default)))
         missing = [_missing(name, strategy) for name in cls.needs.get(strategy, ()) if not _plain(values.get(name))]
         settings, wrong = cls._try(values, validate)
         staged = [problem for problem in wrong if cls._is_staged(problem, strategy)]

@@ -118,7 +118,22 @@ class Transport:
                 await http.aclose()
 
     def _send(self, http: backend.BaseTransport, request: Request, deadline: float) -> Response:
-        failure: Exception
+        answer = self._exchange(http, request, deadline)
+        if isinstance(answer, Response):
+            return answer
+        raise answer
+
+    async def _asend(self, http: backend.AsyncBaseTransport, request: Request, deadline: float) -> Response:
+        answer = await self._aexchange(http, request, deadline)
+        if isinstance(answer, Response):
+            return answer
+        raise answer
+
+    # An error is returned and raised elsewhere: the frames of these two hold bytes of the answer, even of a token.
+
+    def _exchange(
+        self, http: backend.BaseTransport, request: Request, deadline: float
+    ) -> Response | ProcountorAuthError:
         with quiet():
             try:
                 answer = http.handle_request(self._prepare(request, deadline))
@@ -128,11 +143,11 @@ class Transport:
                         body.add(chunk)
                 return _response(request, answer, body)
             except Exception as error:  # noqa: BLE001 - whatever an HTTP library raises becomes ours
-                failure = error
-        raise self._translate(failure)
+                return self._translate(error)
 
-    async def _asend(self, http: backend.AsyncBaseTransport, request: Request, deadline: float) -> Response:
-        failure: Exception
+    async def _aexchange(
+        self, http: backend.AsyncBaseTransport, request: Request, deadline: float
+    ) -> Response | ProcountorAuthError:
         with quiet():
             try:
                 answer = await http.handle_async_request(self._prepare(request, deadline))
@@ -143,9 +158,8 @@ class Transport:
                 finally:
                     await answer.aclose()
                 return _response(request, answer, body)
-            except Exception as error:  # noqa: BLE001 - see _send
-                failure = error
-        raise self._translate(failure)
+            except Exception as error:  # noqa: BLE001 - see _exchange
+                return self._translate(error)
 
     def _connect(self, kind: type[T]) -> T:
         """Open a transport of the HTTP library with our TLS and our proxy, and nothing of the environment's."""
