@@ -13,7 +13,10 @@
     ├── LegacyRemoved                   the server no longer offers the legacy login
     ├── UnexpectedAnswer                theirs: not what the protocol promises (HTML, impossible fields)
     ├── ServiceUnavailable              theirs, for now: 429 or 5xx; try again later
-    └── ConnectionFailed                the network's: DNS, refused, TLS, a deadline; try again later
+    ├── ConnectionFailed                the network's: DNS, refused, TLS, a deadline; try again later
+    └── StoreError                      the token store's: no permission, a newer schema, another key
+        ├── StoreUnavailable            it can't be reached or is locked, for now; try again later
+        └── StoreConflict               somebody else wrote in between; nothing was overwritten
 
 `str(error)` is one line that says what happened and one that says what to do. No error carries a secret, in its
 text, its attributes, its cause or its context: errors of other libraries are replaced, never chained.
@@ -183,7 +186,32 @@ class ServiceUnavailable(ProcountorAuthError):
 
 
 class ConnectionFailed(ProcountorAuthError):
-    """No answer: DNS, a refused connection, TLS, or the deadline."""
+    """No answer: DNS, a refused connection, TLS, or the deadline.
+
+    Attributes:
+        sent: Whether the server may have got the request, and acted on it.
+    """
 
     code = "connection_failed"
+    retryable = True
+    sent: bool = True
+
+
+class StoreError(ProcountorAuthError):
+    """The token store can't be used as it is configured."""
+
+    code = "store"
+
+
+class StoreUnavailable(StoreError):
+    """The token store can't be reached, or its lock could not be had in time."""
+
+    code = "store_unavailable"
+    retryable = True
+
+
+class StoreConflict(StoreError):
+    """The entry has changed since it was read, so nothing was written."""
+
+    code = "store_conflict"
     retryable = True

@@ -99,6 +99,13 @@ def _version(value: object) -> str:
     return text
 
 
+def _token_store(value: object) -> str:
+    text = _text(value)
+    if text in {"memory", "file", "keyring"} or re.match(r"(file:.|redis://.|rediss://.|unix://.)", text):
+        return text
+    raise ValueError("must be memory, file, file:PATH, keyring, or a URL with redis://, rediss:// or unix://")
+
+
 def _plain(value: object) -> object:
     """Take back the wrapping of `VariableSource` where the value is no secret."""
     return value.get_secret_value() if isinstance(value, SecretStr) else value
@@ -157,8 +164,13 @@ class Settings(BaseSettings):
     refresh_token: _Credential | None = Field(
         default=None, description="A refresh token to start from where no browser is (authorization_code)."
     )
-    token_store: Annotated[Literal["memory"], BeforeValidator(_plain)] = Field(
-        default="memory", description="Where tokens are kept: `memory`, for the life of the process."
+    token_store: Annotated[SecretStr, BeforeValidator(_token_store)] = Field(
+        default=SecretStr("memory"),
+        description="Where tokens are kept: `memory`, `file`, `file:PATH`, `keyring`, or a `redis://…` URL.",
+    )
+    token_store_key: _Credential | None = Field(
+        default=None,
+        description="Fernet keys that seal the stored tokens, separated by commas: the first seals, all open.",
     )
     legacy_policy: Annotated[LegacyPolicy, BeforeValidator(_plain)] = Field(
         default="warn", description="When legacy_password is chosen: `warn`, refuse with an `error`, or `allow`."
@@ -267,6 +279,12 @@ class Settings(BaseSettings):
     def endpoints(self) -> Endpoints:
         """The URLs of the chosen host."""
         return Endpoints(self.base_url or BY_ENVIRONMENT[self.environment], self.api_version)
+
+    @property
+    def token_store_keys(self) -> tuple[SecretStr, ...]:
+        """The keys that seal the stored tokens, the current one first."""
+        keys = self.token_store_key.get_secret_value().split(",") if self.token_store_key else []
+        return tuple(SecretStr(key) for key in keys if key)
 
     def oauth_client(self, clock: Callable[[], float] = time.time) -> OAuthClient:
         """Return the API client that the settings describe, with `clock` for the time in Unix seconds."""

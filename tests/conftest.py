@@ -3,18 +3,87 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 import pytest
+import redis
 
 from procountor_auth.backend import backend
 from procountor_auth.migration import lifecycle
 from procountor_auth.sandbox import Sandbox
+from procountor_auth.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+
+
+class RedisServer:
+    """A Redis of the tests' own, which writes nothing to the disk.
+
+    Attributes:
+        url: Where it is.
+        port: Its port on 127.0.0.1.
+    """
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self._folder = folder
+        self._options = options
+        self.port = _free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Start it, and return when it accepts connections."""
+        port = "--tls-port" if "--tls-cert-file" in self._options else "--port"
+        # The last one of an option counts.
+        options = ("--port", "0", port, str(self.port), *self._options)
+        self._process = subprocess.Popen(
+            [
+                str(shutil.which("redis-server")),
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--bind",
+                "127.0.0.1",
+                "--dir",
+                self._folder,
+                *options,
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        said = []
+        for line in self._process.stdout:
+            said.append(line)
+            if "Ready to accept connections" in line:
+                return
+        pytest.fail("redis-server did not start:\n" + "".join(said))
+
+    def stop(self) -> None:
+        """Kill it; what it had is gone."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+    def pause(self) -> None:
+        """Stop it without a word; its connections stay open."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +95,8 @@ def _a_clean_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     # Docker's default directory may exist on the machine that runs the tests.
     monkeypatch.setattr("procountor_auth.variables.DEFAULT_SECRETS_DIR", str(tmp_path / "no-secrets"))
     lifecycle.forget_warning()
+    # A sandbox may get the port that another test's had, and its tokens with it.
+    monkeypatch.setattr(MemoryStore, "_instance", None)
 
 
 @pytest.fixture
@@ -72,3 +143,59 @@ def token_requests() -> Callable[[Sandbox], list[str]]:
         ]
 
     return served
+
+
+@pytest.fixture(scope="session")
+def redis_program() -> str:
+    """The path of redis-server; where it is not installed, tests are skipped, but not in CI."""
+    program = shutil.which("redis-server")
+    if program is None:
+        if os.environ.get("CI", "").lower() in {"1", "true"}:
+            pytest.fail("redis-server is not installed, and CI must not skip its tests")
+        pytest.skip("redis-server is not installed")
+    return program
+
+
+@pytest.fixture(scope="session")
+def running_redis(redis_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis for all tests that do it no harm."""
+    server = RedisServer(tmp_path_factory.mktemp(Path(redis_program).name))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_server(running_redis: RedisServer) -> RedisServer:
+    """The Redis for all tests, empty."""
+    with redis.Redis.from_url(running_redis.url) as client:
+        client.flushall()
+    return running_redis
+
+
+@pytest.fixture
+def start_redis(redis_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RedisServer]]:
+    """Start a Redis of a test's own, with options of its own."""
+    servers = []
+
+    def start(*options: str) -> RedisServer:
+        server = RedisServer(tmp_path_factory.mktemp(Path(redis_program).name), *options)
+        server.start()
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """The URL of the Redis for all tests, empty."""
+    return redis_server.url
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])

@@ -58,8 +58,13 @@ def test_every_error_can_be_told_apart_by_a_program(error: type[ProcountorAuthEr
 
 
 def test_only_what_passes_by_itself_is_retryable() -> None:
-    """The service being down and the network are the errors that may be gone later; no other is."""
-    assert {name for name, error in _ERRORS.items() if error.retryable} == {"ServiceUnavailable", "ConnectionFailed"}
+    """The service, the network and the store being away are the errors that may be gone later; no other is."""
+    assert {name for name, error in _ERRORS.items() if error.retryable} == {
+        "ServiceUnavailable",
+        "ConnectionFailed",
+        "StoreUnavailable",
+        "StoreConflict",
+    }
 
 
 @pytest.mark.parametrize("error", _ERRORS.values())

@@ -1,0 +1,100 @@
+"""Where tokens are kept: `memory`, `file`, `keyring`, `redis`. One small interface, each a transaction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr
+
+from procountor_auth.errors import ConfigurationError, Problem
+from procountor_auth.stores.base import Entry, Store, Transaction
+
+__all__ = ["Entry", "Store", "Transaction", "open_store"]
+
+VARIABLE: Final = "PROCOUNTOR_TOKEN_STORE"
+
+_URLS: Final = ("redis://", "rediss://", "unix://")
+
+_HINT: Final = f"Set {VARIABLE} to memory, file, file:PATH, keyring, or a redis://, rediss:// or unix:// URL."
+
+
+def open_store(where: SecretStr | str, keys: tuple[SecretStr, ...] = ()) -> Store:
+    """Return the store that `PROCOUNTOR_TOKEN_STORE` describes. Nothing is read, written or connected to yet.
+
+    Args:
+        where: `memory`, `file`, `file:PATH`, `keyring`, `redis://…`, `rediss://…` or `unix://…`. A URL may hold a
+            password, so it is as good as a `SecretStr`.
+        keys: The keys of `PROCOUNTOR_TOKEN_STORE_KEY`: the first seals, all of them open. `memory` needs none.
+
+    Raises:
+        ConfigurationError: It describes no store, a key is wrong, or a package is missing.
+    """
+    if isinstance(where, str):
+        where = SecretStr(where)
+    store = _open(where, keys)
+    if isinstance(store, ConfigurationError):
+        raise store
+    return store
+
+
+def _open(where: SecretStr, keys: tuple[SecretStr, ...]) -> Store | ConfigurationError:
+    # First, so that no local below holds a password.
+    if where.get_secret_value().startswith(_URLS):
+        return _open_redis(where, keys)
+    kind, colon, rest = where.get_secret_value().partition(":")
+    if (kind, colon) == ("memory", ""):
+        return _open_memory()
+    if (kind, colon) == ("keyring", ""):
+        return _open_keyring(keys)
+    if kind == "file" and bool(rest) == bool(colon):
+        return _open_file(rest or None, keys)
+    return _wrong("describes no token store")
+
+
+def _open_memory() -> Store:
+    from procountor_auth.stores.memory import MemoryStore  # noqa: PLC0415 - each store is imported when it is chosen
+
+    return MemoryStore.shared_instance()
+
+
+def _open_file(path: str | None, keys: tuple[SecretStr, ...]) -> Store | ConfigurationError:
+    try:
+        from procountor_auth.stores.codec import Codec  # noqa: PLC0415
+        from procountor_auth.stores.file import FileStore  # noqa: PLC0415
+    except ImportError:
+        return _missing("file", "filelock and platformdirs", "file")
+    try:
+        folder = None if path is None else Path(path).expanduser()
+    except RuntimeError:
+        return _wrong("names a folder of a user that does not exist")
+    if path is not None and "\0" in path:
+        return _wrong("names a folder that can't exist")
+    return FileStore(folder, Codec(keys))
+
+
+def _open_keyring(keys: tuple[SecretStr, ...]) -> Store | ConfigurationError:
+    try:
+        from procountor_auth.stores.codec import Codec  # noqa: PLC0415
+        from procountor_auth.stores.keyring import KeyringStore  # noqa: PLC0415
+    except ImportError:
+        return _missing("keyring", "keyring, filelock and platformdirs", "keyring")
+    return KeyringStore(Codec(keys))
+
+
+def _open_redis(url: SecretStr, keys: tuple[SecretStr, ...]) -> Store | ConfigurationError:
+    try:
+        from procountor_auth.stores.codec import Codec  # noqa: PLC0415
+        from procountor_auth.stores.redis import RedisStore  # noqa: PLC0415
+    except ImportError:
+        return _missing("redis://…", "redis", "redis")
+    return RedisStore(url, Codec(keys))
+
+
+def _missing(value: str, packages: str, extra: str) -> ConfigurationError:
+    problem = Problem(VARIABLE, "invalid", f"{VARIABLE}={value} needs {packages}")
+    return ConfigurationError.from_problems((problem,), hint=f"Run: pip install 'procountor-auth[{extra}]'")
+
+
+def _wrong(what: str) -> ConfigurationError:
+    return ConfigurationError.from_problems((Problem(VARIABLE, "invalid", f"{VARIABLE} {what}"),), hint=_HINT)

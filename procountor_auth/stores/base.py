@@ -1,0 +1,83 @@
+"""What a token store is: a transaction, not a place to write to.
+
+A renewal takes the lock of its entry, reads again, asks for a token, writes, and releases. The lock spans the network
+call, so that one of many processes or hosts asks and the others find its token. A write is a compare-and-swap on the
+version that was read: whoever held the lock too long, or lost to `invalidate()`, writes nothing.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from procountor_auth.stores.failure import Failure
+    from procountor_auth.token import Token
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a store has under one key.
+
+    Attributes:
+        version: Goes up by one with each write.
+        token: The token; None where it was invalidated, which is remembered as a write of its own.
+        failure: What the last renewal ended with, if not with a token: those who waited for its lock share it.
+    """
+
+    version: int
+    token: Token | None
+    failure: Failure | None = None
+
+
+class Transaction(ABC):
+    """The time during which one holder has the lock of one entry.
+
+    Attributes:
+        entry: What was found after the lock was taken, or None.
+    """
+
+    entry: Entry | None
+
+    @abstractmethod
+    def write(self, token: Token | None, failure: Failure | None = None) -> None:
+        """Write the next version durably: when it returns, the token survives a kill. None remembers an invalidation.
+
+        Raises:
+            StoreConflict: Another version is there than `entry` was: the lock was lost. Nothing is written.
+            StoreError: It can't be written; the old version is still there, whole.
+        """
+
+
+class Store(ABC):
+    """Keeps tokens under keys that have no secret in them. Safe to share between threads.
+
+    Passwords and client secrets never come here.
+
+    Attributes:
+        name: Its name in `PROCOUNTOR_TOKEN_STORE`.
+        shared: Whether other processes see it.
+    """
+
+    name: ClassVar[str]
+    shared: ClassVar[bool] = True
+
+    @abstractmethod
+    def read(self, key: str) -> Entry | None:
+        """Return what is there now, without a lock. What can't be understood is a miss, and is kept aside.
+
+        Raises:
+            StoreError: It can't be read, was written by a newer version, or needs another key.
+        """
+
+    @abstractmethod
+    def transaction(self, key: str, *, timeout: float) -> AbstractContextManager[Transaction]:
+        """Take the lock of an entry, waiting `timeout` seconds at most, and release it at the end.
+
+        Raises:
+            StoreUnavailable: The lock could not be had in time.
+            StoreError: The store can't be used.
+        """

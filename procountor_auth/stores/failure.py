@@ -1,0 +1,58 @@
+"""How a renewal has failed, in a form that other processes can share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from procountor_auth import errors
+
+_LONGEST_WAIT: Final = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error of this package as plain values. Its texts hold no secret, as no error's do.
+
+    Attributes:
+        kind: The name of the error's class.
+        message: What happened.
+        hint: What to do next.
+        retryable: Whether it may pass by itself.
+        retry_after: The seconds that the server asked to wait, if it did.
+    """
+
+    kind: str
+    message: str
+    hint: str
+    retryable: bool
+    retry_after: float | None = None
+
+    @classmethod
+    def of(cls, error: errors.ProcountorAuthError) -> Failure:
+        """Describe an error."""
+        return cls(
+            type(error).__name__, error.message, error.hint, error.retryable, getattr(error, "retry_after", None)
+        )
+
+    def error(self) -> errors.ProcountorAuthError:
+        """Return the error again, as an object of its own."""
+        kind: Any = getattr(errors, self.kind, None)
+        if not (isinstance(kind, type) and issubclass(kind, errors.ProcountorAuthError)):
+            kind = errors.ProcountorAuthError
+        error: errors.ProcountorAuthError = kind(self.message, hint=self.hint)
+        error.retryable = self.retryable
+        if isinstance(error, errors.ServiceUnavailable):
+            error.retry_after = self.retry_after
+        return error
+
+
+def read_failure(fields: Any) -> Failure | None:  # noqa: ANN401 - whatever a store had
+    """Return the failure that stored fields describe, or None: without it a renewal is just tried again."""
+    if not isinstance(fields, dict):
+        return None
+    kind, message, hint, wait = (fields.get(name) for name in ("kind", "message", "hint", "retry_after"))
+    if not (isinstance(kind, str) and isinstance(message, str) and isinstance(hint, str)):
+        return None
+    seconds = float(wait) if isinstance(wait, int | float) and abs(wait) < _LONGEST_WAIT else None
+    return Failure(kind, message, hint, retryable=fields.get("retryable") is True, retry_after=seconds)

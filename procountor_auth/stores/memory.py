@@ -1,0 +1,91 @@
+"""Tokens for the life of the process, shared by all sources in it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar, Final, NoReturn
+
+from procountor_auth.errors import StoreUnavailable
+from procountor_auth.stores.base import Entry, Store, Transaction
+from procountor_auth.stores.held import Held, checked_key, unless_changed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class MemoryStore(Store):
+    """Keeps tokens in this process. `MemoryStore.shared_instance()` is the one that all sources share."""
+
+    name = "memory"
+    shared = False
+
+    _instance: ClassVar[MemoryStore | None] = None
+    _alive: ClassVar[weakref.WeakSet[MemoryStore]] = weakref.WeakSet()
+    _making: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
+        MemoryStore._alive.add(self)
+
+    @classmethod
+    def shared_instance(cls) -> MemoryStore:
+        """Return the store of this process."""
+        with MemoryStore._making:
+            if MemoryStore._instance is None:
+                MemoryStore._instance = MemoryStore()
+            return MemoryStore._instance
+
+    def read(self, key: str) -> Entry | None:
+        """Return what is there now."""
+        return self._entries.get(checked_key(key))
+
+    @contextmanager
+    def transaction(self, key: str, *, timeout: float) -> Iterator[Transaction]:
+        """Take the lock of an entry. Raises what `Store.transaction` raises."""
+        lock = self._locks.setdefault(checked_key(key), threading.Lock())
+        if not lock.acquire(timeout=max(0.0, min(timeout, threading.TIMEOUT_MAX))):
+            raise StoreUnavailable(
+                f"Another renewal in this process has kept the token for {timeout:g} seconds.", hint=_TRY_LATER
+            )
+
+        def swap(read: int, entry: Entry) -> None:
+            with self._guard:
+                unless_changed(read, self._entries.get(key))
+                self._entries[key] = entry
+
+        held = Held(self._entries.get(key), swap)
+        try:
+            yield held
+        finally:
+            held.close()
+            # In a child that was forked meanwhile this is a copy of the lock that nobody else has any more.
+            lock.release()
+
+    def _forget_locks(self) -> None:
+        """Give a forked child locks of its own: those who hold the old ones exist in the parent only."""
+        self._locks = {}
+        self._guard = threading.Lock()
+
+    def __repr__(self) -> str:
+        return "<MemoryStore>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A MemoryStore is not pickled: each process has its own.")
+
+
+_TRY_LATER: Final = "Nothing needs to be changed here; try again later."
+
+
+def _after_fork_in_child() -> None:
+    MemoryStore._making = threading.Lock()  # noqa: SLF001 - this is the class's own at-fork handler
+    for store in MemoryStore._alive:  # noqa: SLF001
+        store._forget_locks()  # noqa: SLF001
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_after_fork_in_child)

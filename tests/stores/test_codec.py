@@ -1,0 +1,126 @@
+"""The codec: keys, and bytes that nobody can trust."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import random
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import SecretBytes, SecretStr
+
+from procountor_auth.errors import ConfigurationError, StoreError
+from procountor_auth.stores import Entry
+from procountor_auth.stores.codec import Codec, Damaged
+
+if TYPE_CHECKING:
+    from procountor_auth.token import Token
+
+KEY = "company-1"
+
+
+def whole(**changed: object) -> bytes:
+    """Return an entry with some fields of its token changed."""
+    token = {"access_token": "a", "issued_at": 1, "expires_at": 2, "strategy": "x", "refresh_token": None}
+    return json.dumps({"schema": 1, "version": 3, "token": token | changed}).encode()
+
+
+@pytest.mark.parametrize(
+    "key", ["CANARY", "", "CANARY-é", "Q0FOQVJZQ0FOQVJZ", "Q0FOQVJZ" * 6, "nJf9-2P7jQRmJJYTuxkQlkw9BQVyIGT9UVsbqpYP25"]
+)
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_key_that_is_none_is_refused(two_keys: tuple[SecretStr, ...], key: str, number: int) -> None:
+    """A key that is not Fernet's is an error that names the variable, tells how to make one, and shows no key."""
+    keys = (*two_keys[: number - 1], SecretStr(key))
+    with pytest.raises(ConfigurationError, match="PROCOUNTOR_TOKEN_STORE_KEY") as caught:
+        Codec(keys)
+    assert "Fernet.generate_key()" in str(caught.value)
+    assert not key or key not in str(caught.value) + caught.value.json()
+    assert (f"key {number} of {number}" in str(caught.value)) is (number > 1)
+    assert caught.value.__context__ is None
+
+
+def test_a_key_needs_cryptography(two_keys: tuple[SecretStr, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without cryptography, a key is an error that says what to install, and no key needs nothing."""
+    monkeypatch.setitem(sys.modules, "cryptography.fernet", None)
+    with pytest.raises(ConfigurationError, match=r"procountor-auth\[encryption\]") as caught:
+        Codec(two_keys)
+    assert caught.value.__context__ is None
+    assert not Codec().seals
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"access_token": ""},
+        {"access_token": None},
+        {"access_token": "a b"},
+        {"access_token": "a\r\nb"},
+        {"access_token": "\ud800"},
+        {"access_token": "a" * 70_000},
+        {"refresh_token": ""},
+        {"refresh_token": 7},
+        {"issued_at": "1"},
+        {"issued_at": True},
+        {"issued_at": None},
+        {"expires_at": 10**400},
+        {"expires_at": -(10**13)},
+        {"expires_at": [1]},
+        {"strategy": ""},
+        {"strategy": None},
+        {"strategy": "x\n"},
+    ],
+    ids=str,
+)
+def test_a_token_that_is_impossible_is_damaged(changed: dict[str, object]) -> None:
+    """Every field has the type and the form that it was written with, or the entry is none."""
+    assert isinstance(Codec().decode(KEY, SecretBytes(whole())), Entry)
+    assert isinstance(Codec().decode(KEY, SecretBytes(whole(**changed))), Damaged)
+
+
+@pytest.mark.parametrize("version", ["0", "-1", "1.0", "true", "null", "1e999", '"1"', "9007199254740992", "9" * 5000])
+def test_a_version_that_is_impossible_is_damaged(version: str) -> None:
+    """A version is a whole number from 1 that every language can count on."""
+    data = b'{"schema":1,"version":%s,"token":null}' % version.encode()
+    assert isinstance(Codec().decode(KEY, SecretBytes(data)), Damaged)
+
+
+@pytest.mark.parametrize("number", ["1e999", "Infinity", "NaN", "-Infinity"])
+def test_a_time_without_end_is_damaged(number: str) -> None:
+    """Numbers that JSON does not have, or no clock shows, are damage."""
+    data = whole().replace(b'"expires_at": 2', b'"expires_at": ' + number.encode())
+    assert isinstance(Codec().decode(KEY, SecretBytes(data)), Damaged)
+
+
+def test_no_bytes_raise(token: Token, two_keys: tuple[SecretStr, ...]) -> None:
+    """Whatever was done to the bytes, the result is an entry, damage or our own error, and never a forged token."""
+    chance = random.Random(20261123)  # noqa: S311 - no secret depends on it
+    for codec in (Codec(), Codec(two_keys[:1])):
+        original = codec.encode(KEY, Entry(3, token)).get_secret_value()
+        for _ in range(3000):
+            data = bytearray(original)
+            for _ in range(chance.randint(1, 3)):
+                start = chance.randrange(len(data) + 1)
+                data[start : start + chance.randint(0, 4)] = chance.randbytes(chance.randint(0, 4))
+            result = codec.decode(KEY, SecretBytes(bytes(data)))
+            assert isinstance(result, Entry | Damaged | StoreError)
+            if codec.seals and isinstance(result, Entry):
+                assert result == Entry(3, token)
+
+
+def test_a_version_can_not_be_raised_on_a_sealed_token(token: Token, two_keys: tuple[SecretStr, ...]) -> None:
+    """An old sealed token can't be passed off as a later version."""
+    codec = Codec(two_keys)
+    data = codec.encode(KEY, Entry(3, token)).get_secret_value().replace(b'"version":3', b'"version":4')
+    assert isinstance(codec.decode(KEY, SecretBytes(data)), Damaged)
+
+
+def test_a_codec_shows_no_key(two_keys: tuple[SecretStr, ...]) -> None:
+    """Neither its representation nor a pickle has a key in it."""
+    codec = Codec(two_keys)
+    assert repr(codec) == "<Codec, sealed>"
+    assert all(key.get_secret_value() not in repr(vars(codec)) for key in two_keys)
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(codec)

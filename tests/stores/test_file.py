@@ -1,0 +1,297 @@
+"""The file store: rights, links, full and read-only disks, and what others have left behind."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import stat
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from procountor_auth.errors import StoreError
+from procountor_auth.stores import Entry
+from procountor_auth.stores.codec import LARGEST
+from procountor_auth.stores.file import FileStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from procountor_auth.token import Token
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="modes and links are POSIX's")
+
+KEY = "company-1"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder for tokens that is not there yet."""
+    return tmp_path / "a" / "b" / "tokens"
+
+
+@pytest.fixture
+def store(folder: Path) -> FileStore:
+    """A store in that folder."""
+    return FileStore(folder)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 64 KiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = subprocess.run(
+        ["/bin/mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", disk], check=False, capture_output=True
+    )
+    if mount.returncode:
+        pytest.skip("a small disk can't be mounted here")
+    yield disk
+    subprocess.run(["/bin/umount", "-l", disk], check=True)
+
+
+def put(store: FileStore, token: Token | None) -> None:
+    """Write a token in a transaction of its own."""
+    with store.transaction(KEY, timeout=5) as transaction:
+        transaction.write(token)
+
+
+def mode(path: Path) -> int:
+    """Return the rights of a file."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_nobody_else_can_read(store: FileStore, folder: Path, token: Token) -> None:
+    """Files are 0600, and folders that had to be made 0700, even where the process would open them to all."""
+    before = os.umask(0)
+    try:
+        put(store, token)
+    finally:
+        os.umask(before)
+    assert {path.name: mode(path) for path in folder.iterdir()} == {f"{KEY}.json": 0o600, f"{KEY}.lock": 0o600}
+    assert {mode(each) for each in (folder, folder.parent, folder.parent.parent)} == {0o700}
+
+
+def test_the_default_folder_is_the_users_state(token: Token, tmp_path: Path) -> None:
+    """Without a path, tokens are in this user's state folder."""
+    store = FileStore()
+    put(store, token)
+    assert store.folder.parts[-2:] == ("procountor-auth", "tokens")
+    assert store.folder.is_relative_to(tmp_path / "home")
+    assert FileStore().read(KEY) == Entry(1, token)
+
+
+def test_the_working_directory_may_change(tmp_path: Path, token: Token, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative folder is the one that it was when the store was opened."""
+    store = FileStore(Path("tokens"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    put(store, token)
+    assert (tmp_path / "tokens" / f"{KEY}.json").exists()
+
+
+@pytest.mark.parametrize("dangling", [False, True])
+def test_a_folder_that_is_a_symlink_is_refused(store: FileStore, folder: Path, dangling: bool) -> None:  # noqa: FBT001
+    """Tokens are not written through a link to a folder."""
+    target = folder.parent.parent / "target"
+    folder.parent.mkdir(parents=True)
+    if not dangling:
+        target.mkdir()
+    folder.symlink_to(target)
+    _is_refused(store, "symlink")
+    assert dangling or not list(target.iterdir())
+
+
+def test_a_folder_that_is_a_file_is_refused(store: FileStore, folder: Path) -> None:
+    """A file in the folder's place, or on the way to it, is an error and stays as it is."""
+    folder.parent.mkdir(parents=True)
+    folder.write_text("mine")
+    _is_refused(store, "not a folder")
+    _is_refused(FileStore(folder / "deeper"), "Not a directory")
+    assert folder.read_text() == "mine"
+
+
+@pytest.mark.parametrize("rights", [0o770, 0o707, 0o722])
+def test_a_folder_that_others_can_write_is_refused(store: FileStore, folder: Path, rights: int) -> None:
+    """A folder that others can put files into is an error that says what to do."""
+    folder.mkdir(parents=True)
+    folder.chmod(rights)
+    _is_refused(store, "chmod 700")
+
+
+def test_a_folder_of_somebody_else_is_refused(store: FileStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that belongs to another user is an error, even if it could be written."""
+    folder.mkdir(parents=True, mode=0o700)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    _is_refused(store, "another user")
+
+
+def test_an_entry_that_is_a_symlink_is_refused(store: FileStore, folder: Path, token: Token) -> None:
+    """An entry is not read or written through a link, and what the link points at stays as it is."""
+    put(store, token)
+    stored = folder / f"{KEY}.json"
+    target = stored.rename(folder.parent / "target")
+    before = target.read_bytes()
+    stored.symlink_to(target)
+    _is_refused(store, "symlink")
+    assert target.read_bytes() == before
+
+
+@pytest.mark.parametrize("suffix", ["lock", "tmp"])
+def test_no_file_is_written_through_a_symlink(store: FileStore, folder: Path, token: Token, suffix: str) -> None:
+    """A link in the place of the lock or of the temporary file leads nowhere."""
+    folder.mkdir(parents=True, mode=0o700)
+    target = folder.parent / "target"
+    target.write_text("mine")
+    (folder / f"{KEY}.{suffix}").symlink_to(target)
+    if suffix == "lock":
+        with pytest.raises(StoreError), store.transaction(KEY, timeout=1):
+            pytest.fail("it was followed")
+    else:
+        put(store, token)
+    assert target.read_text() == "mine"
+
+
+def test_an_entry_that_is_no_file_is_refused(store: FileStore, folder: Path) -> None:
+    """A folder or a pipe in the place of an entry is an error, and nobody waits for it."""
+    folder.mkdir(parents=True, mode=0o700)
+    (folder / f"{KEY}.json").mkdir()
+    _is_refused(store, "Is a directory")
+    (folder / f"{KEY}.json").rmdir()
+    os.mkfifo(folder / f"{KEY}.json")
+    _is_refused(store, "can't be read")
+
+
+def test_rights_that_are_too_wide_are_narrowed(
+    store: FileStore, folder: Path, token: Token, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A token that others can read is closed to them, and the log says so."""
+    put(store, token)
+    (folder / f"{KEY}.json").chmod(0o644)
+    assert store.read(KEY) == Entry(1, token)
+    assert mode(folder / f"{KEY}.json") == 0o600
+    assert [record.levelno for record in caplog.records if "0644" in record.message] == [logging.WARNING]
+
+
+def test_what_a_killed_writer_left_is_removed(store: FileStore, folder: Path, token: Token) -> None:
+    """A temporary file of a killed writer is gone after the next transaction, and is never read."""
+    put(store, token)
+    (folder / f"{KEY}.tmp").write_bytes((folder / f"{KEY}.json").read_bytes()[:20])
+    assert store.read(KEY) == Entry(1, token)
+    with store.transaction(KEY, timeout=5) as transaction:
+        assert transaction.entry == Entry(1, token)
+    assert not (folder / f"{KEY}.tmp").exists()
+
+
+def test_damaged_files_are_few(store: FileStore, folder: Path) -> None:
+    """Damaged files are kept aside, closed to others, and do not fill the disk."""
+    folder.mkdir(parents=True, mode=0o700)
+    for number in range(12):
+        (folder / f"{KEY}.json").write_text(f"damage {number}")
+        with store.transaction(KEY, timeout=5):
+            pass
+    kept = sorted(folder.glob("*.damaged-*"))
+    assert [path.read_text() for path in kept] == [f"damage {number}" for number in (*range(8), 11)]
+    assert {mode(path) for path in kept} == {0o600}
+
+
+def test_a_file_that_is_too_large_is_damaged(store: FileStore, folder: Path) -> None:
+    """A file that is larger than any token is not read as a whole, and is a miss."""
+    folder.mkdir(parents=True, mode=0o700)
+    (folder / f"{KEY}.json").write_bytes(b" " * (LARGEST + 1))
+    assert store.read(KEY) is None
+    with store.transaction(KEY, timeout=5) as transaction:
+        assert transaction.entry is None
+    assert (folder / f"{KEY}.damaged-1.json").stat().st_size == LARGEST + 1
+
+
+def test_a_full_disk_leaves_the_old_token(small_disk: Path, token: Token, other: Token) -> None:
+    """On a full disk, a write is an error that says so, the old token stays, and no piece of the new one does."""
+    store = FileStore(small_disk / "tokens")
+    put(store, token)
+    _fill(small_disk / "filler")
+    _write_fails(store, other, "No space left on device")
+    assert store.read(KEY) == Entry(1, token)
+    (small_disk / "filler").unlink()
+    put(store, other)
+    assert store.read(KEY) == Entry(2, other)
+
+
+def test_a_write_that_breaks_off_leaves_the_old_token(store: FileStore, token: Token, other: Token) -> None:
+    """Where only a part of a file can be written, the old token stays, and no piece of the new one does."""
+    put(store, token)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with store.transaction(KEY, timeout=5) as transaction:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50, limits[1]))
+        try:
+            with pytest.raises(StoreError, match="File too large"):
+                transaction.write(other)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert store.read(KEY) == Entry(1, token)
+    assert not list(store.folder.glob("*.tmp"))
+
+
+def test_a_read_only_disk_can_be_read(small_disk: Path, token: Token, other: Token) -> None:
+    """On a read-only disk, the token is read, and a transaction is an error that says why."""
+    store = FileStore(small_disk / "tokens")
+    put(store, token)
+    subprocess.run(["/bin/mount", "-o", "remount,ro", small_disk], check=True)
+    assert store.read(KEY) == Entry(1, token)
+    with pytest.raises(StoreError, match="Read-only file system"):
+        put(store, other)
+    with pytest.raises(StoreError, match="Read-only file system"):
+        FileStore(small_disk / "new").read(KEY)
+
+
+def test_a_disk_that_becomes_read_only_leaves_the_old_token(small_disk: Path, token: Token, other: Token) -> None:
+    """If the disk becomes read-only within a transaction, the write is an error, and the old token stays."""
+    store = FileStore(small_disk / "tokens")
+    put(store, token)
+    with store.transaction(KEY, timeout=5) as transaction:
+        subprocess.run(["/bin/mount", "-o", "remount,ro", small_disk], check=False, capture_output=True)
+        try:
+            transaction.write(other)
+        except StoreError as error:
+            assert "Read-only" in str(error)  # noqa: PT017 - a kernel may refuse to remount while a lock is open
+            assert store.read(KEY) == Entry(1, token)
+        else:
+            assert store.read(KEY) == Entry(2, other)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_rights_is_refused(store: FileStore, folder: Path, token: Token) -> None:
+    """A folder that can't be written is an error that names it."""
+    put(store, token)
+    folder.chmod(0o500)
+    with pytest.raises(StoreError, match="Permission denied"):
+        put(store, token)
+    folder.chmod(0o700)
+
+
+def _fill(path: Path) -> None:
+    with suppress(OSError), path.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 512)
+
+
+def _is_refused(store: FileStore, why: str) -> None:
+    with pytest.raises(StoreError, match=why) as caught:
+        store.read(KEY)
+    assert caught.value.__context__ is None
+    with pytest.raises(StoreError, match=why) as caught, store.transaction(KEY, timeout=1):
+        pytest.fail("it was used")
+    assert caught.value.__context__ is None
+
+
+def _write_fails(store: FileStore, token: Token, why: str) -> None:
+    with store.transaction(KEY, timeout=5) as transaction:
+        with pytest.raises(StoreError, match=why) as caught:
+            transaction.write(token)
+        assert caught.value.__context__ is None
+        assert str(store.folder) in str(caught.value)
+        assert not list(store.folder.glob("*.tmp"))

@@ -1,0 +1,113 @@
+"""What `PROCOUNTOR_TOKEN_STORE` may say."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import SecretStr
+
+from procountor_auth.errors import ConfigurationError
+from procountor_auth.stores import open_store
+from procountor_auth.stores.file import FileStore
+
+if TYPE_CHECKING:
+    from procountor_auth.token import Token
+
+
+@pytest.mark.parametrize(
+    ("where", "shown"),
+    [
+        ("memory", "<MemoryStore>"),
+        ("keyring", "<KeyringStore>"),
+        ("redis://:CANARY@host:1/2", "<RedisStore host:1/2, plain>"),
+        ("rediss://host", "<RedisStore host:6379/0, plain>"),
+        ("unix:///run/redis.sock", "<RedisStore /run/redis.sock/0, plain>"),
+        ("file:/srv/tokens", "<FileStore /srv/tokens, plain>"),
+    ],
+)
+def test_each_store_is_opened_by_its_name(where: str, shown: str) -> None:
+    """The variable picks the store, and the store shows what it is and where, without a password."""
+    assert repr(open_store(where)) == shown
+    assert repr(open_store(SecretStr(where))) == shown
+
+
+def test_a_file_store_has_a_default_folder_and_knows_the_home(tmp_path: Path) -> None:
+    """`file` is in this user's state folder, and `~` in a path is this user's home."""
+    default, home = open_store("file"), open_store("file:~/tokens")
+    assert isinstance(default, FileStore)
+    assert isinstance(home, FileStore)
+    assert default.folder.is_relative_to(tmp_path)
+    assert home.folder == Path.home() / "tokens"
+
+
+def test_keys_seal(tmp_path: Path, two_keys: tuple[SecretStr, ...], token: Token) -> None:
+    """With keys, a store is sealed; a wrong key is refused before anything is written."""
+    where = f"file:{tmp_path / 'tokens'}"
+    store = open_store(where, two_keys)
+    with store.transaction("a", timeout=1) as transaction:
+        transaction.write(token)
+    assert repr(store).endswith("tokens, sealed>")
+    assert b"CANARY" not in (tmp_path / "tokens" / "a.json").read_bytes()
+    for each in (where, "keyring", "redis://host"):
+        with pytest.raises(ConfigurationError, match="PROCOUNTOR_TOKEN_STORE_KEY"):
+            open_store(each, (SecretStr("short"),))
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "",
+        "CANARY",
+        "Memory",
+        "memory:",
+        "keyring:CANARY",
+        "file:",
+        "files",
+        "redis",
+        "redis:CANARY",
+        "file:~CANARY/x",
+        "http://CANARY",
+        " memory",
+        "file:\0CANARY",
+        "REDIS://:CANARY@host",
+    ],
+)
+def test_what_describes_no_store_is_refused(where: str) -> None:
+    """Anything else is an error that names the variable and the choices, and not the value."""
+    with pytest.raises(ConfigurationError, match="PROCOUNTOR_TOKEN_STORE") as caught:
+        open_store(where)
+    assert "CANARY" not in str(caught.value) + caught.value.json()
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("where", "package", "extra"),
+    [
+        ("file", "filelock", "file"),
+        ("file", "platformdirs", "file"),
+        ("keyring", "keyring", "keyring"),
+        ("redis://:CANARY@host", "redis", "redis"),
+    ],
+)
+def test_a_missing_package_is_named(where: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store whose package is not installed is an error that says what to install."""
+    for module in [name for name in sys.modules if name.startswith("procountor_auth.stores.")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConfigurationError, match=rf"procountor-auth\[{extra}\]") as caught:
+        open_store(where)
+    assert package in str(caught.value)
+    assert "CANARY" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_memory_needs_no_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default store works with none of the extras."""
+    for module in [name for name in sys.modules if name.startswith("procountor_auth.stores.")]:
+        monkeypatch.delitem(sys.modules, module)
+    for package in ("filelock", "platformdirs", "keyring", "redis", "cryptography.fernet"):
+        monkeypatch.setitem(sys.modules, package, None)
+    assert open_store("memory").read("a") is None
