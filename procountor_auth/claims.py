@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import jwt
+
 LONGEST: Final = 16_384
 """Tokens over this many characters are not looked into."""
 
@@ -16,8 +18,6 @@ def unverified_claims(token: str) -> dict[str, Any]:
     """Return the claims of a JWT without verifying anything, or `{}` for whatever is not a JWT. Never raises."""
     if len(token) > LONGEST or token.count(".") != 2:  # noqa: PLR2004 - header, payload, signature
         return {}
-    import jwt  # noqa: PLC0415 - a tenth of a second that a program which never looks should not pay
-
     try:
         # Verifying anything would also refuse an integer `sub`, which the vendor's own samples have.
         claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})

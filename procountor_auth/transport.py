@@ -7,17 +7,20 @@ long as its flow, so that none is left open, stale, or shared with a forked proc
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from procountor_auth.backend import backend
 from procountor_auth.errors import ConfigurationError, ConnectionFailed, ProcountorAuthError, UnexpectedAnswer
 from procountor_auth.protocol.flow import Request, Response
 from procountor_auth.quiet import quiet
+from procountor_auth.retry import Retry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable
@@ -59,6 +62,7 @@ class Transport:
         http: A transport of the HTTP library (`BaseTransport`) to use instead of a new connection. It is not closed.
         async_http: The same for `arun` (`AsyncBaseTransport`).
         monotonic: The clock for the deadline, in seconds.
+        sleep: How to wait before a request is sent again, in seconds.
     """
 
     timeout: float = 30.0
@@ -67,19 +71,30 @@ class Transport:
     http: backend.BaseTransport | None = field(default=None, repr=False)
     async_http: backend.AsyncBaseTransport | None = field(default=None, repr=False)
     monotonic: Callable[[], float] = field(default=time.monotonic, repr=False)
+    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Transport:
         """Build the transport that `settings` describe."""
         return cls(timeout=settings.timeout, ca_bundle=settings.ca_bundle, proxy=settings.proxy)
 
-    def run(self, flow: Flow[T]) -> T:
-        """Drive a flow to its result.
+    def prepare(self) -> None:
+        """Do now what must not happen on a renewal's thread: set up TLS, and find out whether the settings can work.
+
+        A process that is forked while a thread sets up TLS would wait for OpenSSL's lock for ever.
+
+        Raises:
+            ConfigurationError: The CA bundle or the proxy can't be used.
+        """
+        self._connect(backend.HTTPTransport).close()
+
+    def run(self, flow: Flow[T], *, timeout: float | None = None) -> T:
+        """Drive a flow to its result, within `timeout` seconds if less are left than usual.
 
         Raises:
             ProcountorAuthError: What the flow raises, or `ConnectionFailed`.
         """
-        deadline = self.monotonic() + self.timeout
+        deadline = self.monotonic() + (self.timeout if timeout is None else timeout)
         http = self.http or self._connect(backend.HTTPTransport)
         try:
             response: Response | None = None
@@ -89,7 +104,9 @@ class Transport:
                 except StopIteration as done:
                     result: T = done.value
                     return result
-                response = self._send(http, request, deadline)
+                response = Retry(request, lambda: deadline - self.monotonic()).run(
+                    partial(self._send, http, request, deadline), self.sleep
+                )
         finally:
             flow.close()
             if http is not self.http:
@@ -111,7 +128,9 @@ class Transport:
                 except StopIteration as done:
                     result: T = done.value
                     return result
-                response = await self._asend(http, request, deadline)
+                response = await Retry(request, lambda: deadline - self.monotonic()).arun(
+                    partial(self._asend, http, request, deadline), asyncio.sleep
+                )
         finally:
             flow.close()
             if http is not self.async_http:
@@ -143,7 +162,7 @@ class Transport:
                         body.add(chunk)
                 return _response(request, answer, body)
             except Exception as error:  # noqa: BLE001 - whatever an HTTP library raises becomes ours
-                return self._translate(error)
+                return self._translate(error, request)
 
     async def _aexchange(
         self, http: backend.AsyncBaseTransport, request: Request, deadline: float
@@ -159,7 +178,7 @@ class Transport:
                     await answer.aclose()
                 return _response(request, answer, body)
             except Exception as error:  # noqa: BLE001 - see _exchange
-                return self._translate(error)
+                return self._translate(error, request)
 
     def _connect(self, kind: type[T]) -> T:
         """Open a transport of the HTTP library with our TLS and our proxy, and nothing of the environment's."""
@@ -197,28 +216,33 @@ class Transport:
             hint="Try again later, or give it more time with PROCOUNTOR_TIMEOUT.",
         )
 
-    def _translate(self, failure: Exception) -> ProcountorAuthError:
+    def _translate(self, failure: Exception, request: Request) -> ProcountorAuthError:
         """Return our error for whatever the HTTP library raised; its text may repeat what it was sent or got."""
         if isinstance(failure, ProcountorAuthError):
             return failure.with_traceback(None)
         if isinstance(failure, backend.ConnectTimeout):
-            return ConnectionFailed("The server could not be reached in time.", hint=_CHECK_HOST)
+            return _unsent(ConnectionFailed(f"{request.host} could not be reached in time.", hint=_CHECK_HOST))
         if isinstance(failure, backend.TimeoutException):
             return self._too_late()
         if isinstance(failure, backend.ProxyError):
             error = ConnectionFailed("The proxy refused the connection.", hint="Check PROCOUNTOR_PROXY.")
             error.retryable = False
-            return error
+            return _unsent(error)
         if isinstance(failure, backend.ConnectError):
             # The operating system's words, such as "Connection refused": nothing was sent yet.
-            error = ConnectionFailed(f"The server can't be reached: {failure}.", hint=_CHECK_HOST)
+            error = ConnectionFailed(f"{request.host} can't be reached: {failure}.", hint=_CHECK_HOST)
             if "CERTIFICATE" in str(failure):
                 error.retryable = False
                 error.hint = "Check PROCOUNTOR_BASE_URL; name your own authority's file in PROCOUNTOR_CA_BUNDLE."
-            return error
+            return _unsent(error)
         if isinstance(failure, backend.RemoteProtocolError | backend.DecodingError):
             return ConnectionFailed("The connection broke, or what came over it is not HTTP.", hint=_CHECK_HOST)
         return ConnectionFailed(f"The request failed ({type(failure).__name__}).", hint=_CHECK_HOST)
+
+
+def _unsent(error: ConnectionFailed) -> ConnectionFailed:
+    error.sent = False
+    return error
 
 
 @dataclass(slots=True)

@@ -12,6 +12,8 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from authlib.oauth2.base import OAuth2Error
+from authlib.oauth2.rfc6749 import OAuth2Token
 from pydantic import SecretStr
 
 from procountor_auth.claims import unverified_claims
@@ -101,6 +103,18 @@ def read_api_key(exchange: Exchange) -> SecretStr:
     return SecretStr(fields["api_key"])
 
 
+def read_logout(exchange: Exchange) -> None:
+    """Accept that a token is no longer valid: the server ended it now, or did not know it any more.
+
+    Raises:
+        ServiceUnavailable: The server can't answer now.
+        UnexpectedAnswer: It answered something else.
+    """
+    status = exchange.response.status
+    if status != HTTPStatus.UNAUTHORIZED and not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        refuse_errors(exchange)
+
+
 def refuse_errors(exchange: Exchange) -> None:
     """Raise the error that the answer says, if it says one."""
     error = _error(exchange)
@@ -155,8 +169,6 @@ _TEMPORARY_CODES: Final = frozenset({"temporarily_unavailable", "server_error"})
 def _refusal(fields: dict[str, Any], request: Request) -> tuple[str | None, str]:
     """Read the two shapes of a refusal: the standard's `error`, and the API's own `errors` list."""
     if "error" in fields:
-        from authlib.oauth2.base import OAuth2Error  # noqa: PLC0415 - 40 ms, only where something is refused
-
         error = OAuth2Error(error=excerpt(fields["error"], request) or "an error without a name")
         return error.error, excerpt(fields.get("error_description"), request)
     listed = fields.get("errors")
@@ -233,8 +245,6 @@ def _token(
 
 
 def _authlib_reads(fields: dict[str, Any], expires_at: float) -> dict[str, Any]:
-    from authlib.oauth2.rfc6749 import OAuth2Token  # noqa: PLC0415 - 40 ms, only where a token is read
-
     # Authlib counts from the machine's clock; ours is passed in, so it is told the result.
     token: dict[str, Any] = OAuth2Token.from_dict({**fields, "expires_at": expires_at})  # type: ignore[no-untyped-call]
     return token

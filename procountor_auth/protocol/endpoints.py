@@ -38,6 +38,11 @@ class Endpoints:
         return f"{self.api}/oauth/key"
 
     @property
+    def logout(self) -> str:
+        """Where a bearer token is invalidated."""
+        return f"{self.host}/logout"
+
+    @property
     def login(self) -> str:
         """The login page, for a person's browser."""
         return f"{self.host}/login"

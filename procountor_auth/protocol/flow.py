@@ -12,6 +12,7 @@ A flow is a generator. It yields a `Request`, is sent the `Response`, and return
 
 from __future__ import annotations
 
+import enum
 import json
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,16 @@ from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 T = TypeVar("T")
+
+
+class Repeat(enum.Enum):
+    """When a request may be sent again after it got no answer, or one that says "not now"."""
+
+    SAFE = "safe"
+    """Whenever: a second time does no harm."""
+
+    UNPROCESSED = "unprocessed"
+    """Only if the server can't have acted on it: a code works once, and a refresh token may have been replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +41,21 @@ class Request:
         url: The absolute URL. No secret stands in it.
         body: The form-encoded body; empty for none. Secret.
         bearer: The token for an `Authorization: Bearer` header, if any. Secret.
+        repeat: When it may be sent again.
     """
 
     method: str
     url: str = field(repr=False)
     body: str = field(default="", repr=False)
     bearer: str | None = field(default=None, repr=False)
+    repeat: Repeat = field(default=Repeat.UNPROCESSED, repr=False)
+    host: str = field(init=False)
     path: str = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "path", urlsplit(self.url).path)
+        parts = urlsplit(self.url)
+        object.__setattr__(self, "host", f"{parts.scheme}://{parts.netloc}")
+        object.__setattr__(self, "path", parts.path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from authlib.common.security import generate_token
+from authlib.oauth2.client import OAuth2Client
+from authlib.oauth2.rfc6749.parameters import prepare_token_request
 from pydantic import SecretStr
 
-from procountor_auth.protocol.flow import Request
+from procountor_auth.protocol.flow import Repeat, Request
 from procountor_auth.protocol.redirect import Expectation, read_redirect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from authlib.oauth2.client import OAuth2Client
 
     from procountor_auth.protocol.endpoints import Endpoints
 
@@ -72,31 +74,35 @@ class OAuthClient:
     pkce: bool = False
     clock: Callable[[], float] = field(default=time.time, repr=False)
 
-    def token_request(self, grant_type: str, *, url: str | None = None, **parameters: SecretStr | str) -> Request:
+    def token_request(
+        self,
+        grant_type: str,
+        *,
+        url: str | None = None,
+        repeat: Repeat = Repeat.UNPROCESSED,
+        **parameters: SecretStr | str,
+    ) -> Request:
         """Build a request to the token endpoint: everything in the form body, one client authentication.
 
         Args:
             grant_type: The grant (RFC 6749, section 4).
             url: Another endpoint that takes the same form, such as `oauth/key`.
+            repeat: When the request may be sent again.
             **parameters: What the grant needs, such as `code`.
         """
-        from authlib.oauth2.rfc6749.parameters import prepare_token_request  # noqa: PLC0415 - 40 ms at import
-
         url = url or self.endpoints.token
         body = prepare_token_request(grant_type, **{name: _plain(value) for name, value in parameters.items()})
         authentication = self._authlib().client_auth("client_secret_post")
         _, _, body = authentication.prepare("POST", url, {}, body)  # type: ignore[no-untyped-call]
-        return Request("POST", url, body)
+        return Request("POST", url, body, repeat=repeat)
 
     def code_request(self, code: SecretStr, verifier: SecretStr | None = None, *, url: str | None = None) -> Request:
         """Build the request that trades an authorization code (RFC 6749, section 4.1.3), with its PKCE verifier."""
-        proof = {"code": code} if verifier is None else {"code": code, "code_verifier": verifier}
-        return self.token_request("authorization_code", url=url, redirect_uri=self.redirect_uri, **proof)
+        request = partial(self.token_request, "authorization_code", url=url, redirect_uri=self.redirect_uri, code=code)
+        return request() if verifier is None else request(code_verifier=verifier)
 
     def authorization_request(self, url: str) -> AuthorizationRequest:
         """Build a visit to a login page with a fresh `state`, and a fresh PKCE verifier if PKCE is on."""
-        from authlib.common.security import generate_token  # noqa: PLC0415 - see above
-
         state = SecretStr(generate_token(STATE_LENGTH))
         verifier = SecretStr(generate_token(VERIFIER_LENGTH)) if self.pkce else None
         login_url = self.authorization_url(url, state, redirect_uri=self.redirect_uri, verifier=verifier)
@@ -120,8 +126,6 @@ class OAuthClient:
         return Expectation(self.redirect_uri, state, asked_at, self.endpoints.host, allow_missing_state)
 
     def _authlib(self) -> OAuth2Client:
-        from authlib.oauth2.client import OAuth2Client  # noqa: PLC0415 - see above
-
         return OAuth2Client(
             None,
             client_id=self.client_id,

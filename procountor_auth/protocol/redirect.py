@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, parse_qsl, urljoin, urlsplit
 
+from authlib.oauth2.base import OAuth2Error
+from authlib.oauth2.rfc6749.parameters import parse_authorization_code_response
 from pydantic import SecretStr
 
 from procountor_auth.errors import AccessDenied, ProcountorAuthError, RedirectError, StateMismatch
@@ -146,9 +148,6 @@ def _denial(error: str) -> ProcountorAuthError:
 def _authlib_reads(
     location: str, parameters: Sequence[tuple[str, str]], expected: Expectation
 ) -> tuple[SecretStr, ProcountorAuthError | None]:
-    from authlib.oauth2.rfc6749.errors import OAuth2Error  # noqa: PLC0415 - 40 ms, only where a code is read
-    from authlib.oauth2.rfc6749.parameters import parse_authorization_code_response  # noqa: PLC0415
-
     sent_back = any(name == "state" for name, _ in parameters)
     state = expected.state.get_secret_value() if sent_back else None
     try:

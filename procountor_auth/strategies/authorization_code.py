@@ -8,13 +8,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from pydantic import SecretStr
+
 from procountor_auth.errors import InteractionRequired, InvalidGrant
 from procountor_auth.strategies.base import Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from pydantic import SecretStr
 
     from procountor_auth.protocol.flow import Flow
     from procountor_auth.protocol.oauth import AuthorizationRequest, OAuthClient
@@ -31,6 +31,7 @@ class AuthorizationCodeStrategy(Strategy):
     """A login in the browser, its code traded for a token, and refresh tokens from then on."""
 
     name: ClassVar[str] = "authorization_code"
+    alone: ClassVar[bool] = False
 
     def __init__(self, client: OAuthClient, *, refresh_token: SecretStr | None = None) -> None:
         super().__init__(client)
@@ -65,13 +66,29 @@ class AuthorizationCodeStrategy(Strategy):
         """Start from the configured refresh token.
 
         Raises:
-            InteractionRequired: There is none: a person must log in.
+            InteractionRequired: There is none, or it has ended: a person must log in.
         """
         if self._refresh_token is None:
             raise InteractionRequired(
                 "The authorization_code strategy has no refresh token to start from.", hint=_BOTH_WAYS
             )
         return (yield from self.refresh(self._refresh_token))
+
+    def renew(self, token: Token) -> Flow[Token]:
+        """Use the refresh token; where that has ended, one that has been configured since may go on.
+
+        Raises:
+            InteractionRequired: There is no other: a person must log in.
+        """
+        ended: InteractionRequired | None = None
+        if token.refresh_token is not None and not token.refresh_ended(self.client.clock()):
+            try:
+                return (yield from self.refresh(SecretStr(token.refresh_token)))
+            except InteractionRequired as error:
+                ended = error
+        if ended is not None and self._refresh_token in {None, SecretStr(token.refresh_token or "")}:
+            raise ended.with_traceback(None)
+        return (yield from self.acquire())
 
     def refresh(self, refresh_token: SecretStr) -> Flow[Token]:
         """Trade a refresh token for an access token.

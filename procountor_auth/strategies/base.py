@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn, Self
 
 from pydantic import SecretStr
 
-from procountor_auth.protocol.answer import Exchange, read_token
+from procountor_auth.protocol.answer import Exchange, read_logout, read_token
+from procountor_auth.protocol.flow import Repeat, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from procountor_auth.protocol.flow import Flow, Request
+    from procountor_auth.protocol.flow import Flow
     from procountor_auth.protocol.oauth import OAuthClient
     from procountor_auth.settings import Settings
     from procountor_auth.token import Token
@@ -30,6 +31,9 @@ class Strategy(ABC):
     """
 
     name: ClassVar[str]
+
+    alone: ClassVar[bool] = True
+    """Whether it can always acquire a token again, without a person and whatever happened to the last one."""
 
     def __init__(self, client: OAuthClient) -> None:
         self.client = client
@@ -59,9 +63,19 @@ class Strategy(ABC):
         Raises:
             ProcountorAuthError: What `acquire` raises.
         """
-        if token.refresh_token is None:
+        if token.refresh_token is None or token.refresh_ended(self.client.clock()):
             return (yield from self.acquire())
         return (yield from self.refresh(SecretStr(token.refresh_token)))
+
+    def identity(self) -> tuple[str, ...]:
+        """Return whose tokens these are, apart from host and client. Secret: it is only ever hashed."""
+        return ()
+
+    def logout(self, token: Token) -> Flow[None]:
+        """Have the server invalidate a token (`POST logout`)."""
+        request = Request("POST", self.client.endpoints.logout, bearer=token.access_token, repeat=Repeat.SAFE)
+        response = yield request
+        read_logout(Exchange(request, response, "the logout", "The token ends by itself within the hour."))
 
     def refresh(self, refresh_token: SecretStr) -> Flow[Token]:
         """Trade a refresh token for an access token (RFC 6749, section 6).

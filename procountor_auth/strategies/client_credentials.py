@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from procountor_auth.protocol.answer import Exchange, read_api_key
+from procountor_auth.protocol.flow import Repeat
 from procountor_auth.strategies.base import Strategy
 
 if TYPE_CHECKING:
@@ -40,10 +41,14 @@ class ClientCredentialsStrategy(Strategy):
         """Build the strategy from settings that were validated for it."""
         return cls(settings.oauth_client(clock), api_key=settings.required("api_key"))
 
+    def identity(self) -> tuple[str, ...]:
+        """Return the API key, which stands for a user and a company."""
+        return (self._api_key.get_secret_value(),)
+
     def acquire(self) -> Flow[Token]:
         """Get a token with the API key."""
         request = self.client.token_request(
-            "client_credentials", redirect_uri=self.client.redirect_uri, api_key=self._api_key
+            "client_credentials", repeat=Repeat.SAFE, redirect_uri=self.client.redirect_uri, api_key=self._api_key
         )
         return (
             yield from self._ask_for_token(

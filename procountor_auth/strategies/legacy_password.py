@@ -18,7 +18,7 @@ from procountor_auth.errors import InvalidGrant, LegacyRemoved, RedirectError, U
 from procountor_auth.migration.lifecycle import LEGACY
 from procountor_auth.migration.policy import LegacyPolicy, apply_legacy_policy
 from procountor_auth.protocol.answer import Exchange, is_temporary, refuse_errors
-from procountor_auth.protocol.flow import Request
+from procountor_auth.protocol.flow import Repeat, Request
 from procountor_auth.protocol.oauth import STATE_LENGTH
 from procountor_auth.protocol.redirect import read_redirect
 from procountor_auth.strategies.base import Strategy
@@ -70,6 +70,10 @@ class LegacyPasswordStrategy(Strategy):
             policy=settings.legacy_policy,
         )
 
+    def identity(self) -> tuple[str, ...]:
+        """Return the user's name and the company."""
+        return (self._username.get_secret_value(), self._company.get_secret_value())
+
     def acquire(self) -> Flow[Token]:
         """Post the password to `oauth/authz`, read the code from the redirect, trade it at `oauth/token`.
 
@@ -117,7 +121,7 @@ class LegacyPasswordStrategy(Strategy):
                 "redirect_uri": self.client.redirect_uri,
             },
         )
-        return Request("POST", url, body)
+        return Request("POST", url, body, repeat=Repeat.SAFE)
 
 
 def _location(request: Request, response: Response) -> SecretStr:

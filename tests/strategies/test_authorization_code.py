@@ -7,6 +7,7 @@ import pickle
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
+import jwt
 import pytest
 from pydantic import SecretStr
 
@@ -138,8 +139,10 @@ def test_the_refresh_token_is_kept_or_replaced(
     assert form(next(strategy.renew(token)))["refresh_token"] == kept
 
 
-def test_an_ended_refresh_token_needs_a_person(strategy: AuthorizationCodeStrategy, now: float) -> None:
+@pytest.mark.parametrize("configured", [None, "s3cret"])
+def test_an_ended_refresh_token_needs_a_person(client: OAuthClient, now: float, configured: str | None) -> None:
     """A refused refresh token is `InteractionRequired` with both ways in its hint, and its text has no secret."""
+    strategy = AuthorizationCodeStrategy(client, refresh_token=SecretStr(configured) if configured else None)
     flow = strategy.renew(Token("old", now, now + 1, "authorization_code", "s3cret"))
     next(flow)
     with pytest.raises(InteractionRequired, match="invalid_grant") as caught:
@@ -148,6 +151,34 @@ def test_an_ended_refresh_token_needs_a_person(strategy: AuthorizationCodeStrate
     assert "begin_login()" in caught.value.hint
     assert "s3cret" not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+def test_a_refresh_token_that_was_configured_since_goes_on(
+    strategy: AuthorizationCodeStrategy,
+    now: float,
+    form: Callable[[Request], dict[str, str]],
+    finish: Callable[[Flow[Token], Response], Token],
+) -> None:
+    """Where the token's own refresh token has ended, the configured one is tried, once, before a person is asked."""
+    flow = strategy.renew(Token("old", now, now + 1, "authorization_code", "0ld"))
+    assert form(next(flow))["refresh_token"] == "0ld"
+    assert form(flow.send(_REFUSED))["refresh_token"] == "r3fresh"
+    assert finish(flow, _GRANTED).refresh_token == "n3w"
+    flow = strategy.renew(Token("old", now, now + 1, "authorization_code", "0ld"))
+    next(flow)
+    flow.send(_REFUSED)
+    with pytest.raises(InteractionRequired):
+        flow.send(_REFUSED)
+
+
+def test_a_refresh_token_that_says_it_has_ended_is_not_sent(
+    client: OAuthClient, strategy: AuthorizationCodeStrategy, now: float, form: Callable[[Request], dict[str, str]]
+) -> None:
+    """A refresh token whose own `exp` has passed is not tried: the configured one is, or a person is asked."""
+    ended = Token("old", now, now + 1, "authorization_code", jwt.encode({"exp": int(now) - 1}, "x" * 32))
+    assert form(next(strategy.renew(ended)))["refresh_token"] == "r3fresh"
+    with pytest.raises(InteractionRequired):
+        next(AuthorizationCodeStrategy(client).renew(ended))
 
 
 _REFUSALS: Final[list[tuple[Response, type[ProcountorAuthError]]]] = [
