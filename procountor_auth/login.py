@@ -90,8 +90,8 @@ class KeyLogin(_Visit["SecretStr"]):
 
     def __init__(self, request: KeyRequest, transport: Transport) -> None:
         def fetch(flow: Flow[SecretStr]) -> Outcome[SecretStr]:
-            outcome: Outcome[SecretStr] = Outcome(transport, lambda _outcome, _key: None)
-            outcome.start(flow)
+            outcome: Outcome[SecretStr] = Outcome(transport.timeout)
+            outcome.start(lambda: transport.run(flow))
             return outcome
 
         super().__init__(request.authorization_request(), request.exchange, fetch)

@@ -1,6 +1,6 @@
-"""The outcome of a flow, for any number of waiters in any thread or event loop.
+"""The outcome of some work, for any number of waiters in any thread or event loop.
 
-The flow runs on a thread of its own and belongs to none of those who wait: a waiter that gives up, is cancelled, or
+The work runs on a thread of its own and belongs to none of those who wait: a waiter that gives up, is cancelled, or
 lives in an event loop that ends takes nothing away from the others, and a refresh token that the server has already
 rotated is not lost with it.
 """
@@ -19,26 +19,23 @@ from procountor_auth.errors import ConnectionFailed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from procountor_auth.protocol.flow import Flow
-    from procountor_auth.transport import Transport
-
 T = TypeVar("T")
 
 GRACE: Final = 1.0
-"""Seconds that a waiter waits beyond the flow's own deadline, for its outcome to arrive."""
+"""Seconds that a waiter waits beyond the work's own deadline, for its outcome to arrive."""
 
 
 class Outcome(Generic[T]):
-    """A result or an error that will be there within the transport's deadline.
+    """A result or an error that will be there in time.
 
     Args:
-        transport: What drives the flow.
-        settle: Called on the flow's thread with the outcome and the result (None for an error), before any waiter
+        timeout: Seconds that the work may take.
+        settle: Called on the work's thread with the outcome and the result (None for an error), before any waiter
             wakes.
     """
 
-    def __init__(self, transport: Transport, settle: Callable[[Outcome[T], T | None], None]) -> None:
-        self._transport = transport
+    def __init__(self, timeout: float, settle: Callable[[Outcome[T], T | None], None] | None = None) -> None:
+        self._timeout = timeout
         self._settle = settle
         # Holds errors as results: a future that raises one object in many threads lets them all write into its
         # traceback.
@@ -46,29 +43,32 @@ class Outcome(Generic[T]):
         # Marks it as running, so that no waiter's cancellation can reach it.
         self._future.set_running_or_notify_cancel()
 
-    def start(self, flow: Flow[T]) -> None:
-        """Run the flow. The thread keeps the interpreter alive until it is done: what it gets may be needed."""
+    def start(self, work: Callable[[], T]) -> None:
+        """Do the work. The thread keeps the interpreter alive until it is done: what it gets may be needed."""
 
-        def work() -> None:
+        def run() -> None:
             try:
-                result = self._transport.run(flow)
+                result = work()
             except BaseException as error:  # noqa: BLE001 - it is handed to those who wait
-                self._settle(self, None)
-                self._future.set_result(_raising(error))
+                self._finish(None, _raising(error))
             else:
-                self._settle(self, result)
-                self._future.set_result(lambda: result)
+                self._finish(result, lambda: result)
 
         try:
-            threading.Thread(target=work, name="procountor-auth", daemon=False).start()
+            threading.Thread(target=run, name="procountor-auth", daemon=False).start()
         except RuntimeError:  # the interpreter is shutting down and starts no thread any more
-            work()
+            run()
+
+    def _finish(self, result: T | None, unwrap: Callable[[], T]) -> None:
+        if self._settle is not None:
+            self._settle(self, result)
+        self._future.set_result(unwrap)
 
     def result(self) -> T:
         """Wait for it in this thread.
 
         Raises:
-            ProcountorAuthError: The error of the flow, as an object of the waiter's own.
+            ProcountorAuthError: The error of the work, as an object of the waiter's own.
         """
         try:
             unwrap = self._future.result(self._patience)
@@ -87,17 +87,17 @@ class Outcome(Generic[T]):
 
     @property
     def _patience(self) -> float:
-        return self._transport.timeout + GRACE
+        return self._timeout + GRACE
 
     def _still_waiting(self) -> ConnectionFailed:
         return ConnectionFailed(
-            f"There was no token within {self._transport.timeout:g} seconds.",
+            f"There was no token within {self._timeout:g} seconds.",
             hint="Try again later, or give it more time with PROCOUNTOR_TIMEOUT.",
         )
 
 
 def _raising(error: BaseException) -> Callable[[], NoReturn]:
-    # The frames of the flow are of no use to a waiter, and may hold what nobody should see.
+    # The frames of the work are of no use to a waiter, and may hold what nobody should see.
     error.__traceback__ = None
 
     def unwrap() -> NoReturn:

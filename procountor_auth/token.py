@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
@@ -12,6 +13,28 @@ LEEWAY: Final = 60.0
 
 LEEWAY_SHARE: Final = 0.1
 """A short-lived token gives up at most this share of its life to the leeway."""
+
+MARGIN: Final = 300.0
+"""A token is stale, and renewed while it is still served, at least this many seconds before it ends."""
+
+MARGIN_SHARE: Final = 0.2
+"""A short-lived token is stale for at most this share of its life, before jitter."""
+
+JITTER: Final = 0.5
+"""The margin grows by up to this share at random, so that tokens that end together are not renewed together."""
+
+
+class TokenState(enum.Enum):
+    """What may be done with a token."""
+
+    FRESH = "fresh"
+    """Use it."""
+
+    STALE = "stale"
+    """Use it, and renew it meanwhile."""
+
+    EXPIRED = "expired"
+    """Wait for another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +59,24 @@ class Token:
     refresh_token: str | None = field(default=None, repr=False)
 
     @property
-    def fresh_until(self) -> float:
+    def usable_until(self) -> float:
         """Until when it may be put on a request, in Unix seconds: `expires_at` less the leeway."""
         return self.expires_at - min(LEEWAY, LEEWAY_SHARE * (self.expires_at - self.issued_at))
+
+    def stale_from(self, jitter: float = 0.0) -> float:
+        """From when on it should be renewed, in Unix seconds: `expires_at` less the margin.
+
+        Args:
+            jitter: From 0 for the latest moment to 1 for the earliest.
+        """
+        margin = min(MARGIN, MARGIN_SHARE * (self.expires_at - self.issued_at))
+        return self.expires_at - margin * (1.0 + JITTER * jitter)
+
+    def state(self, now: float, jitter: float = 0.0) -> TokenState:
+        """Return what may be done with it at `now`, in Unix seconds."""
+        if now >= self.usable_until:
+            return TokenState.EXPIRED
+        return TokenState.STALE if now >= self.stale_from(jitter) else TokenState.FRESH
 
     @property
     def company_id(self) -> int | None:
@@ -57,6 +95,11 @@ class Token:
             return None
         expiry = _number(unverified_claims(self.refresh_token).get("exp"))
         return None if expiry is None else float(expiry)
+
+    def refresh_ended(self, now: float) -> bool:
+        """Whether the refresh token says that it has ended by `now`, in Unix seconds."""
+        ends = self.refresh_expires_at
+        return ends is not None and now >= ends
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A Token is not pickled, so that no secret ends up in a queue or on a disk by accident.")

@@ -1,44 +1,33 @@
-"""The outcome of a flow, for any number of waiters."""
+"""The outcome of some work, for any number of waiters."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
 
 import pytest
 
 from procountor_auth.errors import ConnectionFailed, InvalidGrant
 from procountor_auth.outcome import Outcome
-from procountor_auth.transport import Transport
-
-if TYPE_CHECKING:
-    from procountor_auth.protocol.flow import Flow
 
 
-def nothing(_outcome: Outcome[str], _result: str | None) -> None:
-    """Keep nothing."""
-
-
-def flow(result: str, wait_for: threading.Event | None = None) -> Flow[str]:
-    """Answer at once, or after an event, without any request."""
+def work(wait_for: threading.Event | None = None) -> str:
+    """Answer at once, or after an event."""
     if wait_for is not None:
         wait_for.wait()
-    yield from ()
-    return result
+    return "token"
 
 
-def refusal() -> Flow[str]:
-    """Fail without any request."""
-    yield from ()
+def refusal() -> str:
+    """Fail."""
     raise InvalidGrant("refused", hint="try another")
 
 
 def test_result_reaches_threads_and_loops() -> None:
     """Those who wait before it is there and those who come later get the same result."""
     gate = threading.Event()
-    outcome = Outcome(Transport(), nothing)
-    outcome.start(flow("token", gate))
+    outcome: Outcome[str] = Outcome(30.0)
+    outcome.start(lambda: work(gate))
 
     async def early_and_late() -> list[str]:
         early = asyncio.create_task(outcome.aresult())
@@ -52,16 +41,16 @@ def test_result_reaches_threads_and_loops() -> None:
 def test_settled_before_a_waiter_wakes() -> None:
     """What is to be kept has been kept when the first waiter goes on."""
     kept: list[str | None] = []
-    outcome: Outcome[str] = Outcome(Transport(), lambda _outcome, result: kept.append(result))
-    outcome.start(flow("token"))
+    outcome: Outcome[str] = Outcome(30.0, lambda _outcome, result: kept.append(result))
+    outcome.start(work)
 
     assert [outcome.result(), *kept] == ["token", "token"]
 
 
 def test_error_is_a_copy_for_each_waiter() -> None:
     """Each waiter raises an object of its own, with message and hint, and with no chain to other exceptions."""
-    outcome = Outcome(Transport(), nothing)
-    outcome.start(refusal())
+    outcome: Outcome[str] = Outcome(30.0)
+    outcome.start(refusal)
     with pytest.raises(InvalidGrant) as one:
         outcome.result()
     with pytest.raises(InvalidGrant) as other:
@@ -74,10 +63,10 @@ def test_error_is_a_copy_for_each_waiter() -> None:
 
 
 def test_waiting_ends_at_the_deadline() -> None:
-    """A waiter gives up a grace after the deadline with a retryable error, and the flow goes on for the others."""
+    """A waiter gives up a grace after the deadline with a retryable error, and the work goes on for the others."""
     gate = threading.Event()
-    outcome = Outcome(Transport(timeout=-0.95), nothing)
-    outcome.start(flow("token", gate))
+    outcome: Outcome[str] = Outcome(-0.95)
+    outcome.start(lambda: work(gate))
 
     with pytest.raises(ConnectionFailed) as sync:
         outcome.result()
@@ -89,13 +78,13 @@ def test_waiting_ends_at_the_deadline() -> None:
 
 
 def test_result_without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no thread can be started any more (interpreter shutdown), the flow runs in the caller's."""
+    """Where no thread can be started any more (interpreter shutdown), the work is done in the caller's."""
 
     def refuse(_thread: threading.Thread) -> None:
         raise RuntimeError("can't create new thread at interpreter shutdown")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    outcome = Outcome(Transport(), nothing)
-    outcome.start(flow("token"))
+    outcome: Outcome[str] = Outcome(30.0)
+    outcome.start(work)
 
     assert outcome.result() == "token"

@@ -10,6 +10,7 @@ import jwt
 import pytest
 
 from procountor_auth import Token
+from procountor_auth.token import TokenState
 
 
 def _token(issued_at: float = 1_000.0, lifetime: float = 3_600.0, **claims: object) -> Token:
@@ -43,7 +44,47 @@ def test_a_token_is_not_pickled(take: object) -> None:
 )
 def test_a_token_is_given_up_before_it_ends(lifetime: float, usable: float) -> None:
     """A token is used until a minute before its end, or for nine tenths of a short life."""
-    assert _token(lifetime=lifetime).fresh_until == pytest.approx(1_000 + usable)
+    assert _token(lifetime=lifetime).usable_until == pytest.approx(1_000 + usable)
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "latest", "earliest"), [(3_600, 3_300, 3_150), (1_500, 1_200, 1_050), (300, 240, 210), (10, 8, 7)]
+)
+def test_a_token_is_renewed_while_it_is_served(lifetime: float, latest: float, earliest: float) -> None:
+    """A token is stale five minutes before its end, or for a fifth of a short life, and at random a bit earlier."""
+    token = _token(lifetime=lifetime)
+    assert token.stale_from() == pytest.approx(1_000 + latest)
+    assert token.stale_from(1.0) == pytest.approx(1_000 + earliest)
+    assert token.stale_from() < token.usable_until
+
+
+@pytest.mark.parametrize(
+    ("after", "jitter", "state"),
+    [
+        (-7_200.0, 0.0, TokenState.FRESH),
+        (0.0, 1.0, TokenState.FRESH),
+        (3_149.0, 1.0, TokenState.FRESH),
+        (3_151.0, 1.0, TokenState.STALE),
+        (3_299.0, 0.0, TokenState.FRESH),
+        (3_300.0, 0.0, TokenState.STALE),
+        (3_539.0, 0.0, TokenState.STALE),
+        (3_540.0, 0.0, TokenState.EXPIRED),
+        (3_540.0, 1.0, TokenState.EXPIRED),
+        (10**9, 0.0, TokenState.EXPIRED),
+    ],
+)
+def test_a_token_is_fresh_then_stale_then_expired(after: float, jitter: float, state: TokenState) -> None:
+    """The state follows the clock that is passed in, to the second."""
+    assert _token(lifetime=3_600).state(1_000 + after, jitter) is state
+
+
+def test_a_refresh_token_says_that_it_has_ended() -> None:
+    """A refresh token has ended once its own `exp` has come; one that does not say has not."""
+    refresh_token = jwt.encode({"exp": 2_000}, "x" * 32)
+    token = dataclasses.replace(_token(), refresh_token=refresh_token)
+    assert not token.refresh_ended(1_999.0)
+    assert token.refresh_ended(2_000.0)
+    assert not _token().refresh_ended(10**12)
 
 
 def test_a_token_says_whom_it_is_for() -> None:

@@ -11,6 +11,7 @@ import json
 import pickle
 import threading
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from urllib.parse import urlsplit
@@ -218,6 +219,8 @@ def _handler(api: Api) -> type[BaseHTTPRequestHandler]:
             status, location, body = api.answer(seen)
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
+            if status == HTTPStatus.SERVICE_UNAVAILABLE:
+                self.send_header("Retry-After", "3600")  # longer than anybody waits
             if location is not None:
                 self.send_header("Location", location)
             self.end_headers()

@@ -1,0 +1,54 @@
+"""Forks processes that all ask for a token at one moment, and prints what each of them got.
+
+Usage: herd.py PROCESSES HOSTS FOLDER. The processes are dealt to hosts, each a home directory of its own in FOLDER.
+One line for each process: the first digits of the hash of its token, or the name of its error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+# What a first token imports, imported once for all children.
+import procountor_auth.retry
+from procountor_auth import ProcountorAuthError, TokenSource
+from procountor_auth.protocol import answer
+
+
+def ask() -> str:
+    """Ask for a token as a program does that has just started."""
+    try:
+        return hashlib.sha256(TokenSource.from_env().token().access_token.encode()).hexdigest()[:16]
+    except ProcountorAuthError as error:
+        return f"{type(error).__name__}: {error.message}".replace("\n", " ")
+
+
+def main(processes: int, hosts: int, folder: Path) -> None:
+    """Fork, open the gate for all at once, collect."""
+    gate, opener = os.pipe()
+    children = []
+    for number in range(processes):
+        answer_of_child, speak = os.pipe()
+        if os.fork() == 0:
+            os.close(opener)
+            home = folder / f"host-{number % hosts}"
+            os.environ["HOME"] = str(home)
+            os.environ["XDG_STATE_HOME"] = str(home / "state")
+            os.read(gate, 1)
+            os.write(speak, ask().encode())
+            os._exit(0)
+        os.close(speak)
+        children.append(answer_of_child)
+    os.close(opener)
+    for child in children:
+        with os.fdopen(child, encoding="utf-8") as said:
+            print(said.read())  # noqa: T201 - this is its answer
+    for _ in children:
+        os.wait()
+
+
+if __name__ == "__main__":
+    _ = (procountor_auth.retry, answer)
+    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))

@@ -1,0 +1,273 @@
+"""Many callers at once: threads, coroutines, processes, hosts, cancellations, forks. The server counts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from procountor_auth import Settings, Token, TokenSource
+from procountor_auth.errors import ProcountorAuthError, ServiceUnavailable
+from procountor_auth.sandbox import Quirks, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    TokenRequests = Callable[[Sandbox], list[str]]
+
+HERE = Path(__file__).parent
+
+
+class Clock:
+    """A wall clock that a test moves."""
+
+    now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        """Return the time in Unix seconds."""
+        return self.now
+
+
+def source(sandbox: Sandbox, strategy: str = "client_credentials", clock: Clock | None = None) -> TokenSource:
+    """Build a source for a sandbox, with a clock of the test's own."""
+    variables = sandbox.environment(strategy, refresh_token=strategy == "authorization_code")
+    named = {name.removeprefix("PROCOUNTOR_").lower(): value for name, value in variables.items()}
+    return TokenSource.from_settings(Settings(**named), clock=clock or Clock())
+
+
+def run(script: str, *arguments: object, variables: dict[str, str]) -> list[str]:
+    """Run one of the scripts beside this file in a Python of its own; return the lines that it prints."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    done = subprocess.run(
+        [sys.executable, str(HERE / script), *map(str, arguments)],
+        env=inherited | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def ask_all(tokens: TokenSource, threads: int, calls: int) -> list[Token | str]:
+    """Have threads ask at one moment, several times each; return tokens and the texts of errors."""
+    together = threading.Barrier(threads)
+
+    def ask(_: int) -> list[Token | str]:
+        together.wait()
+        got: list[Token | str] = []
+        for _call in range(calls):
+            try:
+                got.append(tokens.token())
+            except ProcountorAuthError as error:
+                got.append(str(error))
+        return got
+
+    with ThreadPoolExecutor(threads) as pool:
+        return [each for got in pool.map(ask, range(threads)) for each in got]
+
+
+def test_s1_1000_threads(sandbox: Sandbox, token_requests: TokenRequests) -> None:
+    """S1: 1,000 threads that ask 10 times each, cold, make 1 token request."""
+    got = ask_all(source(sandbox), threads=1000, calls=10)
+
+    assert len(got) == 10_000
+    assert len(set(got)) == 1
+    assert len(token_requests(sandbox)) == 1
+
+
+def test_s2_10000_coroutines(sandbox: Sandbox, token_requests: TokenRequests) -> None:
+    """S2: 10,000 coroutines, cold, make 1 token request."""
+    tokens = source(sandbox)
+
+    async def crowd() -> set[Token]:
+        return set(await asyncio.gather(*(tokens.atoken() for _ in range(10_000))))
+
+    assert len(asyncio.run(crowd())) == 1
+    assert len(token_requests(sandbox)) == 1
+
+
+def test_s4_64_processes_share_a_file(sandbox: Sandbox, token_requests: TokenRequests, tmp_path: Path) -> None:
+    """S4: 64 processes with one file store make 1 token request."""
+    variables = sandbox.environment("client_credentials") | {"PROCOUNTOR_TOKEN_STORE": "file"}
+
+    got = run("herd.py", 64, 1, tmp_path, variables=variables)
+
+    assert len(got) == 64
+    assert len(set(got)) == 1
+    assert len(token_requests(sandbox)) == 1
+
+
+def test_s5_8_hosts_share_a_redis(
+    sandbox: Sandbox, token_requests: TokenRequests, tmp_path: Path, redis_url: str
+) -> None:
+    """S5: 8 hosts with 8 processes each make 1 token request over Redis."""
+    variables = sandbox.environment("client_credentials") | {"PROCOUNTOR_TOKEN_STORE": redis_url}
+
+    got = run("herd.py", 64, 8, tmp_path, variables=variables)
+
+    assert len(got) == 64
+    assert len(set(got)) == 1
+    assert len(token_requests(sandbox)) == 1
+
+
+def test_s6_threads_share_a_failure(sandbox: Sandbox, token_requests: TokenRequests) -> None:
+    """S6: with 503, 1,000 threads share one error, after at most 3 attempts."""
+    sandbox.quirks = Quirks(unavailable=503, latency=0.2)
+
+    got = ask_all(source(sandbox), threads=1000, calls=1)
+
+    assert len(got) == 1000
+    assert len(set(got)) == 1
+    assert len(token_requests(sandbox)) <= 3
+
+
+def test_s6_coroutines_share_a_failure(sandbox: Sandbox, token_requests: TokenRequests) -> None:
+    """S6: with 503, 10,000 coroutines share one error, after at most 3 attempts."""
+    sandbox.quirks = Quirks(unavailable=503)
+    tokens = source(sandbox)
+
+    async def crowd() -> set[str]:
+        got = await asyncio.gather(*(tokens.atoken() for _ in range(10_000)), return_exceptions=True)
+        assert all(isinstance(each, ServiceUnavailable) for each in got)
+        return set(map(str, got))
+
+    assert len(asyncio.run(crowd())) == 1
+    assert len(token_requests(sandbox)) <= 3
+
+
+@pytest.mark.parametrize(("hosts", "store"), [(1, "file"), (8, "redis")])
+def test_s6_processes_share_a_failure(  # noqa: PLR0917 - fixtures
+    sandbox: Sandbox, token_requests: TokenRequests, tmp_path: Path, redis_url: str, hosts: int, store: str
+) -> None:
+    """S6: with 503, 64 processes on 1 or 8 hosts share one error, after at most 3 attempts."""
+    sandbox.quirks = Quirks(unavailable=503, latency=0.5)
+    where = redis_url if store == "redis" else store
+    variables = sandbox.environment("client_credentials") | {"PROCOUNTOR_TOKEN_STORE": where}
+
+    got = run("herd.py", 64, hosts, tmp_path, variables=variables)
+
+    assert len(got) == 64
+    assert len(set(got)) == 1
+    assert got[0].startswith("ServiceUnavailable")
+    assert len(token_requests(sandbox)) <= 3
+
+
+def test_s7_1000_expiries(sandbox: Sandbox, token_requests: TokenRequests) -> None:
+    """S7: over 1,000 expiries with strictly rotating refresh tokens none is used twice, and no caller is blocked."""
+    sandbox.quirks = Quirks(refresh_token="rotate")
+    clock = Clock()
+    tokens = source(sandbox, "authorization_code", clock)
+    token = tokens.token()
+    blocked = 0
+    seen = {token.refresh_token}
+    for _ in range(1000):
+        clock.now = token.stale_from(0.0)
+        blocked += tokens.token() is not token  # the stale token at once, while the renewal runs behind
+        renewal = tokens._renewal
+        token = renewal.result() if renewal else tokens.token()
+        seen.add(token.refresh_token)
+
+    assert blocked == 0
+    assert len(seen) == 1001
+    assert token_requests(sandbox) == ["refresh_token"] * 1001
+
+
+def test_s8_1000_cancellations(sandbox: Sandbox, token_requests: TokenRequests) -> None:
+    """S8: with the leader and half of the waiters cancelled 1,000 times, no rotated refresh token is lost."""
+    sandbox.quirks = Quirks(refresh_token="rotate")
+    clock = Clock()
+    tokens = source(sandbox, "authorization_code", clock)
+
+    async def round_of_cancellations() -> Token:
+        waiters = [asyncio.create_task(tokens.atoken()) for _ in range(8)]
+        await asyncio.sleep(0)
+        for waiter in waiters[::2]:  # the first of them is the leader
+            waiter.cancel()
+        got = await asyncio.gather(*waiters, return_exceptions=True)
+        assert isinstance(got[0], asyncio.CancelledError)
+        kept = {each for each in got[1::2] if isinstance(each, Token)}
+        assert len(kept) == 1
+        return kept.pop()
+
+    async def storm() -> None:
+        for _ in range(1000):
+            clock.now = (await round_of_cancellations()).expires_at
+
+    asyncio.run(storm())
+
+    assert token_requests(sandbox) == ["refresh_token"] * 1000
+
+
+def test_s9_200_forks(sandbox: Sandbox) -> None:
+    """S9: of 200 processes that were forked in the middle of a renewal, each gets a token within 2 seconds."""
+    sandbox.quirks = Quirks(latency=0.01)
+
+    assert run("forks.py", 200, variables=sandbox.environment("client_credentials")) == ["200"]
+
+
+def test_s10_redis_down_for_client_credentials(
+    sandbox: Sandbox, token_requests: TokenRequests, tmp_path: Path, closed_port: int
+) -> None:
+    """S10: without Redis, 8 hosts with 4 processes each make 1 token request per host."""
+    where = f"redis://127.0.0.1:{closed_port}/0"
+    variables = sandbox.environment("client_credentials") | {"PROCOUNTOR_TOKEN_STORE": where}
+
+    got = run("herd.py", 32, 8, tmp_path, variables=variables)
+
+    assert len(got) == 32
+    assert len(set(got)) == 8
+    assert len(token_requests(sandbox)) == 8
+
+
+def test_s10_redis_down_for_refresh_tokens(
+    sandbox: Sandbox, token_requests: TokenRequests, tmp_path: Path, closed_port: int
+) -> None:
+    """S10: without Redis, a refresh token that may rotate is not used; the refusal says why."""
+    where = f"redis://127.0.0.1:{closed_port}/0"
+    variables = sandbox.environment("authorization_code", refresh_token=True) | {"PROCOUNTOR_TOKEN_STORE": where}
+
+    got = run("herd.py", 4, 1, tmp_path, variables=variables)
+
+    assert all(line.startswith("StoreUnavailable") and "refresh token" in line for line in got)
+    assert token_requests(sandbox) == []
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0, 86_400.0])
+def test_s11_clock_jumps(sandbox: Sandbox, token_requests: TokenRequests, jump: float) -> None:
+    """S11: a clock that jumps an hour, or wakes up a day later, costs at most one more request, and no loop."""
+    clock = Clock()
+    tokens = source(sandbox, clock=clock)
+    tokens.token()
+    clock.now += jump
+    for _ in range(100):
+        tokens.token()
+    clock.now -= jump
+    for _ in range(100):
+        tokens.token()
+
+    assert len(token_requests(sandbox)) <= 2
+
+
+def test_s12_sources_do_not_renew_together(sandbox: Sandbox) -> None:
+    """S12: 500 sources whose tokens end together are renewed over minutes, not in one second."""
+    clock = Clock()
+    token = source(sandbox, clock=clock).token()
+    moments = []
+    for _ in range(500):
+        tokens = source(sandbox, clock=clock)  # finds the token in the store of the process
+        assert tokens.token() is token
+        held = tokens._held
+        assert held is not None
+        moments.append(held.stale_from)
+
+    assert max(moments) - min(moments) > 100
+    assert max(moments.count(moment) for moment in moments) < 10

@@ -1,0 +1,325 @@
+"""How a token is renewed: early and unseen, inside a store's transaction, and never against an invalidation."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from procountor_auth import InteractionRequired, Settings, Token, TokenSource
+from procountor_auth.backend import backend
+from procountor_auth.errors import InvalidGrant, ServiceUnavailable
+from procountor_auth.sandbox import Quirks, Sandbox
+from procountor_auth.source import COOLDOWN
+from procountor_auth.stores.key import entry_key
+from procountor_auth.stores.memory import MemoryStore
+from procountor_auth.strategies import build
+from procountor_auth.token import TokenState
+from procountor_auth.transport import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    TokenRequests = Callable[[Sandbox], list[str]]
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        """Return the time in seconds."""
+        return self.now
+
+
+def settings(sandbox: Sandbox, strategy: str = "client_credentials", **changes: object) -> Settings:
+    """Describe a sandbox to the library, with some values changed."""
+    variables = sandbox.environment(strategy, refresh_token=strategy == "authorization_code")
+    named = {name.removeprefix("PROCOUNTOR_").lower(): value for name, value in variables.items()}
+    return Settings(**named | {"legacy_policy": "allow"} | changes)
+
+
+class Bench:
+    """A source whose clocks and store are in the test's hands."""
+
+    def __init__(self, sandbox: Sandbox, strategy: str = "client_credentials", **changes: object) -> None:
+        self.clock = Clock()
+        self.monotonic = Clock(0.0)
+        self.store = MemoryStore()
+        self.settings = settings(sandbox, strategy, **changes)
+        self.source = self.another()
+
+    def another(self) -> TokenSource:
+        """Build another source on the same store, as another process has."""
+        return TokenSource(
+            build(self.settings, clock=self.clock),
+            transport=Transport(sleep=lambda _: None),
+            store=self.store,
+            monotonic=self.monotonic,
+            jitter=lambda: 0.0,
+        )
+
+    def settle(self) -> None:
+        """Wait until no renewal is under way."""
+        renewal = self.source._renewal
+        if renewal is not None:
+            with suppress(ServiceUnavailable):
+                renewal.result()
+
+
+@pytest.mark.parametrize("in_a_loop", [False, True])
+def test_stale_token_is_served_at_once(sandbox: Sandbox, token_requests: TokenRequests, *, in_a_loop: bool) -> None:
+    """A stale token is returned without waiting, and one renewal behind the callers brings the next."""
+    bench = Bench(sandbox)
+    first = bench.source.token()
+    bench.clock.now = first.stale_from()
+    sandbox.quirks = Quirks(latency=0.2)
+
+    served = {asyncio.run(bench.source.atoken()) if in_a_loop else bench.source.token() for _ in range(20)}
+    bench.settle()
+
+    assert served == {first}
+    assert first.state(bench.clock()) is TokenState.STALE
+    assert bench.source.token() != first
+    assert len(token_requests(sandbox)) == 2
+
+
+def test_failed_early_renewal_keeps_the_token_and_cools_down(sandbox: Sandbox, token_requests: TokenRequests) -> None:
+    """While the token is valid a failing server is asked once per cool-down, and nobody sees an error."""
+    bench = Bench(sandbox)
+    first = bench.source.token()
+    bench.clock.now = first.stale_from()
+    sandbox.quirks = Quirks(unavailable=503)
+    for _ in range(10):
+        assert bench.source.token() is first
+        bench.settle()
+    assert len(token_requests(sandbox)) == 1 + 3  # one series of attempts
+
+    bench.monotonic.now += COOLDOWN
+    sandbox.quirks = Quirks()
+    assert bench.source.token() is first
+    bench.settle()
+
+    assert bench.source.token() != first
+
+
+def test_expired_token_is_never_served(sandbox: Sandbox) -> None:
+    """Once a token has expired, a server that is down is an error for the caller."""
+    bench = Bench(sandbox)
+    bench.clock.now = bench.source.token().usable_until
+    sandbox.quirks = Quirks(unavailable=503)
+
+    with pytest.raises(ServiceUnavailable):
+        bench.source.token()
+
+
+def test_another_process_finds_the_token(sandbox: Sandbox, token_requests: TokenRequests) -> None:
+    """A second source on the same store takes the first one's token, and its renewal, without a request."""
+    bench = Bench(sandbox)
+    other = bench.another()
+    first = bench.source.token()
+    assert other.token() == first
+    bench.clock.now = first.usable_until
+
+    assert bench.source.token() == other.token() != first
+    assert len(token_requests(sandbox)) == 2
+
+
+def test_rejected_token_is_replaced_for_all(sandbox: Sandbox, token_requests: TokenRequests) -> None:
+    """After a 401 in one process, another that has the same token rejected finds the new one in the store."""
+    bench = Bench(sandbox)
+    other = bench.another()
+    rejected = bench.source.token()
+    assert other.token() == rejected
+
+    assert bench.source.renew(rejected) == other.renew(rejected) != rejected
+    assert len(token_requests(sandbox)) == 2
+
+
+def test_refused_refresh_token_is_looked_up_once_more(sandbox: Sandbox) -> None:
+    """When a rotated refresh token is refused, the one that somebody else has stored meanwhile is used."""
+    sandbox.quirks = Quirks(refresh_token="rotate")
+    bench = Bench(sandbox, "authorization_code")
+    used_up = bench.source.token()
+    bench.clock.now = used_up.usable_until
+    flow = bench.source.strategy.renew(used_up)
+    newer = Transport().run(flow)  # somebody without the lock
+    key = entry_key(bench.source.strategy)
+    ask = bench.source._drive
+
+    def late(*arguments: object) -> object:
+        # Between our reading and the server's refusal, the newer token arrives in the store.
+        bench.source._drive = ask  # type: ignore[method-assign]
+        bench.store._entries[key] = type(bench.store._entries[key])(7, newer)
+        return ask(*arguments)  # type: ignore[arg-type]
+
+    bench.source._drive = late  # type: ignore[method-assign,assignment]
+
+    assert bench.source.token().refresh_token == newer.refresh_token
+
+
+def test_refused_refresh_token_is_final_after_that(sandbox: Sandbox, token_requests: TokenRequests) -> None:
+    """A refused refresh token that nobody has replaced ends in InteractionRequired, after one request."""
+    bench = Bench(sandbox, "authorization_code")
+    first = bench.source.token()
+    assert first.refresh_token is not None
+    sandbox.world.revoke_refresh_token(first.refresh_token)
+    bench.clock.now = first.usable_until
+
+    with pytest.raises(InteractionRequired):
+        bench.source.token()
+    assert token_requests(sandbox) == ["refresh_token"] * 2
+
+
+def test_configured_refresh_token_goes_on_where_the_stored_one_ended(sandbox: Sandbox) -> None:
+    """A new PROCOUNTOR_REFRESH_TOKEN is used when the stored one is refused."""
+    bench = Bench(sandbox, "authorization_code")
+    first = bench.source.token()
+    assert first.refresh_token is not None
+    sandbox.world.revoke_refresh_token(first.refresh_token)
+    bench.clock.now = first.usable_until
+    fresh = sandbox.environment("authorization_code", refresh_token=True)["PROCOUNTOR_REFRESH_TOKEN"]
+    bench.settings = settings(sandbox, "authorization_code", refresh_token=fresh)
+
+    assert bench.another().token().refresh_token == fresh
+
+
+@pytest.mark.parametrize("strategy", ["authorization_code", "legacy_password"])
+def test_ended_refresh_token_is_not_sent(sandbox: Sandbox, token_requests: TokenRequests, strategy: str) -> None:
+    """After the refresh token's own end nothing is sent with it: a person must log in, or the password is used."""
+    bench = Bench(sandbox, strategy)
+    first = bench.source.token()
+    ends = first.refresh_expires_at
+    assert ends is not None
+    bench.settings = bench.settings.model_copy(update={"refresh_token": None})
+    bench.clock.now = ends
+    asked = len(token_requests(sandbox))
+
+    if strategy == "authorization_code":
+        with pytest.raises(InteractionRequired):
+            bench.another().token()
+        assert len(token_requests(sandbox)) == asked
+    else:
+        assert bench.another().token() != first
+        assert token_requests(sandbox)[asked:] == ["authorization_code"]
+
+
+@pytest.mark.parametrize(("days", "warned"), [(31, False), (29, True)])
+def test_end_of_the_refresh_token_is_announced(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, days: int, *, warned: bool
+) -> None:
+    """From 30 days before the end of the refresh token, a new token comes with a warning that says how many."""
+    bench = Bench(sandbox, "authorization_code")
+    ends = bench.source.token().refresh_expires_at
+    assert ends is not None
+    bench.clock.now = ends - days * 86_400
+    caplog.clear()
+
+    bench.source.token()
+
+    found = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert [f"ends in {days} days" in record.getMessage() for record in found] == ([True] if warned else [])
+
+
+@pytest.mark.parametrize("in_a_loop", [False, True])
+def test_invalidate_forgets_everywhere(sandbox: Sandbox, token_requests: TokenRequests, *, in_a_loop: bool) -> None:
+    """After `invalidate` neither this source nor another on the store serves the old token."""
+    bench = Bench(sandbox)
+    first = bench.source.token()
+    if in_a_loop:
+        asyncio.run(bench.source.ainvalidate())
+    else:
+        bench.source.invalidate()
+
+    assert bench.source.token() != first
+    assert bench.another().token() != first
+    assert len(token_requests(sandbox)) == 2
+
+
+def test_invalidate_wins_against_a_renewal(sandbox: Sandbox) -> None:
+    """A renewal that is under way does not bring back a token after `invalidate` has returned."""
+    bench = Bench(sandbox)
+    sandbox.quirks = Quirks(latency=0.2)
+    got: list[Token] = []
+    caller = threading.Thread(target=lambda: got.append(bench.source.token()))
+    caller.start()
+    lock = bench.store._locks.setdefault(entry_key(bench.source.strategy), threading.Lock())
+    while not lock.locked():
+        pass
+    bench.source.invalidate()
+    caller.join()
+    sandbox.quirks = Quirks()
+
+    assert bench.source._held is None
+    entry = bench.store.read(entry_key(bench.source.strategy))
+    assert entry is None or entry.token is None
+    assert bench.source.token() != got[0]
+
+
+@pytest.mark.parametrize("in_a_loop", [False, True])
+def test_logout_ends_the_token_at_the_server(sandbox: Sandbox, *, in_a_loop: bool) -> None:
+    """After `logout` the server refuses the token, and this source has another one."""
+    bench = Bench(sandbox, "legacy_password")
+    first = bench.source.token()
+    if in_a_loop:
+        asyncio.run(bench.source.alogout())
+    else:
+        bench.source.logout()
+
+    with backend.Client(headers={"Authorization": f"Bearer {first.access_token}"}) as client:
+        assert client.get(f"{sandbox.base_url}/api/sessioninfo").status_code == 401
+    assert bench.source.token() != first
+    assert "/logout" in [entry["path"] for entry in sandbox.log()]
+
+
+def test_logout_without_a_token_sends_nothing(sandbox: Sandbox) -> None:
+    """Where there is no token, `logout` has nothing to do."""
+    Bench(sandbox).source.logout()
+
+    assert sandbox.log() == []
+
+
+def test_switch_does_not_find_the_other_token(sandbox: Sandbox, token_requests: TokenRequests) -> None:
+    """On one store, each strategy has its own token; switching back finds what it left."""
+    store = MemoryStore()
+
+    def ask(strategy: str) -> Token:
+        return TokenSource(build(settings(sandbox, strategy)), store=store).token()
+
+    legacy, successor, again = ask("legacy_password"), ask("client_credentials"), ask("legacy_password")
+
+    assert (legacy.strategy, successor.strategy) == ("legacy_password", "client_credentials")
+    assert again == legacy
+    assert token_requests(sandbox) == ["authorization_code", "client_credentials"]
+
+
+def test_key_has_nothing_readable_in_it(sandbox: Sandbox) -> None:
+    """A key differs by strategy, host, client, user and company, and is nothing but hexadecimal digits."""
+    keys = {
+        entry_key(build(settings(sandbox, "client_credentials"))),
+        entry_key(build(settings(sandbox, "client_credentials", api_key="another"))),
+        entry_key(build(settings(sandbox, "client_credentials", client_id="another"))),
+        entry_key(build(settings(sandbox, "client_credentials", base_url="http://127.0.0.1:1"))),
+        entry_key(build(settings(sandbox, "legacy_password"))),
+        entry_key(build(settings(sandbox, "legacy_password", company=1))),
+        entry_key(build(settings(sandbox, "legacy_password", username="another"))),
+        entry_key(build(settings(sandbox, "authorization_code"))),
+    }
+
+    assert len(keys) == 8
+    assert all(len(key) == 40 and set(key) <= set("0123456789abcdef") for key in keys)
+
+
+def test_wrong_key_is_asked_about_once_per_call(sandbox: Sandbox, token_requests: TokenRequests) -> None:
+    """A definite refusal is not repeated."""
+    bench = Bench(sandbox, api_key="wrong")
+    with pytest.raises(InvalidGrant):
+        bench.source.token()
+
+    assert len(token_requests(sandbox)) == 1
