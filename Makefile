@@ -7,16 +7,22 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST_ARGS ?=
 
-.PHONY: help demo test check format lint types test-httpx test-httpx2 clean
+.PHONY: help demo test test-long bench-renewal check format lint types test-httpx test-httpx2 clean
 
 help:  ## show this list
-	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-12s %s\n", $$1, $$2 }'
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-14s %s\n", $$1, $$2 }'
 
 demo: $(READY)  ## the ten-line program against the sandbox, with three strategies
 	@$(BIN)/python examples/demo.py
 
 test: $(READY)  ## the test suite
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-long: $(READY)  ## the kill tests with their full counts
+	@PROCOUNTOR_AUTH_LONG=1 $(BIN)/python -m pytest tests/stores/test_kills.py $(PYTEST_ARGS)
+
+bench-renewal: $(READY)  ## what a cached token costs, and how long a new one is in memory only
+	@$(BIN)/python benchmarks/renewal.py
 
 check: format lint types test  ## what CI runs, and what to run before every commit
 

@@ -277,8 +277,12 @@ class TokenSource:
 
     def _serves(self, stored: Token, known: Token | None, rejected: str | None) -> bool:
         """Whether a token from the store is the one that is wanted: not rejected, and not the old one again."""
-        is_news = known is None or stored.access_token != known.access_token
-        return is_news and stored.access_token != rejected and self._clock() < stored.stale_from(0.0)
+        if stored.access_token == rejected:
+            return False
+        if known is None:
+            # A process that has just started is served at once, too; its next call renews behind it.
+            return self._clock() < stored.usable_until
+        return stored.access_token != known.access_token and self._clock() < stored.stale_from()
 
     def _ask(self, store: Store, previous: Token | None, deadline: float) -> Token:
         """Ask the server, and after a refusal look once more whether somebody else has a newer refresh token."""

@@ -131,6 +131,20 @@ def test_another_process_finds_the_token(sandbox: Sandbox, token_requests: Token
     assert len(token_requests(sandbox)) == 2
 
 
+def test_process_that_starts_late_is_served_at_once(sandbox: Sandbox, token_requests: TokenRequests) -> None:
+    """A process that starts while the stored token is stale gets it without waiting, and renews it behind."""
+    bench = Bench(sandbox)
+    first = bench.source.token()
+    bench.clock.now = first.stale_from()
+    bench.source = bench.another()
+
+    assert bench.source.token() == first
+    assert len(token_requests(sandbox)) == 1
+    assert bench.source.token() == first
+    bench.settle()
+    assert bench.source.token() != first
+
+
 def test_rejected_token_is_replaced_for_all(sandbox: Sandbox, token_requests: TokenRequests) -> None:
     """After a 401 in one process, another that has the same token rejected finds the new one in the store."""
     bench = Bench(sandbox)

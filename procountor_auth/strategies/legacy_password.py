@@ -136,8 +136,10 @@ def _location(request: Request, response: Response) -> SecretStr:
         return SecretStr(values[0])
     if response.status in _GONE or (response.is_html and not is_temporary(response.status)):
         answered = "a web page" if response.is_html else "nothing to log in with"
+        # A gateway's 403 page may also mean this one caller.
+        gone = "gone, or a gateway blocks it" if response.status == HTTPStatus.FORBIDDEN else "gone"
         raise LegacyRemoved(
-            f"The legacy login is gone: oauth/authz answered with status {response.status} and {answered} "
+            f"The legacy login is {gone}: oauth/authz answered with status {response.status} and {answered} "
             f"({LEGACY.removed}).",
             hint=f"{LEGACY.advice} If other hosts still offer it, check PROCOUNTOR_BASE_URL.",
         )

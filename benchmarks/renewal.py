@@ -1,0 +1,69 @@
+"""Measures what a cached token costs, and how long a new token exists in memory only.
+
+Run: .venv/bin/python benchmarks/renewal.py [RENEWALS]
+
+The second figure is the window in which a kill loses a refresh token that the server has just replaced: from the
+answer to the end of the durable write.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+import timeit
+from pathlib import Path
+
+from procountor_auth import Settings, TokenSource
+from procountor_auth.sandbox import Quirks, Sandbox
+from procountor_auth.stores.file import FileStore
+from procountor_auth.strategies import build
+
+READS = 200_000
+
+
+def main(renewals: int) -> None:
+    """Print both figures, the first as a ratio to a dictionary look-up in the same run."""
+    with Sandbox(quirks=Quirks(refresh_token="rotate")) as sandbox, tempfile.TemporaryDirectory() as folder:
+        variables = sandbox.environment("authorization_code", refresh_token=True)
+        settings = Settings(**{name.removeprefix("PROCOUNTOR_").lower(): value for name, value in variables.items()})
+        source = TokenSource(build(settings), store=FileStore(Path(folder) / "tokens"))
+        source.token()
+        cached = min(timeit.repeat(source.token, number=READS, repeat=5)) / READS
+        table = {"token": object()}
+        floor = min(timeit.repeat(lambda: table["token"], number=READS, repeat=5)) / READS
+        print(f"a cached token: {cached * 1e6:.2f} µs, {cached / floor:.1f} times a look-up in a dictionary")
+
+        windows = [window(source) for _ in range(renewals)]
+    windows.sort()
+    print(
+        f"answer to durable write, {renewals} renewals, file store: median {statistics.median(windows) * 1e3:.2f} ms, "
+        f"p99 {windows[int(len(windows) * 0.99)] * 1e3:.2f} ms"
+    )
+
+
+def window(source: TokenSource) -> float:
+    """Return the seconds from the answer of one renewal until its token is durable."""
+    moments: list[float] = []
+    ask, write = source._drive, source._write  # the two ends of the window
+
+    def asked(*arguments: object) -> object:
+        answer: object = ask(*arguments)  # type: ignore[arg-type]
+        moments.append(time.perf_counter())
+        return answer
+
+    def written(*arguments: object) -> None:
+        write(*arguments)  # type: ignore[arg-type]
+        moments.append(time.perf_counter())
+
+    source._drive, source._write = asked, written  # type: ignore[method-assign,assignment]
+    try:
+        source.renew(source.token())
+    finally:
+        source._drive, source._write = ask, write  # type: ignore[method-assign]
+    return moments[1] - moments[0]
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
