@@ -17,16 +17,16 @@ from procountor_auth import ProcountorAuthError, TokenSource
 from procountor_auth.protocol import answer
 
 
-def ask() -> str:
-    """Ask for a token as a program does that has just started."""
+def ask(tokens: TokenSource) -> str:
+    """Ask for a token; return what came of it."""
     try:
-        return hashlib.sha256(TokenSource.from_env().token().access_token.encode()).hexdigest()[:16]
+        return hashlib.sha256(tokens.token().access_token.encode()).hexdigest()[:16]
     except ProcountorAuthError as error:
         return f"{type(error).__name__}: {error.message}".replace("\n", " ")
 
 
 def main(processes: int, hosts: int, folder: Path) -> None:
-    """Fork, open the gate for all at once, collect."""
+    """Fork, wait until all are at the gate, open it, collect."""
     gate, opener = os.pipe()
     children = []
     for number in range(processes):
@@ -36,11 +36,15 @@ def main(processes: int, hosts: int, folder: Path) -> None:
             home = folder / f"host-{number % hosts}"
             os.environ["HOME"] = str(home)
             os.environ["XDG_STATE_HOME"] = str(home / "state")
+            tokens = TokenSource.from_env()
+            os.write(speak, b".")
             os.read(gate, 1)
-            os.write(speak, ask().encode())
+            os.write(speak, ask(tokens).encode())
             os._exit(0)
         os.close(speak)
         children.append(answer_of_child)
+    for child in children:
+        os.read(child, 1)
     os.close(opener)
     for child in children:
         with os.fdopen(child, encoding="utf-8") as said:
