@@ -75,6 +75,8 @@ class TokenSource:
         transport: How requests reach the host; by default with 30 seconds for a token.
         store: Where tokens are shared with others; by default nowhere.
         local: The store to share with the processes of this host while `store` can't be reached.
+        account: Your own name for whose tokens these are. Needed where several people log in through one client and
+            share a store: before its login, the authorization_code strategy can't tell them apart.
         monotonic: The clock for deadlines, in seconds.
         jitter: Answers a number from 0 to 1: how early within its margin a token is renewed.
     """
@@ -86,6 +88,7 @@ class TokenSource:
         transport: Transport | None = None,
         store: Store | None = None,
         local: Store | None = None,
+        account: str = "",
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -94,7 +97,7 @@ class TokenSource:
         self._transport.prepare()
         self._store: Store = store or MemoryStore()
         self._local = local
-        self._key = entry_key(strategy)
+        self._key = entry_key(strategy, account)
         self._clock = strategy.client.clock
         self._monotonic = monotonic
         self._jitter = jitter
@@ -107,34 +110,41 @@ class TokenSource:
         _sources.add(self)
 
     @classmethod
-    def from_env(cls) -> Self:
+    def from_env(cls, *, account: str = "") -> Self:
         """Build the source that the environment describes (`PROCOUNTOR_*`, `.env`, secrets directory).
+
+        Args:
+            account: Your own name for whose tokens these are; see the class.
 
         Raises:
             ConfigurationError: Something is missing, wrong or misspelt there.
             LegacyNotAllowed: It chooses the legacy strategy and forbids it.
         """
-        return cls.from_settings(Settings())
+        return cls.from_settings(Settings(), account=account)
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, clock: Callable[[], float] = time.time) -> Self:
+    def from_settings(cls, settings: Settings, *, account: str = "", clock: Callable[[], float] = time.time) -> Self:
         """Build the source that `settings` describe.
 
         Args:
             settings: The settings.
+            account: Your own name for whose tokens these are; see the class.
             clock: The wall clock, in Unix seconds.
 
         Raises:
             LegacyNotAllowed: They choose the legacy strategy and forbid it.
             ConfigurationError: The token store's package is not installed, or its key is not one.
         """
-        store = open_store(settings.token_store.get_secret_value(), settings.token_store_keys)
+        strategy = build(settings, clock=clock)
+        store: Store | None = open_store(settings.token_store.get_secret_value(), settings.token_store_keys)
         local: Store | None = None
-        if store.name == "redis":
+        if store is not None and store.name == "redis":
             with suppress(ConfigurationError):  # without the packages of the file store each process is by itself
                 local = open_store("file", settings.token_store_keys)
+        if isinstance(store, MemoryStore) and not (strategy.alone or strategy.identity() or account):
+            store = None  # whoever logs in here is not whoever logs in at another source of this process
         transport = Transport.from_settings(settings)
-        return cls(build(settings, clock=clock), transport=transport, store=store, local=local)
+        return cls(strategy, transport=transport, store=store, local=local, account=account)
 
     @property
     def endpoints(self) -> Endpoints:

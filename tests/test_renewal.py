@@ -14,6 +14,7 @@ from procountor_auth import InteractionRequired, Settings, Token, TokenSource
 from procountor_auth.backend import backend
 from procountor_auth.errors import InvalidGrant, ServiceUnavailable
 from procountor_auth.sandbox import Quirks, Sandbox
+from procountor_auth.sandbox.world import Session
 from procountor_auth.source import COOLDOWN
 from procountor_auth.stores.key import entry_key
 from procountor_auth.stores.memory import MemoryStore
@@ -23,6 +24,7 @@ from procountor_auth.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     TokenRequests = Callable[[Sandbox], list[str]]
 
@@ -311,6 +313,38 @@ def test_switch_does_not_find_the_other_token(sandbox: Sandbox, token_requests: 
     assert (legacy.strategy, successor.strategy) == ("legacy_password", "client_credentials")
     assert again == legacy
     assert token_requests(sandbox) == ["authorization_code", "client_credentials"]
+
+
+def test_logins_of_two_people_are_apart(
+    sandbox: Sandbox, log_in: Callable[[str, Sandbox], str], tmp_path: Path
+) -> None:
+    """A source never finds the token of a login at another one: in memory by itself, in a store by its account."""
+    chosen = settings(sandbox, "authorization_code").model_copy(update={"refresh_token": None})
+    first = TokenSource.from_settings(chosen)
+    login = first.begin_login()
+    login.complete(log_in(login.url, sandbox))
+    with pytest.raises(InteractionRequired):
+        TokenSource.from_settings(chosen).token()
+
+    stored = settings(sandbox, "authorization_code", token_store=f"file:{tmp_path}/tokens")
+    stored = stored.model_copy(update={"refresh_token": None})
+    login = TokenSource.from_settings(stored, account="anna").begin_login()
+    token = login.complete(log_in(login.url, sandbox))
+    assert TokenSource.from_settings(stored, account="anna").token() == token
+    with pytest.raises(InteractionRequired):
+        TokenSource.from_settings(stored, account="bertta").token()
+
+
+def test_refresh_tokens_of_two_companies_are_apart(sandbox: Sandbox) -> None:
+    """Sources that start from refresh tokens of different companies have keys of their own; a new token keeps it."""
+    world, now = sandbox.world, 1_800_000_000
+
+    def key(company: int) -> str:
+        session = Session(sandbox.client_id, sandbox.user_id, company, now)
+        refresh_token = world.start_session(session)[1]
+        return entry_key(build(settings(sandbox, "authorization_code", refresh_token=refresh_token)))
+
+    assert key(14159) == key(14159) != key(14160)
 
 
 def test_key_has_nothing_readable_in_it(sandbox: Sandbox) -> None:

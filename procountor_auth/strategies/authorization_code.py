@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import SecretStr
 
+from procountor_auth.claims import unverified_claims
 from procountor_auth.errors import InteractionRequired, InvalidGrant
 from procountor_auth.strategies.base import Strategy
 
@@ -41,6 +42,14 @@ class AuthorizationCodeStrategy(Strategy):
     def from_settings(cls, settings: Settings, *, clock: Callable[[], float] = time.time) -> Self:
         """Build the strategy from settings that were validated for it."""
         return cls(settings.oauth_client(clock), refresh_token=settings.refresh_token)
+
+    def identity(self) -> tuple[str, ...]:
+        """Return the user and company that the configured refresh token says it is for; nothing without one."""
+        if self._refresh_token is None:
+            return ()
+        claims = unverified_claims(self._refresh_token.get_secret_value())
+        whose = (str(claims.get("sub")), str(claims.get("cid")))
+        return whose if "sub" in claims else (self._refresh_token.get_secret_value(),)
 
     def authorization_request(self) -> AuthorizationRequest:
         """Return one visit to the login page, with a state (and a PKCE verifier) of its own."""

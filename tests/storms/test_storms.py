@@ -121,7 +121,7 @@ def test_s5_8_hosts_share_a_redis(
 
 def test_s6_threads_share_a_failure(sandbox: Sandbox, token_requests: TokenRequests) -> None:
     """S6: with 503, 1,000 threads share one error, after at most 3 attempts."""
-    sandbox.quirks = Quirks(unavailable=503, latency=0.2)
+    sandbox.quirks = Quirks(unavailable=503, latency=0.5)
 
     got = ask_all(source(sandbox), threads=1000, calls=1)
 
@@ -132,7 +132,7 @@ def test_s6_threads_share_a_failure(sandbox: Sandbox, token_requests: TokenReque
 
 def test_s6_coroutines_share_a_failure(sandbox: Sandbox, token_requests: TokenRequests) -> None:
     """S6: with 503, 10,000 coroutines share one error, after at most 3 attempts."""
-    sandbox.quirks = Quirks(unavailable=503)
+    sandbox.quirks = Quirks(unavailable=503, latency=0.5)  # long enough for all of them to have started
     tokens = source(sandbox)
 
     async def crowd() -> set[str]:
