@@ -258,7 +258,7 @@ class TokenSource:
             raise StoreUnavailable(
                 f"{down.message} Without it, a refresh token that others share must not be used.", hint=down.hint
             )
-        _logger.warning("%s this host goes on by itself: %s", down.message, self.strategy.name)
+        _logger.warning("%s This host goes on by itself, strategy %s", down.message, self.strategy.name)
         return self._transact(self._local or self._private, known, rejected, deadline)
 
     def _transact(self, store: Store, known: Token | None, rejected: str | None, deadline: float) -> Token:
