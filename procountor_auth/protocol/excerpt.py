@@ -25,7 +25,8 @@ def excerpt(text: object, request: Request) -> str:
     """
     if not isinstance(text, str):
         return ""
-    if any(form in text for secret in _secrets(request) for form in _forms(secret)):
+    lowered = text.lower()  # percent and hexadecimal encodings come in both cases
+    if any(form.lower() in lowered for secret in _secrets(request) for form in _forms(secret)):
         return "(its text is withheld: it repeats a secret)"
     printable = "".join(character if character.isprintable() else " " for character in text)
     line = " ".join(printable.split())

@@ -94,3 +94,10 @@ def test_a_text_becomes_one_short_line() -> None:
 def test_what_is_no_text_is_nothing(value: object) -> None:
     """A value that is no text gives an empty excerpt."""
     assert excerpt(value, _request()) == ""
+
+
+def test_a_secret_in_lower_case_percent_encoding_is_found() -> None:
+    """Percent encoding has two spellings; a secret is recognised in both."""
+    request = Request("POST", "https://api.example/oauth/token", "grant_type=x&password=%C3%A4%C3%B6-secret")
+
+    assert "%c3%a4" not in excerpt("you sent %c3%a4%c3%b6-secret", request)
