@@ -42,13 +42,13 @@ if TYPE_CHECKING:
 
     from procountor_auth.protocol.endpoints import Endpoints
     from procountor_auth.protocol.flow import Flow
-    from procountor_auth.stores.base import Store, Transaction
+    from procountor_auth.stores.base import Entry, Store, Transaction
     from procountor_auth.token import Token
 
 T = TypeVar("T")
 
 COOLDOWN: Final = 30.0
-"""Seconds without another early renewal after one has failed; more if the server asks for more."""
+"""Seconds without another early renewal after one has failed."""
 
 REFRESH_WARNING: Final = 30 * 86_400.0
 """Seconds before the end of a refresh token from which on every new token comes with a warning."""
@@ -267,9 +267,9 @@ class TokenSource:
             return found.token
         with store.transaction(self._key, timeout=max(0.0, deadline - self._monotonic())) as transaction:
             entry = transaction.entry
-            previous = known if entry is None else entry.token
-            if entry is not None and previous is not None and self._serves(previous, known, rejected):
-                return previous
+            previous = _newer(known, entry)
+            if entry is not None and entry.token is not None and self._serves(entry.token, known, rejected):
+                return entry.token
             if entry is not None and entry.failure is not None and entry.version > (found.version if found else 0):
                 # It failed while this renewal waited for the lock: asking again would be one attempt for each waiter.
                 raise entry.failure.error()
@@ -348,12 +348,14 @@ class TokenSource:
                 return  # invalidated since it began
             if token is None:
                 self._cool_until = self._monotonic() + COOLDOWN
+                if self._held is not None and self._clock() < self._held.usable_until:
+                    _logger.warning("an early renewal has failed; the token is served until it expires")
                 return
             self._held = _Held(token, token.stale_from(self._jitter()), token.usable_until)
             self._rejected = None
         _logger.info("new token from %s, strategy %s", self.endpoints.host, token.strategy)
         ends = token.refresh_expires_at
-        if ends is not None and ends - self._clock() < REFRESH_WARNING:
+        if not self.strategy.alone and ends is not None and ends - self._clock() < REFRESH_WARNING:
             days = max(0, int((ends - self._clock()) // 86_400))
             _logger.warning("the refresh token ends in %d days: a person has to log in before", days)
 
@@ -413,6 +415,15 @@ class TokenSource:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A TokenSource is not pickled: call `TokenSource.from_env()` in each process.")
+
+
+def _newer(known: Token | None, entry: Entry | None) -> Token | None:
+    """Return the token to renew: what is stored, unless a newer one could not be written; an invalidation stands."""
+    if entry is None:
+        return known
+    if known is None or entry.token is None or known.issued_at <= entry.token.issued_at:
+        return entry.token
+    return known
 
 
 _sources: weakref.WeakSet[TokenSource] = weakref.WeakSet()

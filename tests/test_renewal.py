@@ -12,10 +12,11 @@ import pytest
 
 from procountor_auth import InteractionRequired, Settings, Token, TokenSource
 from procountor_auth.backend import backend
-from procountor_auth.errors import InvalidGrant, ServiceUnavailable
+from procountor_auth.errors import InvalidGrant, ServiceUnavailable, StoreError
 from procountor_auth.sandbox import Quirks, Sandbox
 from procountor_auth.sandbox.world import Session
 from procountor_auth.source import COOLDOWN
+from procountor_auth.stores.held import Held
 from procountor_auth.stores.key import entry_key
 from procountor_auth.stores.memory import MemoryStore
 from procountor_auth.strategies import build
@@ -178,6 +179,26 @@ def test_refused_refresh_token_is_looked_up_once_more(sandbox: Sandbox) -> None:
     bench.source._drive = late  # type: ignore[method-assign,assignment]
 
     assert bench.source.token().refresh_token == newer.refresh_token
+
+
+def test_token_that_could_not_be_stored_is_renewed_from(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If a rotated refresh token can't be written, this process serves its token, and renews with it later."""
+    sandbox.quirks = Quirks(refresh_token="rotate")
+    bench = Bench(sandbox, "authorization_code")
+    bench.clock.now = bench.source.token().usable_until
+
+    def full(*_: object) -> None:
+        raise StoreError("no space", hint="make some")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Held, "write", full)
+        unstored = bench.source.token()
+    bench.clock.now = unstored.usable_until
+
+    assert bench.source.token().refresh_token not in {None, unstored.refresh_token}
+    assert "the new token is not stored: no space" in caplog.text
 
 
 def test_refused_refresh_token_is_final_after_that(sandbox: Sandbox, token_requests: TokenRequests) -> None:
