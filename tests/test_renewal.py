@@ -13,7 +13,7 @@ import pytest
 from procountor_auth import InteractionRequired, Settings, Token, TokenSource
 from procountor_auth.backend import backend
 from procountor_auth.errors import InvalidGrant, ServiceUnavailable, StoreError
-from procountor_auth.sandbox import Quirks, Sandbox
+from procountor_auth.sandbox import Quirks, Sandbox, Weather
 from procountor_auth.sandbox.world import Session
 from procountor_auth.source import COOLDOWN
 from procountor_auth.stores.held import Held
@@ -82,7 +82,7 @@ def test_stale_token_is_served_at_once(sandbox: Sandbox, token_requests: TokenRe
     bench = Bench(sandbox)
     first = bench.source.token()
     bench.clock.now = first.stale_from()
-    sandbox.quirks = Quirks(latency=0.2)
+    sandbox.weather = Weather(latency=0.2)
 
     served = {asyncio.run(bench.source.atoken()) if in_a_loop else bench.source.token() for _ in range(20)}
     bench.settle()
@@ -98,14 +98,14 @@ def test_failed_early_renewal_keeps_the_token_and_cools_down(sandbox: Sandbox, t
     bench = Bench(sandbox)
     first = bench.source.token()
     bench.clock.now = first.stale_from()
-    sandbox.quirks = Quirks(unavailable=503)
+    sandbox.weather = Weather(status=503)
     for _ in range(10):
         assert bench.source.token() is first
         bench.settle()
     assert len(token_requests(sandbox)) == 1 + 3  # one series of attempts
 
     bench.monotonic.now += COOLDOWN
-    sandbox.quirks = Quirks()
+    sandbox.weather = Weather()
     assert bench.source.token() is first
     bench.settle()
 
@@ -116,7 +116,7 @@ def test_expired_token_is_never_served(sandbox: Sandbox) -> None:
     """Once a token has expired, a server that is down is an error for the caller."""
     bench = Bench(sandbox)
     bench.clock.now = bench.source.token().usable_until
-    sandbox.quirks = Quirks(unavailable=503)
+    sandbox.weather = Weather(status=503)
 
     with pytest.raises(ServiceUnavailable):
         bench.source.token()
@@ -282,7 +282,7 @@ def test_invalidate_forgets_everywhere(sandbox: Sandbox, token_requests: TokenRe
 def test_invalidate_wins_against_a_renewal(sandbox: Sandbox) -> None:
     """A renewal that is under way does not bring back a token after `invalidate` has returned."""
     bench = Bench(sandbox)
-    sandbox.quirks = Quirks(latency=0.2)
+    sandbox.weather = Weather(latency=0.2)
     got: list[Token] = []
     caller = threading.Thread(target=lambda: got.append(bench.source.token()))
     caller.start()
@@ -291,7 +291,7 @@ def test_invalidate_wins_against_a_renewal(sandbox: Sandbox) -> None:
         pass
     bench.source.invalidate()
     caller.join()
-    sandbox.quirks = Quirks()
+    sandbox.weather = Weather()
 
     assert bench.source._held is None
     entry = bench.store.read(entry_key(bench.source.strategy))

@@ -12,7 +12,7 @@ import pytest
 
 from procountor_auth import KeyLogin, ProcountorAuthError, Settings, TokenSource
 from procountor_auth.bearer import Bearer
-from procountor_auth.sandbox import Quirks, Sandbox
+from procountor_auth.sandbox import Quirks, Sandbox, Weather
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +90,7 @@ def test_nothing_secret_in_a_login_at_debug(caplog: pytest.LogCaptureFixture, lo
 
 
 @pytest.mark.parametrize(
-    ("strategy", "changes", "quirks"),
+    ("strategy", "changes", "behaviour"),
     [
         ("legacy_password", {"password": PASSWORD + "wrong"}, Quirks()),
         ("legacy_password", {"password": PASSWORD + "wrong"}, Quirks(error_shape="errors")),
@@ -99,11 +99,11 @@ def test_nothing_secret_in_a_login_at_debug(caplog: pytest.LogCaptureFixture, lo
         ("legacy_password", {}, Quirks(state="omit")),
         ("legacy_password", {}, Quirks(location="https://elsewhere.example/?code=stolen")),
         ("legacy_password", {}, Quirks(legacy_removed="login_page")),
-        ("legacy_password", {}, Quirks(html=True)),
+        ("legacy_password", {}, Weather(body="html", where="token")),
         ("legacy_password", {"base_url": "http://127.0.0.1:1"}, Quirks()),
         ("client_credentials", {"api_key": "wrong-api-key"}, Quirks()),
-        ("client_credentials", {}, Quirks(html=True)),
-        ("client_credentials", {}, Quirks(unavailable=503)),
+        ("client_credentials", {}, Weather(body="html", where="token")),
+        ("client_credentials", {}, Weather(status=503)),
         ("client_credentials", {}, Quirks(token_type="mac")),
         ("client_credentials", {"base_url": "http://127.0.0.1:1"}, Quirks()),
         ("authorization_code", {"refresh_token": "wrong-refresh-token"}, Quirks()),
@@ -112,13 +112,21 @@ def test_nothing_secret_in_a_login_at_debug(caplog: pytest.LogCaptureFixture, lo
 )
 @pytest.mark.parametrize("in_a_loop", [False, True])
 def test_nothing_secret_in_errors(
-    caplog: pytest.LogCaptureFixture, strategy: str, changes: dict[str, str], quirks: Quirks, *, in_a_loop: bool
+    caplog: pytest.LogCaptureFixture,
+    strategy: str,
+    changes: dict[str, str],
+    behaviour: Quirks | Weather,
+    *,
+    in_a_loop: bool,
 ) -> None:
     """Each kind of failure is one typed error of one or two lines, with no secret in text, locals, or chain."""
     caplog.set_level(logging.DEBUG)
     with Sandbox(password=PASSWORD) as sandbox:
         chosen = settings(sandbox, strategy, **changes)
-        sandbox.quirks = quirks
+        if isinstance(behaviour, Weather):
+            sandbox.weather = behaviour
+        else:
+            sandbox.quirks = behaviour
         tokens = TokenSource.from_settings(chosen)
         with pytest.raises(ProcountorAuthError) as failed:
             _ = asyncio.run(tokens.atoken()) if in_a_loop else tokens.token()

@@ -21,7 +21,7 @@ from procountor_auth.errors import (
     ServiceUnavailable,
     StateMismatch,
 )
-from procountor_auth.sandbox import Quirks
+from procountor_auth.sandbox import Quirks, Weather
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,7 +128,7 @@ def test_threads_and_event_loops_share_one_request(sandbox: Sandbox, token_reque
 
 def test_waiters_share_a_failure(sandbox: Sandbox, token_requests: TokenRequests) -> None:
     """Callers that wait together get the same error from one series of attempts, each as an object of its own."""
-    sandbox.quirks = Quirks(unavailable=503, latency=0.2)
+    sandbox.weather = Weather(status=503, latency=0.2)
     tokens = source(sandbox)
     together = threading.Barrier(16)
 
@@ -151,10 +151,10 @@ def test_waiters_share_a_failure(sandbox: Sandbox, token_requests: TokenRequests
 def test_failure_is_not_kept(sandbox: Sandbox) -> None:
     """After a failure, the next call asks again."""
     tokens = source(sandbox)
-    sandbox.quirks = Quirks(unavailable=503)
+    sandbox.weather = Weather(status=503)
     with pytest.raises(ServiceUnavailable):
         tokens.token()
-    sandbox.quirks = Quirks()
+    sandbox.weather = Weather()
 
     assert tokens.token().company_id == int(sandbox.company)
 
@@ -239,7 +239,7 @@ def test_rejected_token_is_never_served_again(sandbox: Sandbox, token_requests: 
 
 def test_cancelled_caller_takes_nothing_away(sandbox: Sandbox, token_requests: TokenRequests) -> None:
     """When the caller that started a renewal is cancelled, and its event loop ends, the others get the token."""
-    sandbox.quirks = Quirks(latency=0.3)
+    sandbox.weather = Weather(latency=0.3)
     tokens = source(sandbox)
 
     async def give_up() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import signal
 import sys
@@ -14,20 +15,22 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+# These need nothing but Python itself; the rest of the sandbox is Flask, and slow to import.
+from procountor_auth.sandbox.admission import SHORTEST_TOKEN, TOKEN_VARIABLE, check_token
+from procountor_auth.sandbox.quirks import HUNDRED_YEARS, Quirks
+from procountor_auth.sandbox.switches import apply
+from procountor_auth.sandbox.weather import Weather
+
+from .weather import checked
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from procountor_auth.sandbox import Sandbox
 
 
 #: Open files to ask the system for.
 _CONNECTIONS = 8192
-
-
-class Host(StrEnum):
-    """The addresses that only this machine can reach."""
-
-    IPV4 = "127.0.0.1"
-    IPV6 = "::1"
-    NAME = "localhost"
 
 
 class StateEcho(StrEnum):
@@ -41,7 +44,26 @@ class StateEcho(StrEnum):
 def sandbox(
     *,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 0,
-    host: Annotated[Host, typer.Option(help="Loopback address to listen on.")] = Host.IPV4,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Loopback address to listen on, by default 127.0.0.1; with --public any, by default 0.0.0.0.",
+        ),
+    ] = None,
+    public: Annotated[
+        bool,
+        typer.Option(
+            "--public",
+            help=f"Let other machines in. Whoever administers the sandbox needs the token in {TOKEN_VARIABLE} then.",
+        ),
+    ] = False,
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="What the sandbox calls itself, if that is not the address that it listens on."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the credentials as one line of JSON, then serve.")
     ] = False,
@@ -57,15 +79,27 @@ def sandbox(
     ] = False,
     string_sub: Annotated[bool, typer.Option("--string-sub", help="Make the tokens' claim sub a string.")] = False,
     token_lifetime: Annotated[
-        int, typer.Option(min=1, metavar="SECONDS", help="Seconds until an access token expires.")
+        int, typer.Option(min=1, max=HUNDRED_YEARS, metavar="SECONDS", help="Seconds until an access token expires.")
     ] = 3600,
     state: Annotated[StateEcho, typer.Option(help="What redirects say about the state.")] = StateEcho.ECHO,
+    weather: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="What goes wrong; can be given many times. 'procountor-auth weather --help' lists the switches.",
+        ),
+    ] = None,
 ) -> None:
-    """Serve a local Procountor to authenticate against. It is not the Procountor service."""
+    """Serve a local Procountor to authenticate against. It is not the Procountor service.
+
+    Its secrets are made at the start, and forgotten at the end. Its dashboard is at URL/_sandbox/.
+    """
     from . import exit_if_extra_is_missing  # noqa: PLC0415 - the package imports this file
 
     try:
-        from procountor_auth.sandbox import Quirks, Sandbox  # noqa: PLC0415 - Flask may be missing
+        # Flask may be missing.
+        from procountor_auth.sandbox.server import Sandbox, check_base_url, is_loopback  # noqa: PLC0415
+        from procountor_auth.sandbox.world import check_redirect_uri  # noqa: PLC0415
     except ModuleNotFoundError as error:
         exit_if_extra_is_missing(error)
         raise
@@ -76,18 +110,34 @@ def sandbox(
         access_token_lifetime=token_lifetime,
         state=state.value,
     )
-    try:
-        served = Sandbox(port=port, host=host.value, quirks=quirks, redirect_uri=redirect_uri)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--redirect-uri") from None
+    quirks, started_weather = apply(checked(weather or [], "--weather"), quirks, Weather())
+    address = host or ("0.0.0.0" if public else "127.0.0.1")  # noqa: S104 - what --public asks for
+    if not public and not is_loopback(address):
+        raise typer.BadParameter(
+            f"{address} is not a loopback address: other machines get in with --public only", param_hint="--host"
+        )
+    _check("--redirect-uri", check_redirect_uri, redirect_uri)
+    if base_url is not None:
+        _check("--base-url", check_base_url, base_url)
+    served = Sandbox(
+        port=port,
+        host=address,
+        quirks=quirks,
+        weather=started_weather,
+        redirect_uri=redirect_uri,
+        base_url=base_url,
+        admin_token=_token(public=public),
+    )
     _allow_many_connections()
     stop = _stop_on_signals()
     try:
         served.start()
     except OSError as error:
-        typer.echo(f"procountor-auth: cannot listen on {host.value}, port {port}: {error.strerror}", err=True)
+        typer.echo(f"procountor-auth: cannot listen on {address}, port {port}: {error.strerror}", err=True)
         raise typer.Exit(1) from None
     try:
+        if public:
+            _warn(address)
         if as_json:
             sys.stdout.write(json.dumps(served.description()) + "\n")
             sys.stdout.flush()
@@ -98,6 +148,40 @@ def sandbox(
             pass
     finally:
         served.stop()
+
+
+def _token(*, public: bool) -> str | None:
+    token = os.environ.get(TOKEN_VARIABLE) or None
+    try:
+        check_token(token)
+    except ValueError as error:
+        problem = str(error)
+    else:
+        if token is not None or not public:
+            return token
+        problem = "there is none"
+    what = "--public needs a token" if public else "the sandbox has a token"
+    typer.echo(
+        f"procountor-auth: {what} in the environment variable {TOKEN_VARIABLE}, {SHORTEST_TOKEN} characters or more, "
+        f"for whoever administers the sandbox: {problem}",
+        err=True,
+    )
+    raise typer.Exit(2)
+
+
+def _check(option: str, check: Callable[[str], object], value: str) -> None:
+    try:
+        check(value)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+def _warn(address: str) -> None:
+    # On stderr: with --json the credentials are the first and only line of stdout.
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True, emoji=False)
+    console.print(Text(f"PUBLIC: whoever reaches {address} on this machine can use this sandbox.", style="bold red"))
+    console.print(Text("It is NOT the Procountor service: keep real credentials away from it.", style="bold red"))
+    console.print(f"Its dashboard and /_sandbox/ ask for the token in {TOKEN_VARIABLE}. What is sent is not encrypted.")
 
 
 def _stop_on_signals() -> threading.Event:
@@ -126,7 +210,7 @@ def _allow_many_connections() -> None:
 def _show(served: Sandbox) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True, emoji=False)
     console.print(Text("This is not the Procountor service.", style="bold red"))
-    console.print(f"A local sandbox answers on {served.base_url} and forgets everything when it stops.")
+    console.print(f"A sandbox answers on {served.base_url} and forgets everything when it stops.")
     console.print()
     for strategy in ("legacy_password", "client_credentials", "authorization_code"):
         console.print(Text(f"# {strategy}", style="bold"))
@@ -136,5 +220,5 @@ def _show(served: Sandbox) -> None:
         if strategy == "authorization_code":
             console.print(f"# on the login page: user {served.username}, password {served.password}")
         console.print()
-    console.print(f"What clients asked: {served.base_url}/_sandbox/log")
+    console.print(f"What clients asked, and what to change: {served.base_url}/_sandbox/")
     console.print("Press Ctrl-C to stop.")

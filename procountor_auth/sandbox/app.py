@@ -9,13 +9,15 @@ from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
-from . import endpoints, pages, resources
+from . import administration, dashboard, endpoints, pages, resources, storms
 from .gateway import json_error
+from .oauth import parameters
+from .weather import area_of
 
 if TYPE_CHECKING:
     from .service import Service
 
-_ADMINISTRATION = "/_sandbox/"
+_ADMINISTRATION = f"{administration.PREFIX}/"
 
 
 class _ApiVersion(BaseConverter):
@@ -47,34 +49,47 @@ def create_app(service: Service) -> flask.Flask:
         if values:
             values.pop("version", None)
 
-    @app.get(f"{_ADMINISTRATION}log")
-    def log() -> flask.Response:
-        return flask.jsonify(service.log.entries())
+    app.register_blueprint(administration.blueprint(service))
+    app.register_blueprint(dashboard.blueprint(service))
 
-    @app.post(f"{_ADMINISTRATION}log/clear")
-    def clear_log() -> flask.Response:
-        service.log.clear()
-        return flask.Response(status=204)
+    _add_hooks(app, service)
+    return app
 
+
+def _add_hooks(app: flask.Flask, service: Service) -> None:
     @app.before_request
-    def note_arrival() -> None:
-        flask.g.at = service.clock()
+    def receive() -> flask.Response | None:
+        request, g = flask.request, flask.g
+        g.at = service.true_time()
+        g.is_administration = request.path.startswith(_ADMINISTRATION) or request.path == administration.PREFIX
+        if g.is_administration:
+            return administration.guard(service)
+        g.area = area_of(request.path)
+        if g.area in {"token", "oauth"}:
+            # Now: the weather may answer in the endpoint's stead.
+            g.grant_type = parameters(request).get("grant_type")
+        return storms.strike(service, g.area)
 
     @app.after_request
-    def write_log(response: flask.Response) -> flask.Response:
+    def send(response: flask.Response) -> flask.Response:
         response.headers.setdefault("Cache-Control", "no-store")
-        request = flask.request
+        request, g = flask.request, flask.g
         # Looking at the log leaves it as it is.
-        if not request.path.startswith(_ADMINISTRATION):
-            service.log.add(
-                method=request.method,
-                path=request.path,
-                status=response.status_code,
-                grant_type=flask.g.get("grant_type"),
-                at=flask.g.get("at") or service.clock(),
-                # The page that a redirect ends at has the code in its address, as the standard wants it.
-                query_names=[] if request.endpoint == "pages.copy_address" else request.args,
-            )
+        if g.is_administration:
+            return response
+        if g.area is not None:
+            for name, value in service.weather.announcements():
+                response.headers[name] = value
+        service.log.add(
+            method=request.method,
+            path=request.path,
+            status=0 if g.get("is_lost") else response.status_code,
+            grant_type=g.get("grant_type"),
+            at=g.at,
+            # The page that a redirect ends at has the code in its address, as the standard wants it.
+            query_names=[] if request.endpoint == "pages.copy_address" else request.args,
+            fault=g.get("fault"),
+        )
         return response
 
     @app.errorhandler(HTTPException)
@@ -83,5 +98,3 @@ def create_app(service: Service) -> flask.Flask:
         if error.get_response().headers.get("Allow"):
             response.headers["Allow"] = error.get_response().headers["Allow"]
         return response
-
-    return app

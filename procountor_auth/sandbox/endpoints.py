@@ -14,8 +14,8 @@ from authlib.oauth2.rfc6749 import (
     OAuth2Error,
 )
 
-from .gateway import delay, html_error, html_page, json_error
-from .oauth import OAuthServer, ParameterRequest, key_server, parameters, token_server
+from .gateway import html_error, html_page, json_error
+from .oauth import OAuthServer, ParameterRequest, key_server, token_server
 from .redirect import redirect_back, to_location
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ def blueprint(service: Service) -> flask.Blueprint:
 
     @routes.post("/oauth/authz")
     def authz() -> flask.Response:
-        delay(service)
         if service.quirks.legacy_removed is not None:
             return _removed(service.quirks.legacy_removed)
         try:
@@ -46,18 +45,10 @@ def blueprint(service: Service) -> flask.Blueprint:
 
     @routes.post("/oauth/token")
     def token() -> flask.Response:
-        flask.g.grant_type = parameters(flask.request).get("grant_type")
-        delay(service)
-        if service.quirks.unavailable is not None:
-            return html_error(service.quirks.unavailable)
-        if service.quirks.html:
-            return html_page("login_page.html")
         return tokens.create_token_response()
 
     @routes.post("/oauth/key")
     def key() -> flask.Response:
-        flask.g.grant_type = parameters(flask.request).get("grant_type")
-        delay(service)
         return keys.create_token_response()
 
     return routes
@@ -99,7 +90,7 @@ def _legacy_login(service: Service, server: OAuthServer) -> flask.Response:
     if service.quirks.location is not None:
         return to_location(service.quirks.location)
     answer = {
-        "code": service.world.issue_code("token", client, user, company_id),
+        "code": service.world.issue_code("token", client, user, company_id, redirect_uri=given["redirect_uri"]),
         "expires_in": str(service.quirks.code_lifetime),
     }
-    return redirect_back(client.redirect_uri, answer, given.get("state"), service.quirks.state)
+    return redirect_back(given["redirect_uri"], answer, given.get("state"), service.quirks.state)

@@ -1,23 +1,27 @@
-"""The gateway in front of the service: HTML where JSON was promised, and delay."""
+"""The gateway in front of the service: HTML where JSON was promised."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 import flask
 
-if TYPE_CHECKING:
-    from .service import Service
+#: What pages may load: the sandbox's own stylesheets and icons, and no script. No form-action: browsers
+#: apply it to the redirect after the form as well, and the client's redirect URI may be on any host or scheme.
+PAGE_POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
 
 
 def html_error(status: int) -> flask.Response:
     """Return an error page such as an application gateway sends."""
+    return html_page("gateway.html", status, phrase=phrase(status), code=status)
+
+
+def phrase(status: int) -> str:
+    """Return the words that belong to a status."""
     try:
-        phrase = HTTPStatus(status).phrase
+        return HTTPStatus(status).phrase
     except ValueError:
-        phrase = "Error"
-    return html_page("gateway.html", status, phrase=phrase, code=status)
+        return "Error"
 
 
 def html_page(template: str, status: int = 200, **values: object) -> flask.Response:
@@ -25,20 +29,10 @@ def html_page(template: str, status: int = 200, **values: object) -> flask.Respo
     response = flask.make_response(flask.render_template(template, **values), status)
     response.headers["Cache-Control"] = "no-store"
     response.headers["Referrer-Policy"] = "no-referrer"
-    # No form-action: browsers apply it to the redirect after the form as well, and the client's
-    # redirect URI may be on any host or scheme.
-    response.headers["Content-Security-Policy"] = (
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
-    )
+    response.headers["Content-Security-Policy"] = PAGE_POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["X-Frame-Options"] = "DENY"
     return response
-
-
-def delay(service: Service) -> None:
-    """Wait for the quirks' latency, or until the sandbox stops."""
-    if service.quirks.latency:
-        service.stopping.wait(service.quirks.latency)
 
 
 def json_error(status: int, message: str) -> flask.Response:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import socket
+import struct
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -12,12 +14,21 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from werkzeug.serving import DechunkedInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 _LARGEST_BODY = 1024 * 1024
 #: Seconds to wait for a thread that is in the middle of an answer when the server stops.
 _LAST_ANSWERS = 5.0
+#: In the WSGI environment: a function with which the application has the connection reset, either
+#: ``"before"`` any byte of its answer or in the ``"middle"`` of it.
+RESET = "procountor_sandbox.reset"
+#: ``struct linger``, switched on with no time to linger: closing sends a reset (two shorts on Windows).
+_NO_LINGER = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+
+
+class _Reset(Exception):
+    """The connection is to be reset, on the application's wish."""
 
 
 class Httpd(HTTPServer):
@@ -39,6 +50,7 @@ class Httpd(HTTPServer):
     allow_reuse_address = True
 
     app: WSGIApplication
+    clock: Callable[[], float]
 
     def __init__(self, host: str, port: int) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -61,14 +73,16 @@ class Httpd(HTTPServer):
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
 
-    def start(self, app: WSGIApplication, stopping: threading.Event) -> None:
+    def start(self, app: WSGIApplication, clock: Callable[[], float], stopping: threading.Event) -> None:
         """Serve the application in a daemon thread; the socket listens already when this returns.
 
         Args:
             app: The application.
+            clock: Returns the Unix time in seconds, for the header ``Date``.
             stopping: Set when the server stops, before it waits for its threads.
         """
         self.app = app
+        self.clock = clock
         self._stopping = stopping
         self._thread.start()
 
@@ -114,12 +128,17 @@ class Httpd(HTTPServer):
         """Say nothing: the only failures that arrive here are connections which the client dropped."""
 
     def _serve_connection(self, request: socket.socket, client_address: Any) -> None:  # noqa: ANN401 - socketserver's
+        close = self.shutdown_request
         try:
             self.finish_request(request, client_address)
+        except _Reset:
+            request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            # A shutdown would say goodbye first.
+            close = self.close_request
         except OSError:
             self.handle_error(request, client_address)
         finally:
-            self.shutdown_request(request)
+            close(request)
             with self._connections_lock:
                 self._connections.pop(threading.current_thread(), None)
 
@@ -135,6 +154,7 @@ class _Connection(BaseHTTPRequestHandler):
     timeout = 60
 
     server: Httpd
+    _reset: str | None = None
 
     def do_GET(self) -> None:
         """Answer a request of any method."""
@@ -145,6 +165,7 @@ class _Connection(BaseHTTPRequestHandler):
             return
         status = ""
         headers: list[tuple[str, str]] = []
+        self._reset = None
 
         def start_response(given: str, given_headers: list[tuple[str, str]], _exc_info: object = None) -> Any:  # noqa: ANN401 - WSGI's write()
             nonlocal status, headers
@@ -160,12 +181,23 @@ class _Connection(BaseHTTPRequestHandler):
             headers = [*headers, ("Content-Length", str(len(answer)))]
         if self.close_connection:
             headers = [*headers, ("Connection", "close")]
+        if self._reset == "before":
+            raise _Reset
         self._write(status, headers, answer)
+        if self._reset == "middle":
+            raise _Reset
 
     do_POST = do_HEAD = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET  # noqa: N815 - http.server's names
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's signature
         """Write nothing: request lines of old clients have passwords in them."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return the header ``Date`` by the application's clock."""
+        return super().date_time_string(self.server.clock() if timestamp is None else timestamp)
+
+    def _ask_for_reset(self, when: str) -> None:
+        self._reset = when
 
     def _read_body(self) -> bytes | None:
         # The whole body is read before the answer, so that the next request of a kept connection
@@ -196,6 +228,7 @@ class _Connection(BaseHTTPRequestHandler):
             "wsgi.multithread": True,
             "wsgi.multiprocess": False,
             "wsgi.run_once": False,
+            RESET: self._ask_for_reset,
         }
         for name, value in self.headers.items():
             # "A_B" and "A-B" would become the same variable: the first is nobody's honest header.
@@ -212,7 +245,11 @@ class _Connection(BaseHTTPRequestHandler):
         lines += [f"{name}: {value}" for name, value in headers]
         head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
         # One write: head and body leave in one packet.
-        self.wfile.write(head if self.command == "HEAD" else head + body)
+        answer = head if self.command == "HEAD" else head + body
+        if self._reset is not None:
+            # Of a body its first half; of an answer without one, half of the head.
+            answer = answer[: len(head) + len(body) // 2] if len(answer) > len(head) else answer[: len(head) // 2]
+        self.wfile.write(answer)
 
 
 def _read_at_most(source: io.RawIOBase, size: int) -> bytes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import flask
 from authlib.oauth2.rfc6749 import OAuth2Error
 
+from . import assets
 from .endpoints import company_number
 from .gateway import html_page
 from .oauth import OAuthServer, ParameterRequest, key_server, parameters, token_server
@@ -67,7 +68,12 @@ class _Page:
 
     def _submit(self, request: _LoginRequest) -> flask.Response:
         if flask.request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}:
-            return html_page("error.html", 403, message="This form was sent from another site.")
+            return html_page(
+                "error.html",
+                403,
+                message="This form was sent from another site.",
+                advice="Go back to the integration, and start the login there again.",
+            )
         given = parameters(flask.request)
         if given.get("action") == "deny":
             return self._refuse(request, "access_denied")
@@ -84,7 +90,7 @@ class _Page:
             given = parameters(flask.request)
             user = world.check_password(given.get("username", ""), given.get("password", ""))
             if user is None:
-                return self._form(request, "The user name or the password is wrong.")
+                return self._form(request, "The user name or the password is wrong.", wrong=True)
         # The API key is the only method of users who are limited to API login, so they may fetch one.
         if user.api_login_only and self._purpose == "token":
             return self._form(request, "This user is limited to API login only: use an API key.")
@@ -106,6 +112,7 @@ class _Page:
             kept=request.kept,
             ticket=self._service.world.open_ticket(user, request.fingerprint),
             companies=companies,
+            purpose=self._purpose,
             message="This user has no access to that company." if company else None,
         )
 
@@ -115,6 +122,7 @@ class _Page:
             request.client,
             user,
             company_id,
+            redirect_uri=request.kept["redirect_uri"],
             code_challenge=request.kept.get("code_challenge"),
             code_challenge_method=request.kept.get("code_challenge_method"),
         )
@@ -127,15 +135,18 @@ class _Page:
         return self._redirect(request, {"error": error})
 
     def _redirect(self, request: _LoginRequest, answer: dict[str, str]) -> flask.Response:
-        return redirect_back(request.client.redirect_uri, answer, request.state, self._service.quirks.state)
+        return redirect_back(request.kept["redirect_uri"], answer, request.state, self._service.quirks.state)
 
-    def _form(self, request: _LoginRequest, message: str | None = None) -> flask.Response:
+    def _form(self, request: _LoginRequest, message: str | None = None, *, wrong: bool = False) -> flask.Response:
         return html_page(
             "login.html",
             400 if message else 200,
             action=self._path,
             kept=request.kept,
             message=message,
+            wrong=wrong,
+            # Whose password was wrong need not type the name again, and starts at the password.
+            username=flask.request.form.get("username", "") if wrong else "",
             purpose=self._purpose,
         )
 
@@ -143,6 +154,7 @@ class _Page:
 def blueprint(service: Service) -> flask.Blueprint:
     """Return the pages, relative to the host."""
     routes = flask.Blueprint("pages", __name__)
+    routes.register_blueprint(assets.blueprint())
     for path, purpose, server in (
         ("/login", "token", token_server(service)),
         ("/keylogin", "key", key_server(service)),
@@ -159,6 +171,6 @@ def blueprint(service: Service) -> flask.Blueprint:
         # A browser takes the bare word of a redirect for a path on this host, and ends up here.
         if not service.world.is_redirect_word(word):
             flask.abort(404)
-        return html_page("copy.html")
+        return html_page("copy.html", refused="error" in flask.request.args)
 
     return routes

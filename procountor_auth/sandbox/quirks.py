@@ -1,4 +1,4 @@
-"""Quirks: every way in which the sandbox can be told to behave differently."""
+"""Quirks: which dialect the sandbox speaks. What goes wrong today is the weather's."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ ErrorShape = Literal["oauth", "errors"]
 
 #: The documentation's own sample: from ``auth_time`` to the refresh token's ``exp``, in seconds.
 SIX_MONTHS = 15_724_801
+
+#: The longest lifetime of anything, in seconds.
+HUNDRED_YEARS = 3_155_760_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +41,6 @@ class Quirks:
         refresh_token_lifetime: Seconds from the user's login until the refresh token expires.
         error_shape: ``"oauth"`` for ``{"error", "error_description"}``, ``"errors"`` for
             ``{"errors": [{"status", "message"}]}``.
-        unavailable: A status, such as 503, with which the gateway answers every ``oauth/token``
-            request in HTML. None: the service is up.
-        latency: Seconds that every ``oauth/`` request takes at least.
-        html: Answer ``oauth/token`` with status 200 and an HTML page.
         location: The literal ``Location`` of every successful ``oauth/authz`` redirect, for instance
             one on a foreign host. None: the client's redirect URI.
 
@@ -58,9 +57,6 @@ class Quirks:
     code_lifetime: int = 300
     refresh_token_lifetime: int = SIX_MONTHS
     error_shape: ErrorShape = "oauth"
-    unavailable: int | None = None
-    latency: float = 0.0
-    html: bool = False
     location: str | None = None
 
     def __post_init__(self) -> None:
@@ -71,14 +67,10 @@ class Quirks:
         _one_of("state", self.state, get_args(StateEcho))
         _one_of("error_shape", self.error_shape, get_args(ErrorShape))
         for name in ("access_token_lifetime", "code_lifetime", "refresh_token_lifetime"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1 second")
-        if self.latency < 0:
-            raise ValueError("latency must not be negative")
-        if self.unavailable is not None and not 400 <= self.unavailable <= 599:  # noqa: PLR2004 - HTTP's error range
-            raise ValueError("unavailable must be an HTTP error status, from 400 to 599")
-        if self.location is not None and not self.location.isprintable():
-            raise ValueError("location must be printable: it is sent as a header")
+            if not 1 <= getattr(self, name) <= HUNDRED_YEARS:
+                raise ValueError(f"{name} must be at least 1 second, and a hundred years at most")
+        if self.location is not None and not (self.location.isprintable() and max(self.location, default="") <= "\xff"):
+            raise ValueError("location must be printable, in Latin-1: it is sent as a header")
 
 
 def _one_of(name: str, value: str | None, known: tuple[str | None, ...]) -> None:

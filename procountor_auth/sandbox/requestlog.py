@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
 import threading
 from collections import deque
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,14 +28,25 @@ SECRET_PARAMETERS = frozenset(
 )
 
 _GRANT_TYPES = frozenset({"authorization_code", "client_credentials", "password", "refresh_token"})
-_MOST_ENTRIES = 100_000
+_MOST_ENTRIES = 20_000
 _WORD = re.compile(r"[a-z]{0,30}(?:[-.][a-z]{1,30}){0,3}|v\d{4}|_sandbox")
 _SECRET_IN_PATH = re.compile(rf"(?:^|[/&;])(?:{'|'.join(sorted(SECRET_PARAMETERS))})=")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One request that was answered; ``at`` is the sandbox's Unix time in seconds."""
+    """One request.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path, without anything that might be a secret.
+        status: The status of the answer; 0 if the connection was reset before it.
+        grant_type: The OAuth grant type, or None.
+        at: When it arrived, in Unix time (seconds).
+        secret_in_url: Whether a secret stood in the URL.
+        number: Its number: 1 is the first request of the sandbox, and clearing the log does not start anew.
+        fault: What the weather did to it, such as ``"latency, status"``, or None.
+    """
 
     method: str
     path: str
@@ -41,14 +54,17 @@ class Entry:
     grant_type: str | None
     at: float
     secret_in_url: bool
+    number: int
+    fault: str | None
 
 
 class RequestLog:
-    """The requests of one sandbox in the order of their answers; the oldest fall out after 100,000."""
+    """The requests of one sandbox in the order of their answers; the oldest fall out after 20,000."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._entries: deque[Entry] = deque(maxlen=_MOST_ENTRIES)
+        self._count = 0
 
     def add(
         self,
@@ -59,25 +75,40 @@ class RequestLog:
         grant_type: str | None,
         at: float,
         query_names: Iterable[str],
+        fault: str | None = None,
     ) -> None:
         """Write one request down. Of the query only the parameters' names are looked at."""
-        entry = Entry(
-            method=method,
-            path=_harmless(path),
-            status=status,
-            # A mistaken client may send anything here, even a secret: only known words are kept.
-            grant_type=grant_type if grant_type is None or grant_type in _GRANT_TYPES else "unsupported",
-            at=at,
-            secret_in_url=not SECRET_PARAMETERS.isdisjoint(query_names) or bool(_SECRET_IN_PATH.search(path)),
-        )
+        # Interned: thousands of entries have the same few words.
+        harmless = sys.intern(_harmless(path))
+        # A mistaken client may send anything here, even a secret: only known words are kept.
+        grant_type = grant_type if grant_type is None or grant_type in _GRANT_TYPES else "unsupported"
+        secret_in_url = not SECRET_PARAMETERS.isdisjoint(query_names) or bool(_SECRET_IN_PATH.search(path))
         with self._lock:
-            self._entries.append(entry)
+            self._count += 1
+            self._entries.append(
+                Entry(
+                    method=sys.intern(method),
+                    path=harmless,
+                    status=status,
+                    grant_type=grant_type and sys.intern(grant_type),
+                    at=at,
+                    secret_in_url=secret_in_url,
+                    number=self._count,
+                    fault=fault and sys.intern(fault),
+                )
+            )
 
-    def entries(self) -> list[dict[str, Any]]:
-        """Return the requests as JSON-ready dictionaries, the oldest first."""
+    def entries(self, *, after: int = 0) -> list[dict[str, Any]]:
+        """Return the requests as JSON-ready dictionaries, the oldest first.
+
+        Args:
+            after: Only those with a higher number than this.
+        """
         with self._lock:
-            entries = list(self._entries)
-        return [asdict(entry) for entry in entries]
+            # The numbers have no gaps, so that the last ones can be counted off.
+            news = min(max(self._count - after, 0), len(self._entries))
+            entries = list(islice(reversed(self._entries), news))
+        return [asdict(entry) for entry in reversed(entries)]
 
     def clear(self) -> None:
         """Forget every request."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import flask
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Caller:
-    jti: str
+    claims: dict[str, Any]
     user: User
     company: Company
 
@@ -58,7 +58,7 @@ def logout_blueprint(service: Service) -> flask.Blueprint:
         caller = _caller(service)
         if caller is None:
             return _unauthorized()
-        service.world.log_out(caller.jti)
+        service.world.log_out(caller.claims)
         return flask.Response(status=204)
 
     return routes
@@ -69,18 +69,16 @@ def _caller(service: Service) -> _Caller | None:
     scheme, _, token = flask.request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         return None
-    token = token.strip()
-    claims = service.minter.read(token)
-    # API keys and refresh tokens are signed with the same key, and are not access tokens.
-    if claims is None or "exp" not in claims or service.world.is_refresh_token(token):
+    claims = service.minter.read(token.strip(), "access")
+    if claims is None:
         return None
     user = service.world.user(int(claims["sub"]))
     company = service.world.company(claims["cid"])
     if user is None or company is None or not service.world.has_access(user.id, company.id):
         return None
-    if service.world.is_revoked(claims["jti"]):
+    if service.world.is_logged_out(claims["jti"]):
         return None
-    return _Caller(claims["jti"], user, company)
+    return _Caller(claims, user, company)
 
 
 def _unauthorized() -> flask.Response:

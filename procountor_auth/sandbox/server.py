@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
+from .admission import Admission, check_token
 from .app import create_app
 from .httpd import Httpd
 from .quirks import Quirks
 from .service import Service
+from .weather import Weather
 from .world import Session, check_redirect_uri
 
 if TYPE_CHECKING:
@@ -18,7 +23,7 @@ if TYPE_CHECKING:
 
     from .world import Client, User, World
 
-_ADDRESSES = {"127.0.0.1": "127.0.0.1", "::1": "::1", "localhost": "127.0.0.1"}
+_LOCALHOST = "127.0.0.1"
 _COMPANY = 14159
 _SECOND_COMPANY = 14160
 _USER = 26535
@@ -38,15 +43,22 @@ class Sandbox:
 
     Args:
         port: The port to listen on; 0 takes a free one.
-        host: ``127.0.0.1``, ``::1`` or ``localhost``: never reachable from other machines.
+        host: The address to bind to: ``127.0.0.1``, ``::1`` or ``localhost``, which other machines do not
+            reach. Any other needs an ``admin_token``.
         quirks: How to differ from the documented behaviour.
+        weather: What goes wrong.
         redirect_uri: The one redirect URI of the sandbox's client; the default is the word that the
             vendor hands out, which is not a URL.
         password: The user's password; None makes a random one.
+        base_url: What the sandbox calls itself, such as ``https://sandbox.example``: behind a proxy, or
+            when other machines reach it by a name. None: the address that it is bound to.
+        admin_token: What one has to know to look at or to change anything under ``/_sandbox/``, 16
+            characters at least. None: whoever reaches the sandbox may.
         clock: Returns the Unix time in seconds; a test passes its own and needs no sleep.
 
     Raises:
-        ValueError: The host is not a loopback address, or the redirect URI cannot be one.
+        ValueError: The host is not a loopback address and there is no token, the token is too short, the
+            redirect URI cannot be one, or the base URL is not the address of a host.
     """
 
     def __init__(
@@ -55,18 +67,25 @@ class Sandbox:
         port: int = 0,
         host: str = "127.0.0.1",
         quirks: Quirks | None = None,
+        weather: Weather | None = None,
         redirect_uri: str = "redirect-uri-placeholder",
         password: str | None = None,
+        base_url: str | None = None,
+        admin_token: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if host not in _ADDRESSES:
-            raise ValueError(f"the host must be one of {', '.join(_ADDRESSES)}")
+        if admin_token is None and not is_loopback(host):
+            raise ValueError("the host must be 127.0.0.1, ::1 or localhost, or there must be an admin_token")
+        check_token(admin_token)
         check_redirect_uri(redirect_uri)
         self.redirect_uri = redirect_uri
         self.password = secrets.token_urlsafe(15) if password is None else password
         self._host = host
         self._port = port
+        self._base_url = None if base_url is None else check_base_url(base_url)
+        self._admin_token = admin_token
         self._quirks = Quirks() if quirks is None else quirks
+        self._weather = Weather() if weather is None else weather
         self._clock = clock
         self._httpd: Httpd | None = None
         self._furnished: _Furnished | None = None
@@ -80,15 +99,19 @@ class Sandbox:
         """
         if self._httpd is not None:
             raise RuntimeError("the sandbox runs already")
-        httpd = Httpd(_ADDRESSES[self._host], self._port)
+        httpd = Httpd(_LOCALHOST if self._host == "localhost" else self._host, self._port)
         if self._furnished is None:
             self._port = httpd.server_port
-            name = f"[{self._host}]" if ":" in self._host else self._host
-            service = Service(f"http://{name}:{self._port}", self._clock, self._quirks)
+            # "Every address of this machine" is none to connect to.
+            name = {"0.0.0.0": _LOCALHOST, "::": "::1"}.get(self._host, self._host)  # noqa: S104 - compared, not bound
+            name = f"[{name}]" if ":" in name else name
+            base_url = self._base_url or f"http://{name}:{self._port}"
+            admission = Admission(base_url, self._port, self._admin_token)
+            service = Service(base_url, self._clock, self._quirks, self._weather, admission)
             self._furnished = _Furnished(service, self.redirect_uri, self.password)
         service = self._furnished.service
         service.stopping.clear()
-        httpd.start(self._furnished.app, service.stopping)
+        httpd.start(self._furnished.app, service.clock, service.stopping)
         self._httpd = httpd
         return self
 
@@ -156,7 +179,7 @@ class Sandbox:
     @property
     def quirks(self) -> Quirks:
         """How the sandbox differs from the documented behaviour; replace it at any time."""
-        return self._quirks
+        return self._quirks if self._furnished is None else self._furnished.service.quirks
 
     @quirks.setter
     def quirks(self, quirks: Quirks) -> None:
@@ -164,11 +187,24 @@ class Sandbox:
         if self._furnished is not None:
             self._furnished.service.quirks = quirks
 
+    @property
+    def weather(self) -> Weather:
+        """What goes wrong, and for how many more requests; replace it at any time."""
+        return self._weather if self._furnished is None else self._furnished.service.weather
+
+    @weather.setter
+    def weather(self, weather: Weather) -> None:
+        self._weather = weather
+        if self._furnished is not None:
+            self._furnished.service.weather = weather
+
     def log(self) -> list[dict[str, Any]]:
         """Return the requests that were answered, without a secret in them.
 
-        Each is a dictionary with ``method``, ``path``, ``status``, ``grant_type`` (or None), ``at`` (the
-        sandbox's Unix time in seconds) and ``secret_in_url``.
+        Each is a dictionary with ``method``, ``path``, ``status`` (0 if the weather cut the connection
+        before the answer), ``grant_type`` (or None), ``at`` (the sandbox's Unix time in seconds, without
+        the weather's skew), ``secret_in_url``, ``number`` (counted from 1) and ``fault`` (what the weather
+        did, or None). The last 20,000 are kept.
         """
         return self._ready.service.log.entries()
 
@@ -241,7 +277,7 @@ class _Furnished:
         world.add_company("Sandbox Oy", _COMPANY)
         world.add_company("Second Sandbox Oy", _SECOND_COMPANY)
         self.service = service
-        self.client: Client = world.add_client(redirect_uri, client_id="sandbox-client")
+        self.client: Client = world.add_client(redirect_uri)
         self.user: User = world.add_user(
             "sandbox.user",
             password,
@@ -251,3 +287,23 @@ class _Furnished:
         )
         self.api_key = world.create_api_key(self.client.client_id, self.user.id, _COMPANY)
         self.app = create_app(service)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches the address. Of names, ``localhost`` alone is known to be one."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_base_url(base_url: str) -> str:
+    """Return the base URL without a slash at its end.
+
+    Raises:
+        ValueError: It is not the address of a host.
+    """
+    if not re.fullmatch(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?", base_url):
+        raise ValueError("the base URL must be http:// or https:// and a host, such as https://sandbox.example")
+    _ = urlsplit(base_url).port  # Refuses one that is out of range.
+    return base_url.rstrip("/")

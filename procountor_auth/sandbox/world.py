@@ -7,20 +7,27 @@ import hmac
 import secrets
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from authlib.oauth2.rfc6749 import AuthorizationCodeMixin, ClientMixin, TokenMixin
 
+from .expiring import Expiring
+from .quirks import SIX_MONTHS
+from .redirect import is_loopback_variant
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from .jwts import Minter
     from .quirks import Quirks
+    from .weather import Weather
 
 Purpose = Literal["token", "key"]
 
 #: Seconds in which a person has to choose a company after the password was accepted.
 _TICKET_LIFETIME = 300
+#: Entries of a table that grows with the requests: beyond it the oldest are forgotten.
+_MOST = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +76,12 @@ class Client(ClientMixin):
         return ""
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
-        """Return whether the redirect URI is exactly the registered one."""
-        return same(redirect_uri, self.redirect_uri)
+        """Return whether the redirect URI is exactly the registered one.
+
+        One on a loopback address that is registered without a port stands for every port: a program
+        learns only at its login which one the system gives it (RFC 8252, section 7.3).
+        """
+        return same(redirect_uri, self.redirect_uri) or is_loopback_variant(redirect_uri, self.redirect_uri)
 
     def check_client_secret(self, client_secret: str) -> bool:
         """Return whether the secret is right, in a time that does not depend on the difference."""
@@ -99,7 +110,6 @@ class Code(AuthorizationCodeMixin):
     user_id: int
     company_id: int
     auth_time: int
-    expires_at: float
     code_challenge: str | None
     code_challenge_method: str | None
     digest: bytes = field(repr=False)
@@ -113,16 +123,19 @@ class Code(AuthorizationCodeMixin):
         return ""
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True)
 class Session(TokenMixin):
-    """One login of one user to one company through one client, and the tokens that came from it."""
+    """One login of one user to one company through one client.
+
+    Nothing keeps it: each of its tokens says everything about it. ``jti`` is that of the refresh token
+    it was read from, or empty for a login that has no tokens yet.
+    """
 
     client_id: str
     user_id: int
     company_id: int
     auth_time: int
-    token_ids: set[str] = field(default_factory=set, repr=False)
-    refresh_digest: bytes | None = field(default=None, repr=False)
+    jti: str = ""
 
     def check_client(self, client: Client) -> bool:
         """Return whether the session is this client's (asked by Authlib)."""
@@ -135,18 +148,27 @@ class Session(TokenMixin):
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What an API key stands for; the key itself is not kept."""
+    """What an API key stands for; the key itself is not kept.
 
+    Attributes:
+        id: The key's ``jti``: names the key, and is not a secret.
+        client_id: The client that it is for.
+        user_id: The user that it is for.
+        company_id: The company that it is for.
+        created: When it was made, in Unix time by the sandbox's clock.
+    """
+
+    id: str
     client_id: str
     user_id: int
     company_id: int
+    created: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Ticket:
     user_id: int
     request: tuple[str | None, ...]
-    expires_at: float
 
 
 def same(given: str, right: str) -> bool:
@@ -169,22 +191,32 @@ class World:
         minter: Signs the API keys.
         clock: Returns the Unix time in seconds.
         quirks: Returns the quirks of the moment.
+        weather: Returns the weather of the moment.
     """
 
-    def __init__(self, minter: Minter, clock: Callable[[], float], quirks: Callable[[], Quirks]) -> None:
+    def __init__(
+        self,
+        minter: Minter,
+        clock: Callable[[], float],
+        quirks: Callable[[], Quirks],
+        weather: Callable[[], Weather],
+    ) -> None:
         self._minter = minter
         self._clock = clock
         self._quirks = quirks
+        self._weather = weather
         self._lock = threading.RLock()
         self._companies: dict[int, Company] = {}
         self._users: dict[int, User] = {}
         self._clients: dict[str, Client] = {}
-        self._codes: dict[bytes, Code] = {}
-        self._tickets: dict[bytes, _Ticket] = {}
         self._api_keys: dict[bytes, ApiKey] = {}
-        self._refresh_tokens: dict[bytes, Session] = {}
-        self._sessions_by_token_id: dict[str, Session] = {}
-        self._revoked_token_ids: set[str] = set()
+        # These alone grow with the requests, so they forget what has expired.
+        self._codes: Expiring[bytes, Code] = Expiring(clock, _MOST)
+        self._tickets: Expiring[bytes, _Ticket] = Expiring(clock, _MOST)
+        #: By session: the ``jti`` of the one refresh token that counts; empty if none does.
+        self._current: Expiring[str, str] = Expiring(clock, _MOST)
+        #: The sessions that were logged out.
+        self._ended: Expiring[str, bool] = Expiring(clock, _MOST)
 
     # -- what a test sets up ----------------------------------------------------------------------
 
@@ -244,7 +276,8 @@ class World:
         """
         check_redirect_uri(redirect_uri)
         with self._lock:
-            number = f"sandbox-client-{len(self._clients) + 1}" if client_id is None else client_id
+            # Random: a token that somebody kept from another sandbox on this port is never taken for ours.
+            number = f"sandbox-{secrets.token_hex(4)}" if client_id is None else client_id
             if number in self._clients:
                 raise ValueError(f"there is a client {number!r} already")
             secret = secrets.token_urlsafe(30) if client_secret is None else client_secret
@@ -262,8 +295,9 @@ class World:
                 raise ValueError(f"there is no client {client_id!r}")
             if not self.has_access(user_id, company_id):
                 raise ValueError(f"user {user_id} has no access to company {company_id}")
-            api_key = self._minter.api_key(client_id, user_id, company_id)
-            self._api_keys[_digest(api_key)] = ApiKey(client_id, user_id, company_id)
+            key_id = self._minter.new_id()
+            api_key = self._minter.api_key(key_id, client_id, user_id, company_id)
+            self._api_keys[_digest(api_key)] = ApiKey(key_id, client_id, user_id, company_id, int(self._clock()))
             return api_key
 
     def revoke_api_key(self, api_key: str) -> None:
@@ -275,6 +309,30 @@ class World:
         with self._lock:
             if self._api_keys.pop(_digest(api_key), None) is None:
                 raise ValueError("there is no such API key")
+
+    def revoke_api_key_by_id(self, key_id: str) -> None:
+        """Make an API key worthless, by the ID that `api_keys` lists.
+
+        Raises:
+            ValueError: There is no such key, or it is revoked already.
+        """
+        with self._lock:
+            found = [digest for digest, api_key in self._api_keys.items() if api_key.id == key_id]
+            if not found:
+                raise ValueError("there is no such API key")
+            del self._api_keys[found[0]]
+
+    def api_key_id(self, api_key: str) -> str:
+        """Return the ID of an API key, which is not a secret.
+
+        Raises:
+            ValueError: There is no such key, or it is revoked.
+        """
+        with self._lock:
+            found = self._api_keys.get(_digest(api_key))
+            if found is None:
+                raise ValueError("there is no such API key")
+            return found.id
 
     def grant_user_access(self, user_id: int, company_id: int) -> None:
         """Let a user into a company.
@@ -315,11 +373,33 @@ class World:
         Raises:
             ValueError: There is no such refresh token.
         """
+        claims = self._minter.read(refresh_token, "refresh")
+        if claims is None:
+            raise ValueError("there is no such refresh token")
         with self._lock:
-            session = self._refresh_tokens.get(_digest(refresh_token))
-            if session is None:
-                raise ValueError("there is no such refresh token")
-            session.refresh_digest = None
+            self._current.put(self._minter.session_id(claims["jti"]), "", claims["exp"])
+
+    # -- what people look at ----------------------------------------------------------------------
+
+    def companies(self) -> list[Company]:
+        """Return all companies, by number."""
+        with self._lock:
+            return sorted(self._companies.values(), key=lambda company: company.id)
+
+    def users(self) -> list[User]:
+        """Return all users, by number."""
+        with self._lock:
+            return sorted(self._users.values(), key=lambda user: user.id)
+
+    def clients(self) -> list[Client]:
+        """Return all API clients, in the order in which they were added."""
+        with self._lock:
+            return list(self._clients.values())
+
+    def api_keys(self) -> list[ApiKey]:
+        """Return what the API keys that are not revoked stand for, the oldest first."""
+        with self._lock:
+            return list(self._api_keys.values())
 
     # -- what the endpoints ask -------------------------------------------------------------------
 
@@ -369,26 +449,32 @@ class World:
         user: User,
         company_id: int,
         *,
+        redirect_uri: str | None = None,
         code_challenge: str | None = None,
         code_challenge_method: str | None = None,
     ) -> str:
-        """Return a new single-use authorization code."""
+        """Return a new single-use authorization code.
+
+        ``redirect_uri`` is the one in the request, which the token request has to repeat; without it
+        the client's registered one.
+        """
         code = secrets.token_urlsafe(30)
         digest = _digest(code)
         now = self._clock()
         with self._lock:
-            self._codes[digest] = Code(
+            expires_at = now + self._quirks().code_lifetime
+            entry = Code(
                 purpose=purpose,
                 client_id=client.client_id,
-                redirect_uri=client.redirect_uri,
+                redirect_uri=client.redirect_uri if redirect_uri is None else redirect_uri,
                 user_id=user.id,
                 company_id=company_id,
                 auth_time=int(now),
-                expires_at=now + self._quirks().code_lifetime,
                 code_challenge=code_challenge,
                 code_challenge_method=code_challenge_method,
                 digest=digest,
             )
+            self._codes.put(digest, entry, expires_at)
         return code
 
     def find_code(self, code: str, client_id: str, purpose: Purpose) -> Code | None:
@@ -396,40 +482,41 @@ class World:
         found = self._codes.get(_digest(code))
         if found is None or found.client_id != client_id or found.purpose != purpose:
             return None
-        return found if self._clock() < found.expires_at else None
+        return found
 
     def spend_code(self, code: Code) -> bool:
         """Use the code up. Of any number of callers at the same time, exactly one gets True."""
         with self._lock:
-            return self._codes.pop(code.digest, None) is not None
+            return self._codes.pop(code.digest) is not None
 
     def open_ticket(self, user: User, request: tuple[str | None, ...]) -> str:
         """Return a single-use proof that the user's password was right, for this login request only."""
         ticket = secrets.token_urlsafe(30)
         with self._lock:
-            self._tickets[_digest(ticket)] = _Ticket(user.id, request, self._clock() + _TICKET_LIFETIME)
+            self._tickets.put(_digest(ticket), _Ticket(user.id, request), self._clock() + _TICKET_LIFETIME)
         return ticket
 
     def claim_ticket(self, ticket: str, request: tuple[str | None, ...]) -> User | None:
         """Return the user whose ticket this is, and use it up; None if it does not fit."""
         with self._lock:
-            found = self._tickets.pop(_digest(ticket), None)
-            if found is None or found.request != request or self._clock() >= found.expires_at:
+            found = self._tickets.pop(_digest(ticket))
+            if found is None or found.request != request:
                 return None
             return self._users.get(found.user_id)
 
     def find_api_key(self, api_key: str) -> ApiKey | None:
         """Return what the API key stands for, or None if it is unknown or revoked."""
+        if self._weather().revoked_keys:
+            return None
         return self._api_keys.get(_digest(api_key))
 
     def start_session(self, session: Session) -> tuple[str, str]:
         """Return the access token and the refresh token of a new session."""
         jti = self._minter.new_id()
-        refresh_token = self._new_refresh_token(session, jti)
-        return self._new_access_token(session, jti), refresh_token
+        return self._access_token(session, jti), self._refresh_token(session, jti)
 
     def machine_token(self, api_key: ApiKey) -> str:
-        """Return an access token for an API key. It has no session: there is nothing to renew."""
+        """Return an access token for an API key. It is a session of its own: there is nothing to renew."""
         return self._minter.access_token(
             self._minter.new_id(),
             api_key.client_id,
@@ -441,10 +528,10 @@ class World:
 
     def find_refresh_token(self, refresh_token: str) -> Session | None:
         """Return the session that the refresh token can renew now, or None."""
-        digest = _digest(refresh_token)
-        session = self._refresh_tokens.get(digest)
-        if session is None or session.refresh_digest != digest or self._minter.read(refresh_token) is None:
+        claims = self._minter.read(refresh_token, "refresh")
+        if claims is None or not self._is_current(claims["jti"]):
             return None
+        session = Session(claims["aud"], int(claims["sub"]), claims["cid"], claims["auth_time"], claims["jti"])
         return session if self.has_access(session.user_id, session.company_id) else None
 
     def renew(self, session: Session, refresh_token: str) -> tuple[str, str] | None:
@@ -452,49 +539,49 @@ class World:
 
         With rotation the given one is replaced in the same step that checks it: of any number of
         callers at the same time, exactly one succeeds and the others get None.
+
+        Args:
+            session: The session as its refresh token says it.
+            refresh_token: That refresh token.
         """
-        jti = self._minter.new_id()
+        session_id = self._minter.session_id(session.jti)
+        jti = self._minter.new_id(session_id)
         with self._lock:
-            if session.refresh_digest != _digest(refresh_token):
+            if not self._is_current(session.jti):
                 return None
             if self._quirks().refresh_token == "rotate":  # noqa: S105 - not a secret
-                refresh_token = self._new_refresh_token(session, jti)
-            return self._new_access_token(session, jti), refresh_token
+                refresh_token = self._refresh_token(session, jti)
+                self._current.put(session_id, jti, self._last_moment(session.auth_time))
+        return self._access_token(session, jti), refresh_token
 
-    def is_refresh_token(self, token: str) -> bool:
-        """Return whether the token was issued as a refresh token: the claims look like an access token's."""
-        return _digest(token) in self._refresh_tokens
+    def is_logged_out(self, jti: str) -> bool:
+        """Return whether the session of the token with this ID was logged out."""
+        return self._ended.get(self._minter.session_id(jti)) is not None
 
-    def is_revoked(self, jti: str) -> bool:
-        """Return whether the token with this ID was logged out."""
-        return jti in self._revoked_token_ids
-
-    def log_out(self, jti: str) -> None:
-        """End the session that the access token came from, with all of its tokens."""
+    def log_out(self, claims: Mapping[str, Any]) -> None:
+        """End the session that an access token came from, with all of its tokens."""
+        # A machine's session ends with its one token; to another a refresh token may bring more.
+        until = claims["exp"] if "scope" in claims else self._last_moment(claims["auth_time"])
         with self._lock:
-            self._revoked_token_ids.add(jti)
-            session = self._sessions_by_token_id.get(jti)
-            if session is not None:
-                self._revoked_token_ids |= session.token_ids
-                session.refresh_digest = None
+            self._ended.put(self._minter.session_id(claims["jti"]), value=True, expires_at=max(until, claims["exp"]))
 
-    def _new_access_token(self, session: Session, jti: str) -> str:
-        with self._lock:
-            session.token_ids.add(jti)
-            self._sessions_by_token_id[jti] = session
+    def _is_current(self, jti: str) -> bool:
+        session_id = self._minter.session_id(jti)
+        return self._ended.get(session_id) is None and self._current.get(session_id) in {None, jti}
+
+    def _last_moment(self, auth_time: int) -> float:
+        # The quirks may have been others when the session's refresh tokens were made.
+        return auth_time + max(self._quirks().refresh_token_lifetime, SIX_MONTHS)
+
+    def _access_token(self, session: Session, jti: str) -> str:
         return self._minter.access_token(
             jti, session.client_id, session.user_id, session.company_id, session.auth_time, machine=False
         )
 
-    def _new_refresh_token(self, session: Session, jti: str) -> str:
-        refresh_token = self._minter.refresh_token(
+    def _refresh_token(self, session: Session, jti: str) -> str:
+        return self._minter.refresh_token(
             jti, session.client_id, session.user_id, session.company_id, session.auth_time
         )
-        digest = _digest(refresh_token)
-        with self._lock:
-            session.refresh_digest = digest
-            self._refresh_tokens[digest] = session
-        return refresh_token
 
 
 def check_redirect_uri(redirect_uri: str) -> None:

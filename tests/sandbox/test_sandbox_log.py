@@ -27,6 +27,8 @@ def test_entries(caller: Caller) -> None:
             "grant_type": "client_credentials",
             "at": START,
             "secret_in_url": False,
+            "number": 1,
+            "fault": None,
         },
         {
             "method": "GET",
@@ -35,6 +37,8 @@ def test_entries(caller: Caller) -> None:
             "grant_type": None,
             "at": START,
             "secret_in_url": False,
+            "number": 2,
+            "fault": None,
         },
     ]
 
@@ -86,7 +90,7 @@ def test_secrets_never_leave(
     assert any(entry["secret_in_url"] for entry in log)
     records = [record for record in caplog.records if not record.name.startswith("http")]
     captured = capfd.readouterr()
-    said = [json.dumps(log), captured.out, captured.err, repr(sandbox), repr(sandbox.world.client("sandbox-client"))]
+    said = [json.dumps(log), captured.out, captured.err, repr(sandbox), repr(sandbox.world.client(sandbox.client_id))]
     said += [record.getMessage() for record in records]
     for secret in secrets:
         assert not [text for text in said if secret in text]

@@ -15,7 +15,7 @@ import pytest
 
 from procountor_auth import Settings, Token, TokenSource
 from procountor_auth.errors import ProcountorAuthError, ServiceUnavailable
-from procountor_auth.sandbox import Quirks, Sandbox
+from procountor_auth.sandbox import Quirks, Sandbox, Weather
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +121,7 @@ def test_s5_8_hosts_share_a_redis(
 
 def test_s6_threads_share_a_failure(sandbox: Sandbox, token_requests: TokenRequests) -> None:
     """S6: with 503, 1,000 threads share one error, after at most 3 attempts."""
-    sandbox.quirks = Quirks(unavailable=503, latency=0.5)
+    sandbox.weather = Weather(status=503, latency=0.5)
 
     got = ask_all(source(sandbox), threads=1000, calls=1)
 
@@ -132,7 +132,7 @@ def test_s6_threads_share_a_failure(sandbox: Sandbox, token_requests: TokenReque
 
 def test_s6_coroutines_share_a_failure(sandbox: Sandbox, token_requests: TokenRequests) -> None:
     """S6: with 503, 10,000 coroutines share one error, after at most 3 attempts."""
-    sandbox.quirks = Quirks(unavailable=503, latency=0.5)  # long enough for all of them to have started
+    sandbox.weather = Weather(status=503, latency=0.5)  # long enough for all of them to have started
     tokens = source(sandbox)
 
     async def crowd() -> set[str]:
@@ -149,7 +149,7 @@ def test_s6_processes_share_a_failure(  # noqa: PLR0917 - fixtures
     sandbox: Sandbox, token_requests: TokenRequests, tmp_path: Path, redis_url: str, hosts: int, store: str
 ) -> None:
     """S6: with 503, 64 processes on 1 or 8 hosts share one error, after at most 3 attempts."""
-    sandbox.quirks = Quirks(unavailable=503, latency=0.5)
+    sandbox.weather = Weather(status=503, latency=0.5)
     where = redis_url if store == "redis" else store
     variables = sandbox.environment("client_credentials") | {"PROCOUNTOR_TOKEN_STORE": where}
 
@@ -209,7 +209,7 @@ def test_s8_1000_cancellations(sandbox: Sandbox, token_requests: TokenRequests) 
 
 def test_s9_200_forks(sandbox: Sandbox) -> None:
     """S9: of 200 processes that were forked in the middle of a renewal, each gets a token within 2 seconds."""
-    sandbox.quirks = Quirks(latency=0.01)
+    sandbox.weather = Weather(latency=0.01)
 
     assert run("forks.py", 200, variables=sandbox.environment("client_credentials")) == ["200"]
 
