@@ -7,6 +7,8 @@
     ├── RedirectError                   the redirect that should bring a code can't be trusted or used
     │   ├── StateMismatch               its `state` is not the one that was sent
     │   └── AccessDenied                the person said no on the login page
+    ├── LoginTimedOut                   nobody came back from the login page in time
+    ├── CannotListen                    the redirect URI's port on this machine can't be had
     ├── CredentialsRefused              the server's definite no (RFC 6749, section 5.2)
     │   ├── InvalidGrant                to the password, code, refresh token or API key
     │   └── InvalidClient               to the client ID or client secret
@@ -121,9 +123,15 @@ class InteractionRequired(ProcountorAuthError):
 
 
 class RedirectError(ProcountorAuthError):
-    """The authorization response (RFC 6749, section 4.1.2) can't be used."""
+    """The authorization response (RFC 6749, section 4.1.2) can't be used.
+
+    Attributes:
+        ends_login: Whether it was the answer to the login, proven by its `state`: then the login is over. Any other
+            redirect may be anybody's, and the login stays open for the right one.
+    """
 
     code = "redirect"
+    ends_login: bool = False
 
 
 class StateMismatch(RedirectError):
@@ -136,6 +144,18 @@ class AccessDenied(RedirectError):
     """The person declined on the login page (`error=access_denied`)."""
 
     code = "access_denied"
+
+
+class LoginTimedOut(ProcountorAuthError):
+    """Nobody came back from the login page in time."""
+
+    code = "login_timed_out"
+
+
+class CannotListen(ProcountorAuthError):
+    """The port of `PROCOUNTOR_REDIRECT_URI` on this machine can't be listened on: it is taken, or not allowed."""
+
+    code = "cannot_listen"
 
 
 class CredentialsRefused(ProcountorAuthError):

@@ -81,6 +81,13 @@ def _credential(value: object) -> str:
     return text
 
 
+def _api_key(value: object) -> str:
+    text = _credential(value)
+    if text == "keyring:":
+        raise ValueError("must name the keychain's entry: keyring:NAME")
+    return text
+
+
 def _redirect_uri(value: object) -> str:
     text = _credential(value)
     if "?" in text or "#" in text:
@@ -160,7 +167,10 @@ class Settings(BaseSettings):
     company: Annotated[SecretStr, BeforeValidator(_digits)] | None = Field(
         default=None, description="The numeric company ID (legacy_password)."
     )
-    api_key: _Credential | None = Field(default=None, description="The API key (client_credentials).")
+    api_key: Annotated[SecretStr, BeforeValidator(_api_key)] | None = Field(
+        default=None,
+        description="The API key, or `keyring:NAME` where it is in the keychain (client_credentials).",
+    )
     refresh_token: _Credential | None = Field(
         default=None, description="A refresh token to start from where no browser is (authorization_code)."
     )

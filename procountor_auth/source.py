@@ -206,18 +206,23 @@ class TokenSource:
         """Do what `logout` does without blocking the event loop."""
         await self._run(self._log_out).aresult()
 
-    def begin_login(self) -> Login:
+    def begin_login(self, redirect_uri: str | None = None) -> Login:
         """Start a login in a person's browser, for the authorization_code strategy.
 
+        Args:
+            redirect_uri: The registered redirect URI with this login's port filled in, as a `LoopbackListener` has
+                it; by default as it is registered.
+
         Raises:
-            ConfigurationError: Another strategy is chosen; it needs no login.
+            ConfigurationError: Another strategy is chosen, which needs no login; or `redirect_uri` is not the
+                registered one.
         """
         if not isinstance(self.strategy, AuthorizationCodeStrategy):
             raise ConfigurationError(
                 f"The {self.strategy.name} strategy has no login page.",
                 hint="Set PROCOUNTOR_STRATEGY=authorization_code to log in with a browser, or just call `token()`.",
             )
-        return Login(self.strategy, self._fetch)
+        return Login(self.strategy, self._fetch, redirect_uri)
 
     def _renewal_after(self, seen: _Held | None) -> Outcome[Token] | Token:
         """Return a usable token, or the renewal to wait for; start one if it is time and none is under way."""

@@ -6,10 +6,10 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from .failure import told
+
 if TYPE_CHECKING:
     import typer
-
-MISSING_EXTRA = "procountor-auth needs its command line extra: pip install 'procountor-auth[sandbox]'"
 
 _EXTRA_PACKAGES = frozenset({"flask", "rich", "typer"})
 
@@ -17,14 +17,16 @@ _EXTRA_PACKAGES = frozenset({"flask", "rich", "typer"})
 def main() -> None:
     """Run the command line.
 
-    Exits with status 2 and one line on stderr if the packages of the extra are not installed.
+    Exits with status 2 and one line on stderr if the packages of the extra are not installed, and with 1, 2 or 130
+    and our error's text after a failure: `failure.py` has the list.
     """
     try:
         app = build_app()
     except ModuleNotFoundError as error:
         exit_if_extra_is_missing(error)
         raise
-    app()
+    with told():
+        app()
 
 
 def build_app() -> typer.Typer:
@@ -35,7 +37,7 @@ def build_app() -> typer.Typer:
     """
     import typer  # noqa: PLC0415 - the package can be used without the extra that has Typer
 
-    from . import sandbox  # noqa: PLC0415 - the same
+    from . import key, login, sandbox, weather  # noqa: PLC0415 - the same
 
     app = typer.Typer(
         name="procountor-auth",
@@ -62,7 +64,10 @@ def build_app() -> typer.Typer:
     ) -> None:
         """Authenticate against the Procountor API."""
 
+    app.command("login")(login.login)
+    app.add_typer(key.app, name="key")
     app.command("sandbox")(sandbox.sandbox)
+    app.command("weather")(weather.weather)
     return app
 
 
@@ -76,6 +81,9 @@ def installed_version() -> str:
 
 def exit_if_extra_is_missing(error: ModuleNotFoundError) -> None:
     """Say in one line what to install, and exit with status 2, if a package of the extra is missing."""
-    if (error.name or "").partition(".")[0] in _EXTRA_PACKAGES:
-        sys.stderr.write(f"{MISSING_EXTRA}\n")
+    package = (error.name or "").partition(".")[0]
+    if package in _EXTRA_PACKAGES:
+        # The other commands can do without what the sandbox is built on.
+        extra = "sandbox" if package == "flask" or sys.argv[1:2] == ["sandbox"] else "cli"
+        sys.stderr.write(f"procountor-auth needs its command line extra: pip install 'procountor-auth[{extra}]'\n")
         raise SystemExit(2) from None

@@ -6,7 +6,7 @@ Authlib's sessionless `OAuth2Client` builds and reads everything here; nothing o
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -15,8 +15,9 @@ from authlib.oauth2.client import OAuth2Client
 from authlib.oauth2.rfc6749.parameters import prepare_token_request
 from pydantic import SecretStr
 
+from procountor_auth.errors import ConfigurationError
 from procountor_auth.protocol.flow import Repeat, Request
-from procountor_auth.protocol.redirect import Expectation, read_redirect
+from procountor_auth.protocol.redirect import Expectation, LoopbackRedirect, read_redirect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,14 +45,20 @@ class AuthorizationRequest:
     expected: Expectation = field(repr=False)
     code_verifier: SecretStr | None = field(default=None, repr=False)
 
-    def code_from(self, redirected_url: str) -> SecretStr:
+    @property
+    def redirect_uri(self) -> str:
+        """The redirect URI that was sent, which the exchange of the code repeats."""
+        return self.expected.redirect_uri
+
+    def code_from(self, redirected_url: str | SecretStr) -> SecretStr:
         """Return the code that the redirect brings.
 
         Raises:
             RedirectError: It can't be trusted or used; `StateMismatch` and `AccessDenied` are kinds of it.
         """
-        location, redirected_url = SecretStr(redirected_url), ""
-        return read_redirect(location, self.expected)
+        if isinstance(redirected_url, str):
+            redirected_url = SecretStr(redirected_url)
+        return read_redirect(redirected_url, self.expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +103,46 @@ class OAuthClient:
         _, _, body = authentication.prepare("POST", url, {}, body)  # type: ignore[no-untyped-call]
         return Request("POST", url, body, repeat=repeat)
 
-    def code_request(self, code: SecretStr, verifier: SecretStr | None = None, *, url: str | None = None) -> Request:
-        """Build the request that trades an authorization code (RFC 6749, section 4.1.3), with its PKCE verifier."""
-        request = partial(self.token_request, "authorization_code", url=url, redirect_uri=self.redirect_uri, code=code)
+    def code_request(
+        self,
+        code: SecretStr,
+        verifier: SecretStr | None = None,
+        *,
+        url: str | None = None,
+        redirect_uri: str | None = None,
+    ) -> Request:
+        """Build the request that trades an authorization code (RFC 6749, section 4.1.3).
+
+        Args:
+            code: The code.
+            verifier: The PKCE verifier of its visit, if PKCE is on.
+            url: Another endpoint than the token endpoint, such as `oauth/key`.
+            redirect_uri: The redirect URI of its visit, if that was not the registered one.
+        """
+        redirect_uri = redirect_uri or self.redirect_uri
+        request = partial(self.token_request, "authorization_code", url=url, redirect_uri=redirect_uri, code=code)
         return request() if verifier is None else request(code_verifier=verifier)
 
-    def authorization_request(self, url: str) -> AuthorizationRequest:
-        """Build a visit to a login page with a fresh `state`, and a fresh PKCE verifier if PKCE is on."""
+    def authorization_request(self, url: str, redirect_uri: str | None = None) -> AuthorizationRequest:
+        """Build a visit to a login page with a fresh `state`, and a fresh PKCE verifier if PKCE is on.
+
+        Args:
+            url: The login page.
+            redirect_uri: The registered redirect URI with the port filled in on which this login listens (RFC 8252,
+                section 7.3). By default it is sent as it is registered.
+
+        Raises:
+            ConfigurationError: `redirect_uri` differs from the registered one in more than a port that is not
+                registered.
+        """
+        if redirect_uri is None:
+            redirect_uri = self.redirect_uri
+        self._check_redirect_uri(redirect_uri)
         state = SecretStr(generate_token(STATE_LENGTH))
         verifier = SecretStr(generate_token(VERIFIER_LENGTH)) if self.pkce else None
-        login_url = self.authorization_url(url, state, redirect_uri=self.redirect_uri, verifier=verifier)
-        return AuthorizationRequest(login_url, self.expect(state, url), verifier)
+        login_url = self.authorization_url(url, state, redirect_uri=redirect_uri, verifier=verifier)
+        expected = replace(self.expect(state, url), redirect_uri=redirect_uri)
+        return AuthorizationRequest(login_url, expected, verifier)
 
     def authorization_url(
         self, url: str, state: SecretStr, *, redirect_uri: str | None, verifier: SecretStr | None = None
@@ -124,6 +160,15 @@ class OAuthClient:
     def expect(self, state: SecretStr, asked_at: str, *, allow_missing_state: bool = False) -> Expectation:
         """Say what the response to a request at `asked_at` must match."""
         return Expectation(self.redirect_uri, state, asked_at, self.endpoints.host, allow_missing_state)
+
+    def _check_redirect_uri(self, redirect_uri: str) -> None:
+        loopback = LoopbackRedirect.parse(self.redirect_uri)
+        if redirect_uri != self.redirect_uri and not (loopback and loopback.allows(redirect_uri)):
+            raise ConfigurationError(
+                "This login's redirect URI is not PROCOUNTOR_REDIRECT_URI. Only the port of http://127.0.0.1, "
+                "http://[::1] or http://localhost may be filled in, and only where none is registered.",
+                hint="Leave `redirect_uri` out, or take it from a `LoopbackListener` for the registered one.",
+            )
 
     def _authlib(self) -> OAuth2Client:
         return OAuth2Client(

@@ -2,29 +2,83 @@
 
 RFC 6749, section 4.1.2, with its `state` (section 10.12) and `iss` (RFC 9207). The redirect comes from a
 `Location` header (legacy login) or from a person's browser (login page, pasted address, loopback listener).
+
+A redirect whose `state` is right is the answer to the login, whatever else is wrong with it, and ends it. Any other one
+may come from anybody, and changes nothing.
 """
 
 from __future__ import annotations
 
 import hmac
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import SplitResult, parse_qsl, urljoin, urlsplit
 
 from authlib.oauth2.base import OAuth2Error
 from authlib.oauth2.rfc6749.parameters import parse_authorization_code_response
 from pydantic import SecretStr
 
-from procountor_auth.errors import AccessDenied, ProcountorAuthError, RedirectError, StateMismatch
+from procountor_auth.errors import AccessDenied, RedirectError, StateMismatch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 LONGEST: Final = 8_192
 """A redirect of more characters is refused unread."""
 
 _AGAIN = "Start the login again."
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+_LARGEST_PORT: Final = 65_535
+
+_LOOPBACK: Final = re.compile(
+    r"(?i:http)://(?P<host>127\.0\.0\.1|\[::1\]|(?i:localhost))(?::(?P<port>[0-9]{1,5}))?"
+    # No dot segments and nothing else that a browser would send in another spelling.
+    r"(?P<path>(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]*)*)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LoopbackRedirect:
+    """A redirect URI that leads back to this machine (RFC 8252, section 7.3).
+
+    Attributes:
+        uri: The redirect URI as it is registered.
+        host: `127.0.0.1`, `[::1]` or `localhost`.
+        port: The port that is registered, or None: then any may be used.
+        path: The path, at least `/`.
+    """
+
+    uri: str
+    host: str
+    port: int | None
+    path: str
+
+    @classmethod
+    def parse(cls, redirect_uri: str) -> Self | None:
+        """Return what `redirect_uri` says, or None if no program on this machine could listen for it."""
+        found = _LOOPBACK.fullmatch(redirect_uri)
+        if found is None:
+            return None
+        port = None if found["port"] is None else int(found["port"])
+        if port is not None and not 0 < port <= _LARGEST_PORT:
+            return None
+        return cls(redirect_uri, found["host"].lower(), port, found["path"] or "/")
+
+    def at(self, port: int) -> str:
+        """Return the redirect URI to send, with a port where none is registered."""
+        if self.port is not None:
+            return self.uri
+        end = len("http://") + len(self.host)
+        return f"{self.uri[:end]}:{port}{self.uri[end:]}"
+
+    def allows(self, redirect_uri: str) -> bool:
+        """Whether `redirect_uri` may be sent in a login: the registered one, with any port where that has none."""
+        if redirect_uri == self.uri:
+            return True
+        asked = self.parse(redirect_uri)
+        return asked is not None and asked.port is not None and self.at(asked.port) == redirect_uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +106,8 @@ def read_redirect(location: SecretStr, expected: Expectation) -> SecretStr:
     Raises:
         StateMismatch: `state` is missing or wrong.
         AccessDenied: The person declined.
-        RedirectError: It leads elsewhere, brings another error, or brings no one code.
+        RedirectError: It leads elsewhere, brings another error, or brings no one code; `ends_login` says whether
+            the state was right.
     """
     # The reading happens in a function that returns its error, so that no traceback shows the code in a local.
     code, error = _read(location.get_secret_value(), expected)
@@ -61,9 +116,9 @@ def read_redirect(location: SecretStr, expected: Expectation) -> SecretStr:
     return code
 
 
-def _read(location: str, expected: Expectation) -> tuple[SecretStr, ProcountorAuthError | None]:
+def _read(location: str, expected: Expectation) -> tuple[SecretStr, RedirectError | None]:
     code = SecretStr("")
-    error: ProcountorAuthError | None = None
+    error: RedirectError | None = None
     if len(location) > LONGEST:
         error = RedirectError(f"The redirect is longer than {LONGEST} characters.", hint=_AGAIN)
     elif not (location.isascii() and location.isprintable()) or " " in location:
@@ -110,7 +165,7 @@ def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
 
 
-def _check_parameters(parameters: Sequence[tuple[str, str]], expected: Expectation) -> ProcountorAuthError | None:
+def _check_parameters(parameters: Sequence[tuple[str, str]], expected: Expectation) -> RedirectError | None:
     names = [name for name, _ in parameters]
     fields = dict(parameters)
     if len(names) != len(fields):
@@ -125,6 +180,14 @@ def _check_parameters(parameters: Sequence[tuple[str, str]], expected: Expectati
             )
     elif not hmac.compare_digest(state.encode(), expected.state.get_secret_value().encode()):
         return StateMismatch("The redirect's state is not the one that was sent.", hint=_AGAIN)
+    answer = _check_answer(fields, expected)
+    if answer is not None:
+        answer.ends_login = state is not None
+    return answer
+
+
+def _check_answer(fields: Mapping[str, str], expected: Expectation) -> RedirectError | None:
+    """Look at what comes with the right state."""
     if fields.get("iss", expected.issuer).rstrip("/") != expected.issuer:
         return RedirectError("The redirect names another issuer than the configured host.", hint=_AGAIN)
     if "error" in fields:
@@ -134,7 +197,7 @@ def _check_parameters(parameters: Sequence[tuple[str, str]], expected: Expectati
     return None
 
 
-def _denial(error: str) -> ProcountorAuthError:
+def _denial(error: str) -> RedirectError:
     if error == "access_denied":
         return AccessDenied("The login was declined on the login page.", hint=_AGAIN)
     # Only a code of the standard's alphabet is repeated; a free text may be anything.
@@ -147,11 +210,13 @@ def _denial(error: str) -> ProcountorAuthError:
 
 def _authlib_reads(
     location: str, parameters: Sequence[tuple[str, str]], expected: Expectation
-) -> tuple[SecretStr, ProcountorAuthError | None]:
+) -> tuple[SecretStr, RedirectError | None]:
     sent_back = any(name == "state" for name, _ in parameters)
     state = expected.state.get_secret_value() if sent_back else None
     try:
         answer = parse_authorization_code_response(location, state=state)
     except OAuth2Error:
-        return SecretStr(""), RedirectError("The redirect brings no usable code.", hint=_AGAIN)
+        error = RedirectError("The redirect brings no usable code.", hint=_AGAIN)
+        error.ends_login = sent_back
+        return SecretStr(""), error
     return SecretStr(answer["code"]), None

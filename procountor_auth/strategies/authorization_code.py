@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from procountor_auth.settings import Settings
     from procountor_auth.token import Token
 
-_BOTH_WAYS = (
-    "Set PROCOUNTOR_REFRESH_TOKEN, or log in: `login = TokenSource.from_env().begin_login()`, open `login.url`, "
-    "then `login.complete(redirected_url)`."
+_WAYS = (
+    "Set PROCOUNTOR_REFRESH_TOKEN, or log in: with the command `procountor-auth login`, or with "
+    "`login = TokenSource.from_env().begin_login()`, open `login.url`, then `login.complete(redirected_url)`."
 )
 
 
@@ -51,9 +51,16 @@ class AuthorizationCodeStrategy(Strategy):
         whose = (str(claims.get("sub")), str(claims.get("cid")))
         return whose if "sub" in claims else (self._refresh_token.get_secret_value(),)
 
-    def authorization_request(self) -> AuthorizationRequest:
-        """Return one visit to the login page, with a state (and a PKCE verifier) of its own."""
-        return self.client.authorization_request(self.client.endpoints.login)
+    def authorization_request(self, redirect_uri: str | None = None) -> AuthorizationRequest:
+        """Return one visit to the login page, with a state (and a PKCE verifier) of its own.
+
+        Args:
+            redirect_uri: The registered redirect URI with this login's port filled in; by default as it is.
+
+        Raises:
+            ConfigurationError: `redirect_uri` is another one.
+        """
+        return self.client.authorization_request(self.client.endpoints.login, redirect_uri)
 
     def exchange(self, code: SecretStr, visit: AuthorizationRequest) -> Flow[Token]:
         """Trade the code that `visit` brought for a token.
@@ -62,7 +69,7 @@ class AuthorizationCodeStrategy(Strategy):
             InvalidGrant: The code was used, has expired, or belongs to another client.
             ProcountorAuthError: Whatever else goes wrong.
         """
-        request = self.client.code_request(code, visit.code_verifier)
+        request = self.client.code_request(code, visit.code_verifier, redirect_uri=visit.redirect_uri)
         return (
             yield from self._ask_for_token(
                 request,
@@ -79,7 +86,7 @@ class AuthorizationCodeStrategy(Strategy):
         """
         if self._refresh_token is None:
             raise InteractionRequired(
-                "The authorization_code strategy has no refresh token to start from.", hint=_BOTH_WAYS
+                "The authorization_code strategy has no refresh token to start from.", hint=_WAYS
             )
         return (yield from self.refresh(self._refresh_token))
 
@@ -110,4 +117,4 @@ class AuthorizationCodeStrategy(Strategy):
             return (yield from super().refresh(refresh_token))
         except InvalidGrant as error:
             refused = error.message
-        raise InteractionRequired(refused, hint=_BOTH_WAYS)
+        raise InteractionRequired(refused, hint=_WAYS)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from procountor_auth.protocol.answer import Exchange, read_api_key
 from procountor_auth.protocol.flow import Repeat
+from procountor_auth.stores.pointer import follow
 from procountor_auth.strategies.base import Strategy
 
 if TYPE_CHECKING:
@@ -38,8 +39,13 @@ class ClientCredentialsStrategy(Strategy):
 
     @classmethod
     def from_settings(cls, settings: Settings, *, clock: Callable[[], float] = time.time) -> Self:
-        """Build the strategy from settings that were validated for it."""
-        return cls(settings.oauth_client(clock), api_key=settings.required("api_key"))
+        """Build the strategy from settings that were validated for it. An API key in the keychain is read now.
+
+        Raises:
+            ConfigurationError: The API key should be in the keychain, and is not.
+            StoreError: The keychain can't be used.
+        """
+        return cls(settings.oauth_client(clock), api_key=follow(settings.required("api_key")))
 
     def identity(self) -> tuple[str, ...]:
         """Return the API key, which stands for a user and a company."""
@@ -69,9 +75,16 @@ class KeyRequest:
     def __init__(self, client: OAuthClient) -> None:
         self.client = client
 
-    def authorization_request(self) -> AuthorizationRequest:
-        """Return the visit to `keylogin`, where a person logs in and picks the company."""
-        return self.client.authorization_request(self.client.endpoints.key_login)
+    def authorization_request(self, redirect_uri: str | None = None) -> AuthorizationRequest:
+        """Return the visit to `keylogin`, where a person logs in and picks the company.
+
+        Args:
+            redirect_uri: The registered redirect URI with this login's port filled in; by default as it is.
+
+        Raises:
+            ConfigurationError: `redirect_uri` is another one.
+        """
+        return self.client.authorization_request(self.client.endpoints.key_login, redirect_uri)
 
     def exchange(self, code: SecretStr, visit: AuthorizationRequest) -> Flow[SecretStr]:
         """Trade the code that `visit` brought for an API key.
@@ -80,6 +93,8 @@ class KeyRequest:
             CredentialsRefused: The code or the client was refused.
             ProcountorAuthError: Whatever else goes wrong.
         """
-        request = self.client.code_request(code, visit.code_verifier, url=self.client.endpoints.key)
+        request = self.client.code_request(
+            code, visit.code_verifier, url=self.client.endpoints.key, redirect_uri=visit.redirect_uri
+        )
         response = yield request
         return read_api_key(Exchange(request, response, "the request for an API key", "Start the key login again."))

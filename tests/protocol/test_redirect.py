@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from procountor_auth.errors import AccessDenied, RedirectError, StateMismatch
-from procountor_auth.protocol.redirect import LONGEST, Expectation, read_redirect
+from procountor_auth.protocol.redirect import LONGEST, Expectation, LoopbackRedirect, read_redirect
 
 _HOST: Final = "https://api.example"
 _WORD: Final = "redirect-uri-placeholder"
@@ -161,6 +161,72 @@ def test_a_declined_login_is_told_apart() -> None:
     """`error=access_denied` is `AccessDenied`, not a missing code."""
     with pytest.raises(AccessDenied):
         _code(f"{_WORD}?error=access_denied&error_description=no&state={_STATE}")
+
+
+@pytest.mark.parametrize(
+    ("query", "ends"),
+    [
+        ("error=access_denied&state={0}", True),
+        ("error=server_error&state={0}", True),
+        ("code=&state={0}", True),
+        ("state={0}", True),
+        ("code=c0de&state={0}&iss=https://evil.example", True),
+        ("error=access_denied&code=c0de&state={0}", True),
+        ("error=access_denied", False),
+        ("error=access_denied&state=wr0ng", False),
+        ("code=c0de", False),
+        ("code=c0de&state=", False),
+        ("code=c0de&state=wr0ng", False),
+        ("code=c0de&state={0}&state={0}", False),
+        ("code=c0de&code=c0de&state={0}", False),
+        ("code=c0de&state={0}&x=%ff", False),
+        ("code=c0de&state={0}\n", False),
+    ],
+)
+@pytest.mark.parametrize("tolerant", [False, True])
+def test_a_refused_redirect_says_whether_it_was_the_answer(query: str, *, ends: bool, tolerant: bool) -> None:
+    """Only a redirect whose state was right ends the login: any other may be anybody's."""
+    expected = dataclasses.replace(_TO_WORD, allow_missing_state=tolerant and "state=" in query)
+    with pytest.raises(RedirectError) as caught:
+        _code(f"{_WORD}?{query.format(_STATE)}", expected)
+    assert caught.value.ends_login is ends
+
+
+def test_a_tolerated_missing_state_proves_nothing() -> None:
+    """Where a missing state is tolerated, an error without one is read, and still may be anybody's."""
+    with pytest.raises(AccessDenied) as caught:
+        _code(f"{_WORD}?error=access_denied", dataclasses.replace(_TO_WORD, allow_missing_state=True))
+    assert not caught.value.ends_login
+
+
+def test_a_redirect_to_elsewhere_does_not_end_the_login() -> None:
+    """The right state at another address is not the answer."""
+    with pytest.raises(RedirectError) as caught:
+        _code(f"https://evil.example/{_WORD}?error=access_denied&state={_STATE}")
+    assert not caught.value.ends_login
+
+
+@pytest.mark.parametrize(
+    ("uri", "host", "port", "path"),
+    [
+        ("http://127.0.0.1/callback", "127.0.0.1", None, "/callback"),
+        ("http://127.0.0.1:8765/a/b-c.d~e", "127.0.0.1", 8765, "/a/b-c.d~e"),
+        ("http://127.0.0.1", "127.0.0.1", None, "/"),
+        ("http://[::1]:1/", "[::1]", 1, "/"),
+        ("HTTP://LocalHost:65535/x", "localhost", 65535, "/x"),
+    ],
+)
+def test_a_loopback_redirect_uri_is_taken_apart(uri: str, host: str, port: int | None, path: str) -> None:
+    """Host, port and path are read, and a port is filled in where none is registered, and only there."""
+    loopback = LoopbackRedirect.parse(uri)
+    assert loopback == LoopbackRedirect(uri, host, port, path)
+    assert loopback is not None
+    filled = loopback.at(4711)
+    assert filled == (uri if port else uri[: 7 + len(host)] + ":4711" + uri[7 + len(host) :])
+    assert loopback.allows(uri)
+    assert loopback.allows(filled)
+    with_another_port = f"http://{host}:4712{uri[uri.index(path, 7) :] if path in uri[7:] else ''}"
+    assert loopback.allows(with_another_port) is (port is None)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,66 @@
+"""A pointer to a secret in the keychain, which stands in the environment in place of the secret: `keyring:NAME`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from procountor_auth.errors import ConfigurationError, Problem
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from procountor_auth.stores.keychain import Keychain
+
+PREFIX: Final = "keyring:"
+
+VARIABLE: Final = "PROCOUNTOR_API_KEY"
+"""The one variable that may hold a pointer."""
+
+
+def follow(value: SecretStr) -> SecretStr:
+    """Return the API key that `value` points to, or `value` itself if it is no pointer.
+
+    Raises:
+        ConfigurationError: The keychain has no such entry, or the keyring package is not installed.
+        StoreUnavailable: The keychain is locked, or does not answer.
+        StoreError: There is no keychain that keeps secrets secret, or it failed.
+    """
+    if not value.get_secret_value().startswith(PREFIX):
+        return value
+    found = _keychain().get(value.get_secret_value().removeprefix(PREFIX))
+    if found is None:
+        # Without the name: somebody may have put the key itself behind the prefix.
+        raise _problem(
+            "missing",
+            f"{VARIABLE} points to an entry that this user's keychain does not have",
+            "Make a key with `procountor-auth key create --keyring`, and set the variable that it prints.",
+        )
+    return found
+
+
+def keep(name: str, secret: SecretStr) -> str:
+    """Put an API key into the keychain, and return the pointer to it. Raises what `follow` raises."""
+    _keychain().put(name, secret)
+    return f"{PREFIX}{name}"
+
+
+def check() -> None:
+    """Find out whether the keychain can be used. Raises what `follow` raises."""
+    _keychain().get("nothing")
+
+
+def _keychain() -> Keychain:
+    missing = False
+    try:
+        from procountor_auth.stores.keychain import Keychain  # noqa: PLC0415 - keyring is an extra
+    except ImportError:
+        missing = True
+    if missing:
+        raise _problem(
+            "invalid", f"{VARIABLE}={PREFIX}… needs keyring", "Run: pip install 'procountor-auth[keyring]'"
+        )
+    return Keychain(f"set {VARIABLE} to the key itself.")
+
+
+def _problem(kind: str, message: str, hint: str) -> ConfigurationError:
+    return ConfigurationError.from_problems((Problem(VARIABLE, kind, message),), hint=hint)
