@@ -55,4 +55,6 @@ $(READY): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all]' --group dev
 	@test -z "$(REMOVE)" || $(BIN)/python -m pip uninstall --quiet --yes $(REMOVE)
+	@# The accessibility checker. Without npm its tests are skipped, but not in CI.
+	@! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --prefix $(VENV) axe-core@4
 	@touch $(READY)

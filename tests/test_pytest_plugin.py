@@ -1,0 +1,166 @@
+"""The pytest plugin, as an integrator's test suite uses it: in a pytest run of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Suite = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Suite:
+    """Run a suite with these lines in it; return the status and what pytest printed."""
+
+    def run(lines: str, *, before: str = "import sys; ") -> tuple[int, str]:
+        (tmp_path / "test_integration.py").write_text(textwrap.dedent(lines), "utf-8")
+        done = subprocess.run(
+            [sys.executable, "-c", f"{before}import pytest; sys.exit(pytest.main())", "-q", "-p", "no:randomly"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+def test_every_strategy_gets_a_token(suite: Suite) -> None:
+    """The fixtures need no configuration, and each strategy reaches the test's own sandbox."""
+    status, said = suite(
+        """
+        import warnings
+        import pytest
+        from procountor_auth import TokenSource
+
+        @pytest.mark.parametrize("strategy", ["legacy_password", "client_credentials", "authorization_code"])
+        def test_token(procountor_environment, procountor_sandbox, strategy):
+            procountor_environment(
+                strategy, refresh_token=strategy == "authorization_code", legacy_policy="allow"
+            )
+            token = TokenSource.from_env().token()
+            assert (token.strategy, token.company_id) == (strategy, 14159)
+            assert len(procountor_sandbox.log()) == (2 if strategy == "legacy_password" else 1)
+        """
+    )
+    assert (status, "3 passed" in said) == (0, True), said
+
+
+def test_the_machines_own_configuration_is_out_of_the_way(suite: Suite, tmp_path: Path) -> None:
+    """Variables of the environment and of a .env file do not reach the test, and are back after it."""
+    (tmp_path / ".env").write_text("PROCOUNTOR_COMPANY=1\nPROCOUNTOR_TIMEOUT=no number\n", "utf-8")
+    status, said = suite(
+        """
+        import os
+        from procountor_auth import Settings
+
+        def test_during(procountor_environment):
+            procountor_environment("client_credentials")
+            assert "PROCOUNTOR_PASSWORD" not in os.environ
+            assert Settings().company is None
+
+        def test_after():
+            assert os.environ["PROCOUNTOR_PASSWORD"] == "the machine's"
+            assert "PROCOUNTOR_API_KEY" not in os.environ
+        """,
+        before="import os, sys; os.environ['PROCOUNTOR_PASSWORD'] = \"the machine's\"; ",
+    )
+    assert (status, "2 passed" in said) == (0, True), said
+
+
+def test_tests_know_nothing_of_each_other(suite: Suite) -> None:
+    """Each test has a sandbox with secrets of its own, so that no token of another test is served."""
+    status, said = suite(
+        """
+        import pytest
+        from procountor_auth import TokenSource
+
+        seen = set()
+
+        @pytest.mark.parametrize("number", range(20))
+        def test_token(procountor_environment, procountor_sandbox, number):
+            procountor_environment("client_credentials")
+            seen.add(TokenSource.from_env().token().access_token)
+            assert len(seen) == number + 1
+            assert len(procountor_sandbox.log()) == 1
+        """
+    )
+    assert (status, "20 passed" in said) == (0, True), said
+
+
+def test_the_mark_passes_options_on(suite: Suite) -> None:
+    """The mark starts the sandbox with other options, and needs no registration of its own."""
+    status, said = suite(
+        """
+        import pytest
+        from procountor_auth import TokenSource
+        from procountor_auth.errors import LegacyRemoved
+        from procountor_auth.sandbox import Quirks
+
+        pytestmark = pytest.mark.filterwarnings("error")
+
+        @pytest.mark.procountor_sandbox(quirks=Quirks(legacy_removed="410"), password="pass word")
+        def test_removed(procountor_environment, procountor_sandbox):
+            procountor_environment("legacy_password", legacy_policy="allow")
+            assert procountor_sandbox.password == "pass word"
+            with pytest.raises(LegacyRemoved):
+                TokenSource.from_env().token()
+        """
+    )
+    assert (status, "1 passed" in said) == (0, True), said
+
+
+def test_a_wrong_strategy_is_named(suite: Suite) -> None:
+    """A misspelt strategy is an error where it stands, and leaves the environment as it was."""
+    status, said = suite(
+        """
+        import os
+        import pytest
+
+        def test_wrong(procountor_environment):
+            with pytest.raises(ValueError, match="client_credential"):
+                procountor_environment("client_credential")
+            assert not [name for name in os.environ if name.startswith("PROCOUNTOR_")]
+        """
+    )
+    assert (status, "1 passed" in said) == (0, True), said
+
+
+def test_without_the_extra_the_fixture_says_what_to_install(suite: Suite) -> None:
+    """Without Flask a test that asks for the sandbox fails with one line, and other tests run."""
+    status, said = suite(
+        """
+        def test_with(procountor_sandbox):
+            assert False, "not reached"
+
+        def test_without():
+            pass
+        """,
+        before="import sys; sys.modules['flask'] = None; ",
+    )
+    assert status == 1
+    assert "procountor_sandbox needs the package flask: pip install 'procountor-auth[sandbox]'" in said
+    assert "1 passed, 1 error" in said
+
+
+def test_a_run_without_the_fixtures_loads_nothing(suite: Suite) -> None:
+    """Being installed costs other test runs nothing: neither Flask nor an HTTP library is imported."""
+    status, said = suite(
+        """
+        import sys
+
+        def test_nothing():
+            assert not {"flask", "httpx", "httpx2", "authlib", "pydantic"} & sys.modules.keys()
+        """
+    )
+    assert (status, "1 passed" in said) == (0, True), said
