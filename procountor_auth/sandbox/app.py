@@ -12,7 +12,7 @@ from werkzeug.routing import BaseConverter
 from . import administration, dashboard, endpoints, pages, resources, storms
 from .gateway import json_error
 from .oauth import parameters
-from .weather import area_of
+from .weather import API_VERSION, area_of
 
 if TYPE_CHECKING:
     from .service import Service
@@ -21,7 +21,7 @@ _ADMINISTRATION = f"{administration.PREFIX}/"
 
 
 class _ApiVersion(BaseConverter):
-    regex = r"latest|supported|v\d{4}"
+    regex = API_VERSION
 
 
 def create_app(service: Service) -> flask.Flask:
@@ -40,7 +40,9 @@ def create_app(service: Service) -> flask.Flask:
     api.register_blueprint(resources.blueprint(service))
     app.register_blueprint(api, url_prefix="/api")
     app.register_blueprint(api, url_prefix="/<api_version:version>/api", name="versioned")
-    app.register_blueprint(resources.logout_blueprint(service))
+    logout = resources.logout_blueprint(service)
+    app.register_blueprint(logout)
+    app.register_blueprint(logout, url_prefix="/<api_version:version>", name="versioned_logout")
     app.register_blueprint(pages.blueprint(service))
 
     @app.url_value_preprocessor

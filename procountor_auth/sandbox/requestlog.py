@@ -29,7 +29,7 @@ SECRET_PARAMETERS = frozenset(
 
 _GRANT_TYPES = frozenset({"authorization_code", "client_credentials", "password", "refresh_token"})
 _MOST_ENTRIES = 20_000
-_WORD = re.compile(r"[a-z]{0,30}(?:[-.][a-z]{1,30}){0,3}|v\d{4}|_sandbox")
+_WORD = re.compile(r"[a-z]{0,30}(?:[-.][a-z]{1,30}){0,3}|v\d{4}|procountor\.api\.v\d{1,2}|_sandbox")
 _SECRET_IN_PATH = re.compile(rf"(?:^|[/&;])(?:{'|'.join(sorted(SECRET_PARAMETERS))})=")
 
 

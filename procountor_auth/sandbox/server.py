@@ -14,6 +14,7 @@ from .app import create_app
 from .httpd import Httpd
 from .quirks import Quirks
 from .service import Service
+from .visitor import visit
 from .weather import Weather
 from .world import Session, check_redirect_uri
 
@@ -257,6 +258,35 @@ class Sandbox:
         elif refresh_token:
             variables["PROCOUNTOR_REFRESH_TOKEN"] = self._log_in()
         return variables
+
+    def log_in(
+        self,
+        url: str,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        company: str | None = None,
+        deny: bool = False,
+    ) -> str:
+        """Do what a person does at a login page, without a browser; return the address that it leads back to.
+
+        Args:
+            url: The login URL that a client made, ``…/login?…`` or ``…/keylogin?…``.
+            username: Who logs in; by default the sandbox's user.
+            password: By default the user's.
+            company: The number of the company to choose; by default the first one.
+            deny: Press "Deny" instead.
+
+        Raises:
+            ValueError: The page does not lead anywhere: it refuses the client, the person or the company.
+            OSError: The sandbox does not answer.
+        """
+        person = {
+            "username": self.username if username is None else username,
+            "password": self.password if password is None else password,
+            "company": self.company if company is None else company,
+        }
+        return visit(url, {"action": "deny"} if deny else person)
 
     def _log_in(self) -> str:
         session = Session(self.client_id, self.user_id, _COMPANY, int(self._clock()))

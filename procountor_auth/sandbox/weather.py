@@ -22,9 +22,12 @@ Area = Literal["token", "oauth", "api"]
 
 _DAY = 86_400.0
 _TEN_YEARS = 315_576_000.0
+#: The path segments that name a version of the API; the last form is that of older clients.
+API_VERSION = r"latest|supported|v\d{4}|procountor\.api\.v\d{1,2}"
+
 _API_PATH = re.compile(
-    r"(?:/(?:latest|supported|v\d{4}))?/api/(?:(?P<token>oauth/token/?)|(?P<oauth>oauth(?:/.*)?)|(?P<api>(?:sessioninfo|users)/?))"
-    r"|(?P<logout>/logout/?)"
+    rf"(?:/(?:{API_VERSION}))?/api/(?:(?P<token>oauth/token/?)|(?P<oauth>oauth(?:/.*)?)|(?P<api>(?:sessioninfo|users)/?))"
+    rf"|(?P<logout>(?:/(?:{API_VERSION}))?/logout/?)"
 )
 
 
