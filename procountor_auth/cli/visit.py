@@ -80,6 +80,7 @@ def _pasted(login: Visit[T], timeout: float) -> T:
         try:
             address = lines.next(deadline)
         except TimeoutError:
+            _say("")
             break
         if address is None:
             _say("\nNothing was pasted; the login is not complete.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procountor_auth.errors import ConfigurationError, Problem
+from procountor_auth.errors import ConfigurationError, Problem, StoreError
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -27,9 +27,16 @@ def follow(value: SecretStr) -> SecretStr:
     """
     if not value.get_secret_value().startswith(PREFIX):
         return value
-    found = _keychain().get(value.get_secret_value().removeprefix(PREFIX))
+    keychain = _keychain()
+    found: SecretStr | StoreError | None
+    try:
+        found = keychain.get(value.get_secret_value().removeprefix(PREFIX))
+    except StoreError as error:
+        found = error
+    # The name is not shown, nor the frames that have it: somebody may have put the key itself behind the prefix.
+    if isinstance(found, StoreError):
+        raise found.with_traceback(None)
     if found is None:
-        # Without the name: somebody may have put the key itself behind the prefix.
         raise _problem(
             "missing",
             f"{VARIABLE} points to an entry that this user's keychain does not have",
@@ -56,9 +63,7 @@ def _keychain() -> Keychain:
     except ImportError:
         missing = True
     if missing:
-        raise _problem(
-            "invalid", f"{VARIABLE}={PREFIX}… needs keyring", "Run: pip install 'procountor-auth[keyring]'"
-        )
+        raise _problem("invalid", f"{VARIABLE}={PREFIX}… needs keyring", "Run: pip install 'procountor-auth[keyring]'")
     return Keychain(f"set {VARIABLE} to the key itself.")
 
 

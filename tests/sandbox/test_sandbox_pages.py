@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 import pytest
 
+from procountor_auth.backend import backend
+from procountor_auth.sandbox import Sandbox, Weather, assets
 from tests.sandbox.conftest import answer, claims
 
 if TYPE_CHECKING:
@@ -147,8 +150,9 @@ def test_pages_are_neither_kept_nor_framed(caller: Caller) -> None:
         assert "not the Procountor service" in page.text
         assert page.headers["Cache-Control"] == "no-store"
         assert page.headers["Referrer-Policy"] == "no-referrer"
-        assert "default-src 'none'" in page.headers["Content-Security-Policy"]
-        assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
+        policy = page.headers["Content-Security-Policy"].split("; ")
+        assert {"default-src 'none'", "style-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"} <= set(policy)
+        assert "script" not in page.text
 
 
 def test_another_sites_form_is_refused(caller: Caller) -> None:
@@ -166,3 +170,136 @@ def test_where_the_bare_word_leads(caller: Caller) -> None:
     assert "secret-code" not in page.text
     assert caller.http.get("/another-word").status_code == 404
     assert [entry["secret_in_url"] for entry in caller.sandbox.log()] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type"),
+    [
+        ("bootstrap.min.css", "text/css; charset=utf-8"),
+        ("style.css", "text/css; charset=utf-8"),
+        ("dashboard.js", "text/javascript; charset=utf-8"),
+        ("icon.svg", "image/svg+xml; charset=utf-8"),
+    ],
+)
+def test_assets(caller: Caller, name: str, media_type: str) -> None:
+    """Assets come from the sandbox itself, once per browser as long as they stay the same, and unlogged."""
+    asset = caller.http.get(f"/_sandbox/static/{name}")
+    assert (asset.status_code, asset.headers["Content-Type"]) == (200, media_type)
+    again = caller.http.get(f"/_sandbox/static/{name}", headers={"If-None-Match": asset.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert "no-store" not in asset.headers["Cache-Control"]
+    assert caller.sandbox.log() == []
+
+
+@pytest.mark.parametrize("name", ["nothing.css", "..%2Fapp.py", "%2e%2e/app.py", "bootstrap.css", ""])
+def test_nothing_else_is_served(caller: Caller, name: str) -> None:
+    """Only the assets are served, and no other file of the package."""
+    assert caller.http.get(f"/_sandbox/static/{name}").status_code == 404
+
+
+def test_missing_bootstrap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Bootstrap-Flask is not installed, the error names it."""
+    monkeypatch.setattr(assets, "find_spec", lambda _name: None)
+    with pytest.raises(ModuleNotFoundError) as missing:
+        assets.blueprint()
+    assert missing.value.name == "flask_bootstrap"
+
+
+def test_no_other_stylesheet(caller: Caller) -> None:
+    """Every page loads its styles from the sandbox and has none of its own between the lines."""
+    for page in (caller.http.get("/"), caller.http.get("/login"), caller.http.get("/_sandbox/")):
+        assert page.text.count('<link rel="stylesheet" href="/_sandbox/static/') == 2
+        assert not re.search(r"<style|\sstyle=|https?://(?!127\.0\.0\.1)", page.text)
+
+
+def test_the_dashboards_own_policy(caller: Caller) -> None:
+    """The dashboard runs its one script, sends its forms to itself, and tells no other site where it was."""
+    page = caller.http.get("/_sandbox/")
+    policy = page.headers["Content-Security-Policy"].split("; ")
+    assert {"default-src 'none'", "script-src 'self'", "form-action 'self'", "frame-ancestors 'none'"} <= set(policy)
+    # Not no-referrer: that turns the Origin of its forms into "null".
+    assert page.headers["Referrer-Policy"] == "same-origin"
+    assert page.headers["Cache-Control"] == "no-store"
+
+
+def test_a_new_key_is_shown_once(caller: Caller) -> None:
+    """The page after the creation shows the key; looking ahead does not use that up, looking twice does."""
+    form = {"access": "26535:14160", "client_id": caller.sandbox.client_id}
+    created = caller.http.post("/_sandbox/dashboard/keys", data=form)
+    assert created.status_code == 303
+    page = created.headers["Location"]
+    assert "eyJ" not in page
+    assert caller.http.head(page).status_code == 200
+    found = re.search(r"eyJ[\w.-]+", caller.http.get(page).text)
+    assert found
+    assert caller.machine(api_key=found[0]).status_code == 200
+    assert "eyJ" not in caller.http.get(page).text
+    assert [entry["path"] for entry in caller.sandbox.log()] == ["/api/oauth/token"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"access": ""},
+        {"access": "26535"},
+        {"access": "26535:1"},
+        {"access": "1:14159"},
+        {"access": "²:³"},
+        {"access": "26535:" + "9" * 5000},
+        {"client_id": "unknown"},
+    ],
+)
+def test_impossible_keys(caller: Caller, changes: dict[str, str]) -> None:
+    """A key for nobody, for no company or for no client is not created, and the page says so."""
+    form = {"access": "26535:14159", "client_id": caller.sandbox.client_id, **changes}
+    before = caller.sandbox.world.api_keys()
+    answer = caller.http.post("/_sandbox/dashboard/keys", data=form)
+    assert answer.status_code == 400
+    assert "No API key was created" in answer.text
+    assert caller.sandbox.world.api_keys() == before
+
+
+def test_switches_by_form(caller: Caller) -> None:
+    """A form sets what it names, all of it or nothing; a field that is no switch is left alone."""
+    fields = {"latency": "0", "status": "503", "retry_after": "7", "other": "x", "action": "apply"}
+    assert caller.http.post("/_sandbox/dashboard/switches", data=fields).status_code == 303
+    assert caller.sandbox.weather == Weather(status=503, retry_after="7")
+    wrong = caller.http.post("/_sandbox/dashboard/switches", data={**fields, "status": "", "clock_skew": "<b>nan"})
+    assert wrong.status_code == 400
+    assert "Nothing was changed: clock_skew must be a number" in wrong.text
+    assert "<b>nan" not in wrong.text
+    assert caller.sandbox.weather == Weather(status=503, retry_after="7")
+    assert caller.http.post("/_sandbox/dashboard/switches", data={"action": "fair"}).status_code == 303
+    assert caller.sandbox.weather == Weather()
+
+
+_FORMS = ("keys", "keys/x/revoke", "switches", "log/clear")
+
+
+@pytest.mark.parametrize("form", _FORMS)
+@pytest.mark.parametrize(
+    "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://other.example"}, {"Host": "other.example"}]
+)
+def test_the_dashboards_forms_of_another_site(caller: Caller, form: str, headers: dict[str, str]) -> None:
+    """Another site's page cannot use the dashboard's forms, not even by another name for this machine."""
+    caller.sandbox.weather = Weather(times=3)
+    answer = caller.http.post(f"/_sandbox/dashboard/{form}", data={"action": "fair"}, headers=headers)
+    assert answer.status_code == 403
+    assert caller.sandbox.weather == Weather(times=3)
+
+
+def test_public_dashboard() -> None:
+    """Without the token there is the form for it and its styles, and nothing to see or to change."""
+    with (
+        Sandbox(admin_token="a-token-that-nobody-guesses") as sandbox,
+        backend.Client(base_url=sandbox.base_url, trust_env=False) as http,
+    ):
+        page = http.get("/_sandbox/")
+        assert page.status_code == 401
+        assert 'type="password"' in page.text
+        assert sandbox.client_id not in page.text
+        assert http.get("/_sandbox/static/style.css").status_code == 200
+        for form in _FORMS:
+            assert http.post(f"/_sandbox/dashboard/{form}", data={"action": "fair"}).status_code == 401
+        admitted = {"Authorization": "Bearer a-token-that-nobody-guesses"}
+        assert sandbox.client_id in http.get("/_sandbox/", headers=admitted).text

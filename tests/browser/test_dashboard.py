@@ -1,0 +1,302 @@
+"""The dashboard in a real browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from procountor_auth.backend import backend as httpx
+from procountor_auth.sandbox import Sandbox, Weather
+from tests.browser.person import ask, company_of, visitor, wrong_with_looks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser, ConsoleMessage, Page
+
+TOKEN = "a-token-that-only-this-test-knows"
+
+
+@pytest.fixture
+def public_sandbox() -> Iterator[Sandbox]:
+    """A sandbox that wants to see a token."""
+    with Sandbox(admin_token=TOKEN) as running:
+        yield running
+
+
+def open_dashboard(page: Page, sandbox: Sandbox) -> None:
+    """Look at the dashboard after two requests, one of them with a secret in the URL."""
+    token_request(sandbox)
+    httpx.post(f"{sandbox.base_url}/api/oauth/token?client_secret=x", trust_env=False)
+    page.goto(f"{sandbox.base_url}/_sandbox/")
+
+
+def create_key(page: Page, sandbox: Sandbox) -> None:
+    """Get a new API key."""
+    open_dashboard(page, sandbox)
+    page.get_by_role("button", name="Create the API key").click()
+    page.get_by_label("New API key").wait_for()
+
+
+def set_impossible_status(page: Page, sandbox: Sandbox) -> None:
+    """Ask for a status that is none."""
+    open_dashboard(page, sandbox)
+    page.get_by_label("Latency").fill("0.5")
+    page.get_by_label("Status", exact=True).fill("teapot")
+    page.get_by_role("button", name="Apply").click()
+    page.get_by_role("alert").wait_for()
+
+
+def set_weather(page: Page, sandbox: Sandbox) -> None:
+    """Let the token endpoint be busy."""
+    open_dashboard(page, sandbox)
+    page.get_by_label("Status", exact=True).fill("429")
+    page.get_by_label("Retry after").fill("7")
+    page.get_by_label("Where").select_option("token")
+    page.get_by_role("button", name="Apply").click()
+    page.get_by_role("status").wait_for()
+
+
+def see_nothing(page: Page, sandbox: Sandbox) -> None:
+    """Look at a sandbox without requests and without keys."""
+    sandbox.world.revoke_api_key(sandbox.api_key)
+    page.goto(f"{sandbox.base_url}/_sandbox/")
+    page.get_by_text("Nobody has asked anything yet.").wait_for()
+
+
+STATES = {
+    "open": open_dashboard,
+    "new-key": create_key,
+    "weather": set_weather,
+    "error": set_impossible_status,
+    "empty": see_nothing,
+}
+
+
+def token_request(sandbox: Sandbox, api_key: str | None = None) -> httpx.Response:
+    """Ask for a token with an API key."""
+    return ask(sandbox, "token", "client_credentials", api_key=sandbox.api_key if api_key is None else api_key)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_accessible(page: Page, violations: Callable[[Page], list[str]], sandbox: Sandbox, state: str) -> None:
+    """axe-core finds nothing wrong with the dashboard in any state and look, and it fits on a phone."""
+    STATES[state](page, sandbox)
+    assert "not the Procountor service" in page.get_by_role("banner").inner_text()
+    assert wrong_with_looks(page, violations) == []
+
+
+def test_a_key_is_created_used_and_revoked(page: Page, sandbox: Sandbox) -> None:
+    """A new key is shown once and works, for the chosen company; after its revocation it is refused."""
+    page.goto(f"{sandbox.base_url}/_sandbox/")
+    page.get_by_label("User and company").select_option(label="Sandbox User in Second Sandbox Oy (14160)")
+    page.get_by_role("button", name="Create the API key").click()
+    api_key = page.get_by_label("New API key").input_value()
+    assert company_of(sandbox, token_request(sandbox, api_key).json()["access_token"]) == 14160
+    page.reload()
+    page.get_by_text("has been shown already").wait_for()
+    assert api_key not in page.content()
+    key_id = sandbox.world.api_key_id(api_key)
+    page.get_by_role("button", name=f"Revoke the API key {key_id}").click()
+    page.get_by_text("The API key is revoked.").wait_for()
+    assert page.get_by_text(key_id).count() == 0
+    assert token_request(sandbox, api_key).json()["error"] == "invalid_grant"
+    assert token_request(sandbox).status_code == 200
+
+
+def test_a_key_that_is_gone(page: Page, sandbox: Sandbox) -> None:
+    """Who revokes a key that somebody else has revoked meanwhile is told so."""
+    page.goto(f"{sandbox.base_url}/_sandbox/")
+    sandbox.world.revoke_api_key(sandbox.api_key)
+    page.get_by_role("button", name="Revoke").click()
+    assert "no such API key" in page.get_by_role("alert").inner_text()
+    assert page.title().startswith("Error: ")
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_weather_by_form(page: Page, sandbox: Sandbox, status: int) -> None:
+    """The next token request has the weather that was set, and fair weather heals it."""
+    page.goto(f"{sandbox.base_url}/_sandbox/")
+    page.get_by_label("Status", exact=True).fill(str(status))
+    page.get_by_label("Retry after").fill("7")
+    page.get_by_role("button", name="Apply").click()
+    page.get_by_text("The switches are set.").wait_for()
+    assert page.get_by_label("Status", exact=True).input_value() == str(status)
+    answer = token_request(sandbox)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (status, "7")
+    page.get_by_role("button", name="Fair weather").click()
+    page.get_by_text("every switch has its default.").wait_for()
+    assert token_request(sandbox).status_code == 200
+
+
+def test_every_kind_of_switch(page: Page, sandbox: Sandbox) -> None:
+    """Choices, flags, numbers and texts arrive as they were set, and what was left alone stays as it was."""
+    sandbox.weather = Weather(times=3, clock_skew=-2.5)
+    page.goto(f"{sandbox.base_url}/_sandbox/")
+    page.get_by_label("Revoked keys").check()
+    page.get_by_label("Reset", exact=True).select_option("middle")
+    page.get_by_label("Sunset", exact=True).fill("2027-01-31")
+    page.get_by_label("Access token lifetime").fill("60")
+    page.get_by_label("Sunset").first.press("Enter")
+    page.get_by_text("The switches are set.").wait_for()
+    assert sandbox.weather == Weather(times=3, clock_skew=-2.5, revoked_keys=True, reset="middle", sunset="2027-01-31")
+    assert sandbox.quirks.access_token_lifetime == 60
+    assert page.get_by_label("Revoked keys").is_checked()
+    page.get_by_label("Revoked keys").uncheck()
+    page.get_by_label("Reset", exact=True).select_option("off")
+    page.get_by_role("button", name="Apply").click()
+    page.get_by_text("revoked_keys = true").wait_for(state="detached")
+    assert sandbox.weather == Weather(times=3, clock_skew=-2.5, sunset="2027-01-31")
+
+
+def test_impossible_values_change_nothing(page: Page, sandbox: Sandbox) -> None:
+    """A value that is none is named at the top, the field has the focus, and the other fields are not lost."""
+    set_impossible_status(page, sandbox)
+    assert "status must be a whole number, or off" in page.get_by_role("alert").inner_text()
+    assert sandbox.weather == Weather()
+    page.locator("#status:focus").wait_for()
+    field = page.get_by_label("Status", exact=True)
+    assert field.get_attribute("aria-invalid") == "true"
+    assert "message" in str(field.get_attribute("aria-describedby")).split()
+    assert (field.input_value(), page.get_by_label("Latency").input_value()) == ("teapot", "0.5")
+
+
+def test_live_log(page: Page, sandbox: Sandbox) -> None:
+    """Requests appear on the open page, with words for a secret in the URL and for the weather, and no secret."""
+    complaints: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        complaints.append(message.text)
+
+    page.on("console", note)
+    page.goto(f"{sandbox.base_url}/_sandbox/")
+    token_request(sandbox)
+    rows = page.get_by_role("region", name="Requests").locator("tbody tr")
+    rows.first.wait_for()
+    sandbox.weather = Weather(status=503, times=1)
+    httpx.post(f"{sandbox.base_url}/api/oauth/token?password=hunter2", trust_env=False)
+    page.get_by_text("secret in URL").wait_for()
+    cells = [row.locator("td").all_inner_texts()[1:] for row in rows.all()]
+    assert cells == [
+        ["POST", "/api/oauth/token", "503", "", "secret in URL weather: status"],
+        ["POST", "/api/oauth/token", "200", "client_credentials", ""],
+    ]
+    before = [row.locator("td").all_inner_texts() for row in rows.all()]
+    page.reload()
+    # What the server writes is what the script writes.
+    assert [row.locator("td").all_inner_texts() for row in rows.all()] == before
+    assert "hunter2" not in page.content()
+    assert complaints == []
+
+
+def test_the_log_can_be_paused(page: Page, sandbox: Sandbox) -> None:
+    """Who pauses the log can read it in peace, and sees what was missed after resuming."""
+    page.clock.install()
+    page.goto(f"{sandbox.base_url}/_sandbox/")
+    page.get_by_text("appear here by themselves").wait_for()
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_text("Paused.").wait_for()
+    token_request(sandbox)
+    page.clock.run_for(5_000)
+    assert page.get_by_text("client_credentials").count() == 0
+    page.get_by_role("button", name="Resume").click()
+    page.clock.run_for(1_000)
+    page.get_by_text("client_credentials").wait_for()
+
+
+def test_clear_the_log(page: Page, sandbox: Sandbox) -> None:
+    """After clearing the log is empty, and later requests appear again."""
+    open_dashboard(page, sandbox)
+    page.get_by_role("button", name="Clear the request log").click()
+    page.get_by_text("Nobody has asked anything yet.").wait_for()
+    assert sandbox.log() == []
+    token_request(sandbox)
+    page.get_by_text("client_credentials").wait_for()
+
+
+def test_a_sandbox_that_stops(page: Page, sandbox: Sandbox) -> None:
+    """The page says that the sandbox does not answer, and goes on when it does again."""
+    page.goto(f"{sandbox.base_url}/_sandbox/")
+    sandbox.stop()
+    page.get_by_text("does not answer").wait_for()
+    sandbox.start()
+    token_request(sandbox)
+    page.get_by_text("client_credentials").wait_for()
+
+
+def test_without_script(browser: Browser, sandbox: Sandbox) -> None:
+    """The log, a new key and the switches work in a browser that runs no script."""
+    with visitor(browser, java_script_enabled=False) as page:
+        set_weather(page, sandbox)
+        assert page.get_by_role("button", name="Pause").count() == 0
+        assert page.get_by_text("client_credentials").count() == 1
+        page.get_by_role("button", name="Create the API key").click()
+        api_key = page.get_by_label("New API key").input_value()
+        assert token_request(sandbox, api_key).status_code == 429
+        page.get_by_role("button", name="Fair weather").click()
+        page.get_by_text("every switch has its default.").wait_for()
+    assert token_request(sandbox, api_key).status_code == 200
+
+
+def test_no_secrets_on_the_page(page: Page, sandbox: Sandbox) -> None:
+    """Neither the client's secret, nor the password, nor an existing key stands anywhere in the page."""
+    open_dashboard(page, sandbox)
+    assert sandbox.client_id in page.content()
+    for secret in (sandbox.client_secret, sandbox.password, sandbox.api_key):
+        assert secret not in page.content()
+
+
+def test_a_person_tries_the_login(page: Page, sandbox: Sandbox) -> None:
+    """From the dashboard one gets to a login page that works."""
+    page.goto(f"{sandbox.base_url}/_sandbox/")
+    page.get_by_role("link", name="log in for an API key").click()
+    page.get_by_role("heading", name="Log in for an API key").wait_for()
+    page.go_back()
+    page.get_by_role("link", name="Log in", exact=True).click()
+    page.get_by_role("heading", name="Log in", exact=True).wait_for()
+
+
+def test_token_form(page: Page, violations: Callable[[Page], list[str]], public_sandbox: Sandbox) -> None:
+    """A public sandbox's dashboard asks for the token, says when it is wrong, and can be left again."""
+    page.goto(f"{public_sandbox.base_url}/_sandbox/")
+    assert public_sandbox.client_id not in page.content()
+    assert wrong_with_looks(page, violations) == []
+    page.get_by_label("Token").fill("not-the-token-at-all")
+    page.get_by_label("Token").press("Enter")
+    assert "not the sandbox's token" in page.get_by_role("alert").inner_text()
+    assert page.title().startswith("Error: ")
+    page.locator("#token:focus").wait_for()
+    assert wrong_with_looks(page, violations) == []
+    page.keyboard.type(TOKEN)
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Dashboard", exact=True).wait_for()
+    assert TOKEN not in page.url
+    token_request(public_sandbox)
+    page.get_by_text("client_credentials").wait_for()
+    assert wrong_with_looks(page, violations) == []
+    page.get_by_role("button", name="Leave the dashboard").click()
+    page.get_by_label("Token").wait_for()
+
+
+def test_a_session_that_ends(browser: Browser, public_sandbox: Sandbox) -> None:
+    """The open page says that the session has ended, instead of showing an old log as the newest."""
+    with visitor(browser) as page:
+        page.goto(f"{public_sandbox.base_url}/_sandbox/")
+        page.get_by_label("Token").fill(TOKEN)
+        page.get_by_label("Token").press("Enter")
+        page.get_by_text("appear here by themselves").wait_for()
+        page.context.clear_cookies()
+        page.get_by_text("Your session has ended").wait_for()
+
+
+def test_another_sites_page_changes_nothing(page: Page, sandbox: Sandbox) -> None:
+    """A form on a page of another site cannot switch the weather."""
+    target = f"{sandbox.base_url}/_sandbox/dashboard/switches"
+    form = f'<form method="post" action="{target}"><input name="status" value="503"><button>Go</button></form>'
+    page.route("http://other.example/", lambda route: route.fulfill(body=form, content_type="text/html"))
+    page.goto("http://other.example/")
+    with page.expect_response(target) as refusal:
+        page.get_by_role("button", name="Go").click()
+    assert refusal.value.status == 403
+    assert sandbox.weather == Weather()

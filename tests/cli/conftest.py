@@ -1,0 +1,177 @@
+"""The command as a process, a browser that it opens, and the person in front of both."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl
+
+import pytest
+
+from procountor_auth import cli
+from procountor_auth.backend import backend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from procountor_auth.sandbox import Sandbox
+
+HERE: Final = Path(cli.__file__).parents[2]
+
+#: What stands for the system's browser: it tells the test where it was sent, and with which environment.
+_BROWSER: Final = """#!{python}
+import json, os, socket, sys
+with socket.create_connection(("127.0.0.1", {port})) as test:
+    test.sendall(json.dumps([sys.argv[1:], dict(os.environ)]).encode())
+print("a browser may be talkative", flush=True)
+"""
+
+
+class Browser:
+    """The system's browser, which is a script, and the person who uses it.
+
+    Attributes:
+        program: The path of the script, for the variable `BROWSER`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server.settimeout(30)
+        self.program = folder / "browser"
+        self.program.write_text(_BROWSER.format(python=sys.executable, port=self._server.getsockname()[1]))
+        self.program.chmod(0o700)
+
+    def opened(self) -> tuple[str, dict[str, str]]:
+        """Wait for it to be started; return the one address that it was given, and its environment."""
+        with self._server.accept()[0] as connection, connection.makefile() as said:
+            (url,), environment = json.load(said)
+        return str(url), environment
+
+    def close(self) -> None:
+        """Stop waiting."""
+        self._server.close()
+
+
+class Person:
+    """The person who logs in, with a browser of the test's own that keeps no cookies."""
+
+    def logs_in(self, url: str, sandbox: Sandbox, **answers: str) -> str:
+        """Fill in the login page at a URL; return where the browser is sent afterwards."""
+        page, _, asked = url.partition("?")
+        person = {"username": sandbox.username, "password": sandbox.password, "company": sandbox.company} | answers
+        with backend.Client(trust_env=False) as browser:
+            answer = browser.post(page, data=dict(parse_qsl(asked)) | person)
+        return str(answer.headers["Location"])
+
+    def opens(self, address: str) -> str:
+        """Open an address; return the page."""
+        with backend.Client(trust_env=False) as browser:
+            return str(browser.get(address).text)
+
+
+class Command:
+    """The command while it runs."""
+
+    def __init__(
+        self, arguments: tuple[str, ...], environment: dict[str, str], program: str, pipes: dict[str, int]
+    ) -> None:
+        start = ["-c", program] if program else ["-m", "procountor_auth"]
+        self.process = subprocess.Popen(
+            [sys.executable, *start, *arguments],
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(HERE), "NO_COLOR": "1", "COLUMNS": "200", "TERM": "dumb"} | environment,
+            stdin=pipes.get("stdin", subprocess.PIPE),
+            stdout=pipes.get("stdout", subprocess.PIPE),
+            stderr=subprocess.PIPE,
+        )
+
+    def asks(self, pattern: str) -> str:
+        """Read stderr up to the first line that matches, and return what the group in the pattern is."""
+        assert self.process.stderr
+        seen = []
+        for line in self.process.stderr:
+            seen.append(line)
+            found = re.search(pattern, line)
+            if found:
+                return found[1]
+        raise AssertionError("".join(seen))
+
+    def login_url(self) -> str:
+        """Return the address of the login page, which is printed."""
+        return self.asks(r"^    (http\S+)$")
+
+    def says(self, text: str, end: str = "\n") -> None:
+        """Paste a line."""
+        assert self.process.stdin
+        self.process.stdin.write(text + end)
+        self.process.stdin.flush()
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        self.process.send_signal(signal.SIGINT)
+
+    def ends(self) -> tuple[int, str, str]:
+        """Wait for its end; return the status and the rest of what it prints. There is never a traceback."""
+        out, err = self.process.communicate(timeout=60)
+        assert "Traceback" not in (err or "")
+        return self.process.returncode, out, err
+
+
+@pytest.fixture
+def system_browser(tmp_path: Path) -> Iterator[Browser]:
+    """The browser that the command opens."""
+    browser = Browser(tmp_path)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def variables(tmp_path: Path) -> Callable[..., dict[str, str]]:
+    """The environment for a sandbox, with a token store that survives the command, and with some variables changed."""
+
+    def describe(sandbox: Sandbox, **changes: str) -> dict[str, str]:
+        described = sandbox.environment("authorization_code")
+        described["PROCOUNTOR_TOKEN_STORE"] = f"file:{tmp_path / 'tokens'}"
+        return described | {f"PROCOUNTOR_{name}".upper(): value for name, value in changes.items()}
+
+    return describe
+
+
+@pytest.fixture
+def start(
+    system_browser: Browser, variables: Callable[..., dict[str, str]], tmp_path: Path
+) -> Iterator[Callable[..., Command]]:
+    """Start the command `at` a sandbox with some variables changed, with a home and a browser of the test's own."""
+    commands = []
+    own = {"HOME": str(tmp_path / "home"), "BROWSER": str(system_browser.program), "DISPLAY": "", "WAYLAND_DISPLAY": ""}
+    own |= {name: str(tmp_path / "home" / name.lower()) for name in ("XDG_STATE_HOME", "XDG_DATA_HOME")}
+
+    def run(
+        *arguments: str,
+        at: Sandbox | None = None,
+        environment: dict[str, str] | None = None,
+        program: str = "",
+        pipes: dict[str, int] | None = None,
+        **changes: str,
+    ) -> Command:
+        described = {} if at is None else variables(at, **changes)
+        commands.append(Command(arguments, own | described | (environment or {}), program, pipes or {}))
+        return commands[-1]
+
+    yield run
+    for command in commands:
+        with command.process as process:
+            process.kill()
+
+
+@pytest.fixture
+def person() -> Person:
+    """The person in front of the command."""
+    return Person()
