@@ -85,9 +85,7 @@ class AuthorizationCodeStrategy(Strategy):
             InteractionRequired: There is none, or it has ended: a person must log in.
         """
         if self._refresh_token is None:
-            raise InteractionRequired(
-                "The authorization_code strategy has no refresh token to start from.", hint=_WAYS
-            )
+            raise InteractionRequired("The authorization_code strategy has no refresh token to start from.", hint=_WAYS)
         return (yield from self.refresh(self._refresh_token))
 
     def renew(self, token: Token) -> Flow[Token]:
