@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST_ARGS ?=
 
-.PHONY: help demo test test-long bench-renewal check format lint types test-httpx test-httpx2 clean
+.PHONY: help demo test test-long bench-renewal bench-sandbox foreign screenshots check format lint types test-httpx test-httpx2 clean
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -23,6 +23,15 @@ test-long: $(READY)  ## the kill tests with their full counts
 
 bench-renewal: $(READY)  ## what a cached token costs, and how long a new one is in memory only
 	@$(BIN)/python benchmarks/renewal.py
+
+bench-sandbox: $(READY)  ## the sandbox at 500 token requests a second
+	@$(BIN)/python benchmarks/sandbox.py
+
+foreign: $(READY)  ## clients that others wrote, against the sandbox
+	@$(BIN)/python examples/foreign_clients.py --cache $(VENV)/foreign
+
+screenshots: $(READY)  ## the pictures in docs/images, with Chromium
+	@$(BIN)/python docs/screenshots.py
 
 check: format lint types test  ## what CI runs, and what to run before every commit
 

@@ -11,7 +11,8 @@ from .failure import told
 if TYPE_CHECKING:
     import typer
 
-_EXTRA_PACKAGES = frozenset({"flask", "rich", "typer"})
+_SANDBOX_PACKAGES = frozenset({"flask", "flask_bootstrap"})
+_EXTRA_PACKAGES = frozenset({"rich", "typer"}) | _SANDBOX_PACKAGES
 
 
 def main() -> None:
@@ -84,6 +85,6 @@ def exit_if_extra_is_missing(error: ModuleNotFoundError) -> None:
     package = (error.name or "").partition(".")[0]
     if package in _EXTRA_PACKAGES:
         # The other commands can do without what the sandbox is built on.
-        extra = "sandbox" if package == "flask" or sys.argv[1:2] == ["sandbox"] else "cli"
+        extra = "sandbox" if package in _SANDBOX_PACKAGES or sys.argv[1:2] == ["sandbox"] else "cli"
         sys.stderr.write(f"procountor-auth needs its command line extra: pip install 'procountor-auth[{extra}]'\n")
         raise SystemExit(2) from None

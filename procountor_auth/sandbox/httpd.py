@@ -177,7 +177,7 @@ class _Connection(BaseHTTPRequestHandler):
         finally:
             if hasattr(chunks, "close"):
                 chunks.close()
-        if not any(name.lower() == "content-length" for name, _ in headers) and not status.startswith("204"):
+        if not any(name.lower() == "content-length" for name, _ in headers) and not status.startswith(("204", "304")):
             headers = [*headers, ("Content-Length", str(len(answer)))]
         if self.close_connection:
             headers = [*headers, ("Connection", "close")]

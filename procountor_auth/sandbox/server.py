@@ -101,20 +101,29 @@ class Sandbox:
         if self._httpd is not None:
             raise RuntimeError("the sandbox runs already")
         httpd = Httpd(_LOCALHOST if self._host == "localhost" else self._host, self._port)
+        try:
+            furnished = self._furnish(httpd.server_port)
+        except BaseException:
+            httpd.server_close()
+            raise
+        service = furnished.service
+        service.stopping.clear()
+        httpd.start(furnished.app, service.clock, service.stopping)
+        self._httpd = httpd
+        return self
+
+    def _furnish(self, port: int) -> _Furnished:
+        """Return what is in this sandbox, which the first start makes."""
         if self._furnished is None:
-            self._port = httpd.server_port
+            self._port = port
             # "Every address of this machine" is none to connect to.
             name = {"0.0.0.0": _LOCALHOST, "::": "::1"}.get(self._host, self._host)  # noqa: S104 - compared, not bound
             name = f"[{name}]" if ":" in name else name
-            base_url = self._base_url or f"http://{name}:{self._port}"
-            admission = Admission(base_url, self._port, self._admin_token)
+            base_url = self._base_url or f"http://{name}:{port}"
+            admission = Admission(base_url, port, self._admin_token)
             service = Service(base_url, self._clock, self._quirks, self._weather, admission)
             self._furnished = _Furnished(service, self.redirect_uri, self.password)
-        service = self._furnished.service
-        service.stopping.clear()
-        httpd.start(self._furnished.app, service.clock, service.stopping)
-        self._httpd = httpd
-        return self
+        return self._furnished
 
     def stop(self) -> None:
         """Stop to serve and cut open connections. Stopping twice is harmless."""
