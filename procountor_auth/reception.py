@@ -155,9 +155,13 @@ class Reception:
 
     def _accept(self) -> None:
         with selectors.DefaultSelector() as selector:
-            selector.register(self._awake, selectors.EVENT_READ)
-            for each in self._sockets:
-                selector.register(each, selectors.EVENT_READ)
+            try:
+                for each in (self._awake, *self._sockets):
+                    selector.register(each, selectors.EVENT_READ)
+            except (ValueError, OSError):
+                if self._closed.is_set():
+                    return  # Ctrl-C came while this thread was being started, and its sockets are gone
+                raise
             while not self._closed.is_set():
                 for key, _ in selector.select(self._until_next()):
                     if isinstance(key.fileobj, socket.socket) and key.fileobj is not self._awake:

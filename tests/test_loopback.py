@@ -824,3 +824,12 @@ def test_a_page_escapes_all_that_it_is_given() -> None:
         assert b"&lt;b&gt;&amp;&quot;&#x27;" in page.html()
         assert b"<b>" not in page.html()
         assert page.html().count(b"</main>") == 1
+
+
+def test_row_21_ctrl_c_while_the_listener_starts() -> None:
+    """Whose sockets are gone before its thread has begun, ends without a word."""
+    with LoopbackListener("http://127.0.0.1/callback") as listener:
+        expected = reception.Expected(listener._loopback, listener._port, lambda _: pytest.fail("nobody came"))
+        hall = reception.Reception(listener._sockets, expected, 1.0, float)
+    hall.close()
+    hall._accept()
