@@ -9,7 +9,8 @@ import signal
 import sys
 import threading
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path  # noqa: TC003 - Typer reads the annotations
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from procountor_auth.sandbox import Sandbox
+    from procountor_auth.sandbox.companies import ProfilesFile
 
 
 #: Open files to ask the system for.
@@ -82,6 +84,18 @@ def sandbox(
         int, typer.Option(min=1, max=HUNDRED_YEARS, metavar="SECONDS", help="Seconds until an access token expires.")
     ] = 3600,
     state: Annotated[StateEcho, typer.Option(help="What redirects say about the state.")] = StateEcho.ECHO,
+    companies: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=10_000, metavar="N", help="Make so many more companies, each with a user and an API key."
+        ),
+    ] = None,
+    profiles_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--profiles-file", metavar="FILE", help="Where to write their credentials, for PROCOUNTOR_PROFILES_FILE."
+        ),
+    ] = None,
     weather: Annotated[
         list[str] | None,
         typer.Option(
@@ -119,6 +133,7 @@ def sandbox(
     _check("--redirect-uri", check_redirect_uri, redirect_uri)
     if base_url is not None:
         _check("--base-url", check_base_url, base_url)
+    file = _checked(profiles_file, companies)
     served = Sandbox(
         port=port,
         host=address,
@@ -136,18 +151,56 @@ def sandbox(
         typer.echo(f"procountor-auth: cannot listen on {address}, port {port}: {error.strerror}", err=True)
         raise typer.Exit(1) from None
     try:
+        if file is not None:
+            _fill(file, served, companies or 0)
         if public:
             _warn(address)
         if as_json:
             sys.stdout.write(json.dumps(served.description()) + "\n")
             sys.stdout.flush()
         else:
-            _show(served)
+            _show(served, file.path if file else None, companies or 0)
         # In turns: on Windows a wait without an end does not hear Ctrl-C.
         while not stop.wait(0.5):
             pass
     finally:
         served.stop()
+
+
+def _checked(path: Path | None, companies: int | None) -> ProfilesFile | None:
+    """Return the file that the companies' credentials go to, if there is to be one."""
+    from procountor_auth.sandbox.companies import ProfilesFile  # noqa: PLC0415 - Flask may be missing
+
+    if (companies is None) != (path is None):
+        raise typer.BadParameter(
+            "they go together: so many companies need a file for their credentials",
+            param_hint="--companies, --profiles-file",
+        )
+    if path is None:
+        return None
+    file = ProfilesFile(path)
+    try:
+        file.check()
+    except OSError as error:
+        _refuse(path, error)
+    return file
+
+
+def _fill(file: ProfilesFile, served: Sandbox, companies: int) -> None:
+    """Make the companies, and write their credentials down."""
+    from procountor_auth.sandbox.companies import profile_names  # noqa: PLC0415 - Flask may be missing
+
+    tables = {name: served.add_profile(name) for name in profile_names(companies)}
+    try:
+        file.write(served.common_settings(), tables)
+    except OSError as error:
+        _refuse(file.path, error)
+
+
+def _refuse(path: Path, error: OSError) -> NoReturn:
+    # Ours has a text of its own; the system's would name the temporary file.
+    said = str(error) if error.errno is None else f"{path} can't be written: {error.strerror}"
+    raise typer.BadParameter(said, param_hint="--profiles-file") from None
 
 
 def _token(*, public: bool) -> str | None:
@@ -207,7 +260,7 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
 
 
-def _show(served: Sandbox) -> None:
+def _show(served: Sandbox, profiles_file: Path | None, companies: int) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True, emoji=False)
     console.print(Text("This is not the Procountor service.", style="bold red"))
     console.print(f"A sandbox answers on {served.base_url} and forgets everything when it stops.")
@@ -219,6 +272,13 @@ def _show(served: Sandbox) -> None:
             console.print(Text(f"{name}={shlex.quote(value)}"))
         if strategy == "authorization_code":
             console.print(f"# on the login page: user {served.username}, password {served.password}")
+        console.print()
+    if profiles_file is not None:
+        console.print(
+            Text(f"# {companies} companies, on the legacy login, each with an API key that waits", style="bold")
+        )
+        console.print(Text(f"PROCOUNTOR_PROFILES_FILE={shlex.quote(str(profiles_file.absolute()))}"))
+        console.print("# procountor-auth migrate check --to client_credentials")
         console.print()
     console.print(f"What clients asked, and what to change: {served.base_url}/_sandbox/")
     console.print("Press Ctrl-C to stop.")

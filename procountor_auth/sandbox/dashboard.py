@@ -10,7 +10,7 @@ import threading
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
 import flask
@@ -21,12 +21,14 @@ from .gateway import html_page
 from .switches import GROUPS, SWITCHES, Setting, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from .service import Service
 
 #: Requests on the page; all that are kept are at ``/_sandbox/log``.
 _SHOWN_REQUESTS = 50
+#: Companies, users, keys on the page; all are at ``/_sandbox/world``.
+_SHOWN_OF_A_KIND = 50
 #: Seconds in which the browser has to follow the redirect to the page that shows a new key.
 _KEY_SHOWN_WITHIN = 300
 _MOST_NEW_KEYS = 100
@@ -60,6 +62,17 @@ class _Field:
     @property
     def label(self) -> str:
         return self.name.replace("_", " ").capitalize()
+
+
+class _Some(NamedTuple):
+    """As many of a kind as fit on a page."""
+
+    shown: Sequence[object]
+    more: int
+
+    @classmethod
+    def of(cls, everything: Sequence[object]) -> _Some:
+        return cls(everything[:_SHOWN_OF_A_KIND], max(0, len(everything) - _SHOWN_OF_A_KIND))
 
 
 class _Dashboard:
@@ -157,11 +170,15 @@ class _Dashboard:
             requests=requests[: -_SHOWN_REQUESTS - 1 : -1],
             clock=_clock,
             moment=_moment,
-            companies=world.companies(),
-            users=world.users(),
+            companies=_Some.of(world.companies()),
+            users=_Some.of(world.users()),
             clients=[(each, _login_query(each.client_id, each.redirect_uri)) for each in world.clients()],
-            accesses=[(user, company) for user in world.users() for company in world.companies_of(user)],
-            api_keys=world.api_keys(),
+            accesses=[
+                (user, company)
+                for user in world.users()[:_SHOWN_OF_A_KIND]
+                for company in world.companies_of(user)[:_SHOWN_OF_A_KIND]
+            ],
+            api_keys=_Some.of(world.api_keys()),
             company=world.company,
             user=world.user,
             groups=[(group, [each for each in fields if each.setting.switch.group == group]) for group in GROUPS],

@@ -30,6 +30,8 @@ def blueprint(service: Service) -> flask.Blueprint:
         caller = _caller(service)
         if caller is None:
             return _unauthorized()
+        if not service.world.may_read(caller.user.id, caller.company.id, "sessioninfo"):
+            return _forbidden()
         return flask.jsonify(
             companyId=caller.company.id,
             name=caller.company.name,
@@ -44,6 +46,8 @@ def blueprint(service: Service) -> flask.Blueprint:
         caller = _caller(service)
         if caller is None:
             return _unauthorized()
+        if not service.world.may_read(caller.user.id, caller.company.id, "users"):
+            return _forbidden()
         return flask.jsonify(userId=caller.user.id, userName=caller.user.name)
 
     return routes
@@ -79,6 +83,10 @@ def _caller(service: Service) -> _Caller | None:
     if service.world.is_logged_out(claims["jti"]):
         return None
     return _Caller(claims, user, company)
+
+
+def _forbidden() -> flask.Response:
+    return json_error(403, "The user has no right to this in the company.")
 
 
 def _unauthorized() -> flask.Response:

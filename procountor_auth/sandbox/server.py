@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from .admission import Admission, check_token
 from .app import create_app
+from .companies import add_profile
 from .httpd import Httpd
 from .quirks import Quirks
 from .service import Service
@@ -267,6 +268,30 @@ class Sandbox:
         elif refresh_token:
             variables["PROCOUNTOR_REFRESH_TOKEN"] = self._log_in()
         return variables
+
+    def add_profile(self, name: str) -> dict[str, str]:
+        """Add a company with a user and an API key, for an integration that serves many companies.
+
+        Args:
+            name: What the profile is called; company and user get their names from it.
+
+        Returns:
+            ``username``, ``password``, ``company`` and ``api_key``: the profile's own values, as in a profiles file.
+
+        Raises:
+            ValueError: There is a profile of this name already.
+        """
+        return add_profile(self.world, self.client_id, name)
+
+    def common_settings(self) -> dict[str, str]:
+        """Return what all profiles share, as at the top of a profiles file; the strategy is the legacy one."""
+        return {
+            "strategy": "legacy_password",
+            "base_url": self.base_url,
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "redirect_uri": self.redirect_uri,
+        }
 
     def log_in(
         self,

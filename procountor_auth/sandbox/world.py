@@ -53,6 +53,8 @@ class User:
     name: str
     company_ids: set[int]
     api_login_only: bool = False
+    #: By company: the resources of the API that are all the user may read there.
+    limits: dict[int, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,7 @@ class World:
         self._lock = threading.RLock()
         self._companies: dict[int, Company] = {}
         self._users: dict[int, User] = {}
+        self._usernames: set[str] = set()
         self._clients: dict[str, Client] = {}
         self._api_keys: dict[bytes, ApiKey] = {}
         # These alone grow with the requests, so they forget what has expired.
@@ -250,11 +253,12 @@ class World:
         """
         with self._lock:
             number = max(self._users, default=0) + 1 if user_id is None else user_id
-            if number in self._users or any(user.username == username for user in self._users.values()):
+            if number in self._users or username in self._usernames:
                 raise ValueError(f"there is a user {number} or {username!r} already")
             company_ids = set(companies)
             if unknown := company_ids - self._companies.keys():
                 raise ValueError(f"there is no company {min(unknown)}")
+            self._usernames.add(username)
             user = self._users[number] = User(
                 id=number,
                 username=username,
@@ -355,6 +359,28 @@ class World:
             if user_id not in self._users:
                 raise ValueError(f"there is no user {user_id}")
             self._users[user_id].company_ids.discard(company_id)
+
+    def limit_user(self, user_id: int, company_id: int, resources: Iterable[str] | None) -> None:
+        """Leave a user only some resources of the API in a company, such as ``{"users"}``; None gives all back.
+
+        Tokens are given out as before; what else they ask for is answered with 403.
+
+        Raises:
+            ValueError: There is no such user, or the user has no access to the company.
+        """
+        with self._lock:
+            if not self.has_access(user_id, company_id):
+                raise ValueError(f"user {user_id} has no access to company {company_id}")
+            limits = self._users[user_id].limits
+            limits.pop(company_id, None)
+            if resources is not None:
+                limits[company_id] = frozenset(resources)
+
+    def may_read(self, user_id: int, company_id: int, resource: str) -> bool:
+        """Return whether a user with access to a company may read a resource of the API there."""
+        with self._lock:
+            allowed = self._users[user_id].limits.get(company_id)
+            return allowed is None or resource in allowed
 
     def change_password(self, user_id: int, password: str) -> None:
         """Give a user another password.
