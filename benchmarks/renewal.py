@@ -46,7 +46,7 @@ def main(renewals: int) -> None:
 def window(source: TokenSource) -> float:
     """Return the seconds from the answer of one renewal until its token is durable."""
     moments: list[float] = []
-    ask, write = source._drive, source._write  # the two ends of the window
+    ask, write = source._supply.drive, source._supply.write  # the two ends of the window
 
     def asked(*arguments: object) -> object:
         answer: object = ask(*arguments)  # type: ignore[arg-type]
@@ -57,11 +57,11 @@ def window(source: TokenSource) -> float:
         write(*arguments)  # type: ignore[arg-type]
         moments.append(time.perf_counter())
 
-    source._drive, source._write = asked, written  # type: ignore[method-assign,assignment]
+    source._supply.drive, source._supply.write = asked, written  # type: ignore[method-assign,assignment]
     try:
         source.renew(source.token())
     finally:
-        source._drive, source._write = ask, write  # type: ignore[method-assign]
+        source._supply.drive, source._supply.write = ask, write  # type: ignore[method-assign]
     return moments[1] - moments[0]
 
 

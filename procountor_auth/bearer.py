@@ -31,15 +31,18 @@ class Bearer:
 
     Args:
         source: Where the tokens come from; by default the one that the environment describes.
+        profile: Which profile of the environment to use; by default the one that `PROCOUNTOR_PROFILE` names, if any.
 
     Raises:
         ConfigurationError: There is no source given, and the environment does not describe one.
     """
 
-    def __init__(self, source: TokenSource | None = None) -> None:
-        self.source = source or TokenSource.from_env()
-        parts = urlsplit(self.source.endpoints.host)
-        self._origin = (parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme])
+    def __init__(self, source: TokenSource | None = None, *, profile: str | None = None) -> None:
+        if source is not None and profile is not None:
+            raise TypeError("a source has its profile already: give one of the two")
+        self.source = source or TokenSource.from_env(profile=profile)
+        self._host = ""
+        self._origin: tuple[str, str | None, int | None] = ("", None, None)
         self._strangers: set[str] = set()
 
     @property
@@ -51,6 +54,11 @@ class Bearer:
         """Whether a request to this origin may carry the token."""
         # An IPv6 host has brackets in some clients and none in others.
         found = (scheme, (host or "").strip("[]").lower(), port or _DEFAULT_PORTS.get(scheme))
+        configured = self.source.endpoints.host
+        if configured != self._host:  # at first, and after a reload
+            parts = urlsplit(configured)
+            self._origin = (parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme])
+            self._host = configured
         if found == self._origin:
             return True
         self._warn_once(f"{scheme}://{host}")
@@ -87,6 +95,7 @@ class HttpxBearer(Bearer):
             return
         token = self.source.token()
         response = yield _with(token, request)
+        self.source.observe(response.headers.get, request.url.path)
         if self._rejects(request, response):
             token = self.source.renew(token)
             if isinstance(request.stream, self.replayable):
@@ -99,6 +108,7 @@ class HttpxBearer(Bearer):
             return
         token = await self.source.atoken()
         response = yield _with(token, request)
+        self.source.observe(response.headers.get, request.url.path)
         if self._rejects(request, response):
             token = await self.source.arenew(token)
             if isinstance(request.stream, self.replayable):

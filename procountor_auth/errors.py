@@ -80,17 +80,19 @@ class ConfigurationError(ProcountorAuthError):
 
     Attributes:
         problems: Everything that is wrong, found in one go.
+        profile: The profile that it is wrong with, if it is about one.
     """
 
     code = "configuration"
+    profile: str | None = None
 
     def __init__(self, message: str, *, hint: str | None = None, problems: tuple[Problem, ...] = ()) -> None:
         super().__init__(message, hint=hint)
         self.problems = problems
 
     @classmethod
-    def from_problems(cls, problems: tuple[Problem, ...], *, hint: str) -> ConfigurationError:
-        """Build the error that lists all `problems` at once."""
+    def from_problems(cls, problems: tuple[Problem, ...], *, hint: str, profile: object = None) -> ConfigurationError:
+        """Build the error that lists all `problems` at once, of one profile or of the only configuration."""
         missing = [problem for problem in problems if problem.needed_by]
         sentences = [problem.message for problem in problems if not problem.needed_by]
         if len(missing) > 1:
@@ -98,8 +100,10 @@ class ConfigurationError(ProcountorAuthError):
             sentences.insert(0, f"{missing[0].needed_by} needs {names}, which are missing")
         else:
             sentences[:0] = [problem.message for problem in missing]
-        message = "; ".join(sentences)
-        return cls(message if message.endswith("?") else f"{message}.", hint=hint, problems=problems)
+        message = (f"Profile {profile}: " if profile else "") + "; ".join(sentences)
+        error = cls(message if message.endswith("?") else f"{message}.", hint=hint, problems=problems)
+        error.profile = str(profile) if profile else None
+        return error
 
     def errors(self) -> list[dict[str, str | None]]:
         """Return the problems as plain dictionaries. No value of a variable is in them."""

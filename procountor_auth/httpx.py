@@ -15,6 +15,7 @@ class ProcountorAuth(HttpxBearer, httpx.Auth):
 
     Args:
         source: Where the tokens come from; by default the one that the environment describes.
+        profile: Which profile of the environment to use; by default the one that `PROCOUNTOR_PROFILE` names, if any.
 
     Raises:
         ConfigurationError: There is no source given, and the environment does not describe one.

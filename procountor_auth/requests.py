@@ -24,6 +24,7 @@ class ProcountorAuth(Bearer, AuthBase):
 
     Args:
         source: Where the tokens come from; by default the one that the environment describes.
+        profile: Which profile of the environment to use; by default the one that `PROCOUNTOR_PROFILE` names, if any.
 
     Raises:
         ConfigurationError: There is no source given, and the environment does not describe one.
@@ -51,6 +52,7 @@ class _Retry:
         self._tried = False
 
     def __call__(self, response: requests.Response, **how: Any) -> requests.Response:  # noqa: ANN401 - as requests sends
+        self._auth.source.observe(response.headers.get, urlsplit(response.request.url or "").path)
         rejected = response.status_code == HTTPStatus.UNAUTHORIZED and self._auth._is_ours(response.request)  # noqa: SLF001
         if not rejected or self._tried:
             return response

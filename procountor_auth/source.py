@@ -2,8 +2,7 @@
 
 A token is *fresh*, then *stale*, then *expired*. Reading a fresh one is a comparison and takes no lock. A stale one is
 served as well, while one renewal runs behind the callers. Only without a usable token do callers wait, all for the
-same outcome, success or failure. A renewal is a transaction of the store (`stores/base.py`), so that of many processes
-or hosts one asks the server and the others find its token.
+same outcome, success or failure. Where the next token comes from is `supply.py`.
 """
 
 from __future__ import annotations
@@ -14,47 +13,49 @@ import random
 import threading
 import time
 import weakref
-from contextlib import suppress
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, Self, TypeVar
 
-from procountor_auth.errors import (
-    ConfigurationError,
-    InteractionRequired,
-    InvalidGrant,
-    ProcountorAuthError,
-    StoreConflict,
-    StoreError,
-    StoreUnavailable,
+from procountor_auth.errors import ConfigurationError, ProcountorAuthError, StoreError
+from procountor_auth.events import (
+    DeprecatedStrategyUsed,
+    SunsetAnnounced,
+    TokenAcquired,
+    TokenFailed,
+    TokenRenewed,
+    emit,
 )
 from procountor_auth.login import Login
+from procountor_auth.migration.fallback import FallbackStrategy
 from procountor_auth.outcome import Outcome
+from procountor_auth.protocol.ending import read_ending
 from procountor_auth.settings import Settings
-from procountor_auth.stores import open_store
-from procountor_auth.stores.failure import Failure
-from procountor_auth.stores.key import entry_key
-from procountor_auth.stores.memory import MemoryStore
-from procountor_auth.strategies import AuthorizationCodeStrategy, Strategy, build
-from procountor_auth.transport import Transport
+from procountor_auth.strategies import AuthorizationCodeStrategy, build
+from procountor_auth.supply import Supply, Wiring, wiring
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from procountor_auth.events import Event, Listener
+    from procountor_auth.protocol.ending import Ending
     from procountor_auth.protocol.endpoints import Endpoints
-    from procountor_auth.protocol.flow import Flow
-    from procountor_auth.stores.base import Entry, Store, Transaction
+    from procountor_auth.protocol.flow import Flow, Response
+    from procountor_auth.stores.base import Store
+    from procountor_auth.strategies import Strategy
     from procountor_auth.token import Token
+    from procountor_auth.transport import Transport
 
 T = TypeVar("T")
 
 COOLDOWN: Final = 30.0
 """Seconds without another early renewal after one has failed."""
 
+_ENDINGS: Final = 100
+"""So many different announcements are told; a server that makes up a new one each time is not worth more lines."""
+
 REFRESH_WARNING: Final = 30 * 86_400.0
 """Seconds before the end of a refresh token from which on every new token comes with a warning."""
-
-_CONFLICTS: Final = 3
-"""How often a renewal starts over because somebody else wrote in between."""
 
 _logger = logging.getLogger("procountor_auth")
 
@@ -77,6 +78,7 @@ class TokenSource:
         local: The store to share with the processes of this host while `store` can't be reached.
         account: Your own name for whose tokens these are. Needed where several people log in through one client and
             share a store: before its login, the authorization_code strategy can't tell them apart.
+        on_event: Called with each event (`procountor_auth.events`), on the thread where it happens.
         monotonic: The clock for deadlines, in seconds.
         jitter: Answers a number from 0 to 1: how early within its margin a token is renewed.
     """
@@ -89,46 +91,63 @@ class TokenSource:
         store: Store | None = None,
         local: Store | None = None,
         account: str = "",
+        on_event: Listener | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self.strategy = strategy
-        self._transport = transport or Transport()
-        self._transport.prepare()
-        self._store: Store = store or MemoryStore()
-        self._local = local
-        self._key = entry_key(strategy, account)
-        self._clock = strategy.client.clock
         self._monotonic = monotonic
         self._jitter = jitter
+        self._on_event = on_event
+        self._account = account
+        self._profile: str | None = None
+        self._configured: Callable[[], Settings] | None = None
+        self._endings: set[Ending] = set()
         self._held: _Held | None = None
         self._rejected: str | None = None
         self._cool_until = float("-inf")
         self._generation = 0  # goes up with each invalidation
         self._renewal: Outcome[Token] | None = None
+        self._supply = self._supplied_by(strategy, Wiring(transport, store, local), account)
+        self._clock = self._supply.clock
         self._unlock()
         _sources.add(self)
 
     @classmethod
-    def from_env(cls, *, account: str = "") -> Self:
-        """Build the source that the environment describes (`PROCOUNTOR_*`, `.env`, secrets directory).
+    def from_env(cls, *, profile: str | None = None, account: str = "", on_event: Listener | None = None) -> Self:
+        """Build the source that the environment describes (`PROCOUNTOR_*`, `.env`, secrets directory, profiles file).
 
         Args:
-            account: Your own name for whose tokens these are; see the class.
+            profile: Which profile to use; by default the one that `PROCOUNTOR_PROFILE` names, if any.
+            account: Your own name for whose tokens these are, see the class; by default the profile's.
+            on_event: See the class.
 
         Raises:
             ConfigurationError: Something is missing, wrong or misspelt there.
             LegacyNotAllowed: It chooses the legacy strategy and forbids it.
         """
-        return cls.from_settings(Settings(), account=account)
+
+        def configured() -> Settings:
+            return Settings() if profile is None else Settings(profile=profile)
+
+        source = cls.from_settings(configured(), account=account, on_event=on_event)
+        source._configured = configured  # noqa: SLF001 - its own class
+        return source
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, account: str = "", clock: Callable[[], float] = time.time) -> Self:
+    def from_settings(
+        cls,
+        settings: Settings,
+        *,
+        account: str = "",
+        on_event: Listener | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> Self:
         """Build the source that `settings` describe.
 
         Args:
             settings: The settings.
-            account: Your own name for whose tokens these are; see the class.
+            account: Your own name for whose tokens these are, see the class; by default the profile's.
+            on_event: See the class.
             clock: The wall clock, in Unix seconds.
 
         Raises:
@@ -136,15 +155,51 @@ class TokenSource:
             ConfigurationError: The token store's package is not installed, or its key is not one.
         """
         strategy = build(settings, clock=clock)
-        store: Store | None = open_store(settings.token_store.get_secret_value(), settings.token_store_keys)
-        local: Store | None = None
-        if store is not None and store.name == "redis":
-            with suppress(ConfigurationError):  # without the packages of the file store each process is by itself
-                local = open_store("file", settings.token_store_keys)
-        if isinstance(store, MemoryStore) and not (strategy.alone or strategy.identity() or account):
-            store = None  # whoever logs in here is not whoever logs in at another source of this process
-        transport = Transport.from_settings(settings)
-        return cls(strategy, transport=transport, store=store, local=local, account=account)
+        account = account or (settings.profile or "")
+        transport, store, local = wiring(settings, strategy, account)
+        source = cls(strategy, transport=transport, store=store, local=local, account=account, on_event=on_event)
+        source._profile = settings.profile
+        return source
+
+    def reload(self) -> bool:
+        """Read the configuration again, and go on with what it says now, such as another strategy.
+
+        What the old strategy has stored stays where it is, for the way back. If the new configuration is wrong, nothing
+        changes here.
+
+        Returns:
+            Whether tokens come from elsewhere now: by another strategy, client, user, company or host.
+
+        Raises:
+            ConfigurationError: Something is missing, wrong or misspelt there, or this source is not the environment's.
+            LegacyNotAllowed: It chooses the legacy strategy and forbids it.
+        """
+        if self._configured is None:
+            raise ConfigurationError(
+                "This source was not made from the environment, so there is nothing to read again.",
+                hint="Make it with `TokenSource.from_env()`.",
+            )
+        settings = self._configured()
+        strategy = build(settings, clock=self._clock)
+        account = settings.profile or "" if self._account == (self._profile or "") else self._account
+        supply = self._supplied_by(strategy, wiring(settings, strategy, account), account)
+        with self._lock:
+            changed = supply.key != self._supply.key
+            self._supply, self._account, self._profile = supply, account, settings.profile
+        if changed:
+            self._drop()
+            _logger.info("tokens come from %s now, strategy %s", self.endpoints.host, strategy.name)
+        return changed
+
+    @property
+    def strategy(self) -> Strategy:
+        """How tokens are asked for."""
+        return self._supply.strategy
+
+    @property
+    def profile(self) -> str | None:
+        """The profile whose tokens these are, if there are profiles."""
+        return self._profile
 
     @property
     def endpoints(self) -> Endpoints:
@@ -217,12 +272,13 @@ class TokenSource:
             ConfigurationError: Another strategy is chosen, which needs no login; or `redirect_uri` is not the
                 registered one.
         """
-        if not isinstance(self.strategy, AuthorizationCodeStrategy):
+        strategy = self.strategy.primary if isinstance(self.strategy, FallbackStrategy) else self.strategy
+        if not isinstance(strategy, AuthorizationCodeStrategy):
             raise ConfigurationError(
-                f"The {self.strategy.name} strategy has no login page.",
+                f"The {strategy.name} strategy has no login page.",
                 hint="Set PROCOUNTOR_STRATEGY=authorization_code to log in with a browser, or just call `token()`.",
             )
-        return Login(self.strategy, self._fetch, redirect_uri)
+        return Login(strategy, self._fetch, redirect_uri)
 
     def _renewal_after(self, seen: _Held | None) -> Outcome[Token] | Token:
         """Return a usable token, or the renewal to wait for; start one if it is time and none is under way."""
@@ -237,113 +293,42 @@ class TokenSource:
             if starts:
                 self._renewal = renewal = self._outcome()
         if starts and renewal is not None:
-            renewal.start(self._renewed)
+            renewal.start(partial(self._renewed, self._supply))
         if usable and held is not None:
             return held.token
         assert renewal is not None  # noqa: S101 - without a usable token there is one: found above or started
         return renewal
 
-    def _renewed(self) -> Token:
-        """Get the next token inside a transaction of the store. Runs on the renewal's thread."""
-        deadline = self._monotonic() + self._transport.timeout
-        held, rejected = self._held, self._rejected
+    def _renewed(self, supply: Supply) -> Token:
+        """Get the next token. Runs on the renewal's thread."""
+        held = self._held
         known = held.token if held else None
-        down: StoreUnavailable | None = None
-        for _ in range(_CONFLICTS):
-            try:
-                return self._transact(self._store, known, rejected, deadline)
-            except StoreConflict:
-                continue
-            except StoreUnavailable as error:
-                down = error
-                break
-        if down is None:
-            raise StoreConflict("The token store keeps changing under the renewal.", hint="Try again.")
-        if not self.strategy.alone:
-            raise StoreUnavailable(
-                f"{down.message} Without it, a refresh token that others share must not be used.", hint=down.hint
-            )
-        _logger.warning("%s This host goes on by itself, strategy %s", down.message, self.strategy.name)
-        return self._transact(self._local or self._private, known, rejected, deadline)
-
-    def _transact(self, store: Store, known: Token | None, rejected: str | None, deadline: float) -> Token:
-        found = store.read(self._key)
-        if found is not None and found.token is not None and self._serves(found.token, known, rejected):
-            return found.token
-        with store.transaction(self._key, timeout=max(0.0, deadline - self._monotonic())) as transaction:
-            entry = transaction.entry
-            previous = _newer(known, entry)
-            if entry is not None and entry.token is not None and self._serves(entry.token, known, rejected):
-                return entry.token
-            if entry is not None and entry.failure is not None and entry.version > (found.version if found else 0):
-                # It failed while this renewal waited for the lock: asking again would be one attempt for each waiter.
-                raise entry.failure.error()
-            failed: ProcountorAuthError | None = None
-            try:
-                token = self._ask(store, previous, deadline)
-            except ProcountorAuthError as error:
-                failed = error
-            if failed is not None:
-                with suppress(StoreError):
-                    transaction.write(previous, Failure.of(failed))
-                raise failed.with_traceback(None)
-            self._write(transaction, token)
-        return token
-
-    def _serves(self, stored: Token, known: Token | None, rejected: str | None) -> bool:
-        """Whether a token from the store is the one that is wanted: not rejected, and not the old one again."""
-        if stored.access_token == rejected:
-            return False
-        if known is None:
-            # A process that has just started is served at once, too; its next call renews behind it.
-            return self._clock() < stored.usable_until
-        return stored.access_token != known.access_token and self._clock() < stored.stale_from()
-
-    def _ask(self, store: Store, previous: Token | None, deadline: float) -> Token:
-        """Ask the server, and after a refusal look once more whether somebody else has a newer refresh token."""
         try:
-            return self._drive(self._next(previous), deadline)
-        except (InvalidGrant, InteractionRequired) as error:
-            refused: ProcountorAuthError = error
-        again = store.read(self._key)
-        if again is None or again.token is None or previous is None or again.token == previous:
-            raise refused.with_traceback(None)
-        if self._clock() < again.token.usable_until:
-            return again.token
-        return self._drive(self._next(again.token), deadline)
-
-    def _next(self, previous: Token | None) -> Flow[Token]:
-        return self.strategy.acquire() if previous is None else self.strategy.renew(previous)
-
-    def _drive(self, flow: Flow[T], deadline: float) -> T:
-        return self._transport.run(flow, timeout=deadline - self._monotonic())
-
-    def _write(self, transaction: Transaction, token: Token) -> None:
-        try:
-            transaction.write(token)
-        except StoreConflict:
-            raise
-        except StoreError as error:
-            # The token is good, and may be the only one: it is served, though nobody else will find it.
-            _logger.error("the new token is not stored: %s", error.message)  # noqa: TRY400 - no traceback with it
+            supplied = supply.renewed(known, self._rejected)
+        except ProcountorAuthError as error:
+            failure = error
+        else:
+            if supplied.asked:
+                self._announce(supplied.token, known)
+            return supplied.token
+        self._tell(TokenFailed, supply.strategy.name, error=failure.code, retryable=failure.retryable)
+        raise failure.with_traceback(None)
 
     def _fetch(self, flow: Flow[Token]) -> Outcome[Token]:
         """Get a token with a flow that somebody else has prepared, such as the end of a login, and keep it."""
         outcome = self._outcome()
+        supply = self._supply
 
         def work() -> Token:
-            deadline = self._monotonic() + self._transport.timeout
-            # The lock comes first: a code that was exchanged must not be lost to a store that can't be had.
-            with self._store.transaction(self._key, timeout=self._transport.timeout) as transaction:
-                token = self._drive(flow, deadline)
-                self._write(transaction, token)
+            token = supply.fetched(flow)
+            self._announce(token, None)
             return token
 
         outcome.start(work)
         return outcome
 
     def _outcome(self) -> Outcome[Token]:
-        return Outcome(self._transport.timeout, partial(self._keep, self._generation))
+        return Outcome(self._supply.timeout, partial(self._keep, self._generation))
 
     def _keep(self, generation: int, outcome: Outcome[Token], token: Token | None) -> None:
         with self._lock:
@@ -358,7 +343,6 @@ class TokenSource:
                 return
             self._held = _Held(token, token.stale_from(self._jitter()), token.usable_until)
             self._rejected = None
-        _logger.info("new token from %s, strategy %s", self.endpoints.host, token.strategy)
         ends = token.refresh_expires_at
         if not self.strategy.alone and ends is not None and ends - self._clock() < REFRESH_WARNING:
             days = max(0, int((ends - self._clock()) // 86_400))
@@ -373,20 +357,16 @@ class TokenSource:
                 self._rejected = rejected.access_token
 
     def _run(self, work: Callable[[], T]) -> Outcome[T]:
-        outcome: Outcome[T] = Outcome(self._transport.timeout)
+        outcome: Outcome[T] = Outcome(self._supply.timeout)
         outcome.start(work)
         return outcome
 
     def _forget(self) -> Token | None:
         """Forget the token; return it. A renewal under way is cut off: nobody keeps what it brings."""
         held = self._drop()
-        # Waits for the renewal that holds the entry, and writes after it. A renewal that comes later finds this write,
-        # and so does not use the refresh token that it has seen before.
-        with self._store.transaction(self._key, timeout=self._transport.timeout) as transaction:
-            entry = transaction.entry
-            transaction.write(None)
+        stored = self._supply.forget()
         self._drop()  # what was read from the store in between
-        return (entry.token if entry else None) or (held.token if held else None)
+        return stored or (held.token if held else None)
 
     def _drop(self) -> _Held | None:
         with self._lock:
@@ -397,7 +377,7 @@ class TokenSource:
         return held
 
     def _log_out(self) -> None:
-        deadline = self._monotonic() + self._transport.timeout
+        deadline = self._supply.deadline()
         held = self._held
         failure: StoreError | None = None
         try:
@@ -405,30 +385,64 @@ class TokenSource:
         except StoreError as error:
             token, failure = (held.token if held else None), error
         if token is not None:
-            self._drive(self.strategy.logout(token), deadline)
+            self._supply.log_out(token, deadline)
         if failure is not None:
             raise failure.with_traceback(None)
+
+    def observe(self, header: Callable[[str], str | None], path: str) -> None:
+        """Look at the headers of an API answer for an announced end; the integrations call this.
+
+        Args:
+            header: Returns the value of a header, or None.
+            path: The path of the request.
+        """
+        ending = read_ending(header)
+        if ending is None or ending in self._endings or len(self._endings) >= _ENDINGS:
+            return
+        self._endings.add(ending)
+        self._tell(
+            SunsetAnnounced,
+            self.strategy.name,
+            path=path,
+            deprecated_at=ending.deprecated_at,
+            sunset_at=ending.sunset_at,
+            link=ending.link,
+        )
+
+    def _look(self, response: Response, path: str) -> None:
+        self.observe(response.combined, path)
+
+    def _announce(self, token: Token, previous: Token | None) -> None:
+        kind = TokenAcquired if previous is None else TokenRenewed
+        self._tell(kind, token.strategy, expires_at=token.expires_at)
+        strategy = self.strategy
+        either = (strategy.primary, strategy.fallback) if isinstance(strategy, FallbackStrategy) else (strategy,)
+        if any(each.name == token.strategy and each.lifecycle is not None for each in either):
+            self._tell(DeprecatedStrategyUsed, token.strategy)
+
+    def _tell(self, kind: type[Event], strategy: str, **more: Any) -> None:  # noqa: ANN401 - each event's own
+        event = kind(at=self._clock(), strategy=strategy, host=self.endpoints.host, profile=self._profile, **more)
+        emit(event, self._on_event)
+
+    def _tell_fallback(self, event: Event) -> None:
+        emit(replace(event, profile=self._profile), self._on_event)
+
+    def _supplied_by(self, strategy: Strategy, how: Wiring, account: str) -> Supply:
+        if isinstance(strategy, FallbackStrategy):
+            strategy.tell = self._tell_fallback
+        return Supply(strategy, how, account=account, monotonic=self._monotonic, look=self._look)
 
     def _unlock(self) -> None:
         """Start with no lock held and no renewal under way: at first, and in a forked child."""
         self._lock = threading.Lock()
         self._renewal = None
-        self._private = MemoryStore()
+        self._supply.forked()
 
     def __repr__(self) -> str:
         return f"<TokenSource with {self.strategy!r}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A TokenSource is not pickled: call `TokenSource.from_env()` in each process.")
-
-
-def _newer(known: Token | None, entry: Entry | None) -> Token | None:
-    """Return the token to renew: what is stored, unless a newer one could not be written; an invalidation stands."""
-    if entry is None:
-        return known
-    if known is None or entry.token is None or known.issued_at <= entry.token.issued_at:
-        return entry.token
-    return known
 
 
 _sources: weakref.WeakSet[TokenSource] = weakref.WeakSet()

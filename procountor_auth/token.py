@@ -50,6 +50,8 @@ class Token:
         expires_at: When it ends, in Unix seconds of this machine's clock.
         strategy: The name of the strategy that got it, such as `client_credentials`.
         refresh_token: What gets the next one without a person, if the server gave it. A secret.
+        deprecated_at: From when on the way that it was got is deprecated, in Unix seconds, if the server said so.
+        sunset_at: When that way ends, in Unix seconds, if the server said so.
     """
 
     access_token: str = field(repr=False)
@@ -57,6 +59,8 @@ class Token:
     expires_at: float
     strategy: str
     refresh_token: str | None = field(default=None, repr=False)
+    deprecated_at: float | None = field(default=None, repr=False)
+    sunset_at: float | None = field(default=None, repr=False)
 
     @property
     def usable_until(self) -> float:

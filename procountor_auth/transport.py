@@ -88,6 +88,14 @@ class Transport:
         """
         self._connect(backend.HTTPTransport).close()
 
+    def open(self) -> backend.HTTPTransport:
+        """Open what `http` can be: a transport that keeps its connections, for whoever drives many flows and closes it.
+
+        Raises:
+            ConfigurationError: The CA bundle or the proxy can't be used.
+        """
+        return self._connect(backend.HTTPTransport)
+
     def run(self, flow: Flow[T], *, timeout: float | None = None) -> T:
         """Drive a flow to its result, within `timeout` seconds if less are left than usual.
 

@@ -8,20 +8,16 @@ password from a `.env` file, strip the spaces around one from a secrets director
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from dotenv import dotenv_values
-from pydantic import SecretStr
-from pydantic_settings import PydanticBaseSettingsSource
 
 from procountor_auth.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from pydantic.fields import FieldInfo
-    from pydantic_settings import BaseSettings
+    from collections.abc import Iterator, Mapping
 
 PREFIX: Final = "PROCOUNTOR_"
 
@@ -34,29 +30,12 @@ SECRETS_DIR: Final = "PROCOUNTOR_SECRETS_DIR"
 DEFAULT_SECRETS_DIR: Final = "/run/secrets"
 
 
-class VariableSource(PydanticBaseSettingsSource):
-    """The `PROCOUNTOR_*` names of one place, in any case; an empty value is no value.
-
-    Names that no setting has are passed on, for the settings to report.
-    """
-
-    def __init__(self, settings_cls: type[BaseSettings], read: Callable[[], Mapping[str, str | None]]) -> None:
-        super().__init__(settings_cls)
-        self._read = read
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
-        """Return one field's value; pydantic-settings asks for this method, `__call__` is what it uses."""
-        return self().get(field_name), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """Return the values by the settings' names."""
-        values: dict[str, Any] = {}
-        for variable, value in self._read().items():
-            name = variable.upper()
-            if value and name.startswith(PREFIX) and name not in {ENV_FILE, SECRETS_DIR}:
-                # Wrapped at once: whoever logs or prints what a source found sees asterisks.
-                values[name.removeprefix(PREFIX).lower()] = SecretStr(value)
-        return values
+def named_values(variables: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
+    """Yield the `PROCOUNTOR_*` variables by the settings' names; an empty value is no value."""
+    for variable, value in variables.items():
+        name = variable.upper()
+        if value and name.startswith(PREFIX) and name not in {ENV_FILE, SECRETS_DIR}:
+            yield name.removeprefix(PREFIX).lower(), value
 
 
 def from_environment() -> Mapping[str, str | None]:
@@ -75,7 +54,8 @@ def from_env_file() -> Mapping[str, str | None]:
     try:
         path = Path(named or ".env").expanduser()
         if path.is_file():
-            return dotenv_values(path, interpolate=False, encoding="utf-8")
+            status = path.stat()
+            return _parsed(path.absolute(), status.st_ino, status.st_mtime_ns, status.st_size)
         if not named:
             return {}
         unreadable = "names a file that does not exist"
@@ -86,6 +66,12 @@ def from_env_file() -> Mapping[str, str | None]:
     except OSError as error:
         unreadable += f" ({error.strerror})"
     raise _unreadable(ENV_FILE, unreadable)
+
+
+@lru_cache(maxsize=1)
+def _parsed(path: Path, *_state: int) -> Mapping[str, str | None]:
+    """Parse the file, again if it has changed: whoever makes a source for each of many profiles parses it once."""
+    return dotenv_values(path, interpolate=False, encoding="utf-8")
 
 
 def from_secrets_dir() -> Mapping[str, str | None]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from dotenv import dotenv_values
 
-from procountor_auth.settings import Settings
+from procountor_auth.strategies.registry import BUILT_IN
 
 if TYPE_CHECKING:
     from procountor_auth.sandbox import Sandbox
@@ -75,7 +75,7 @@ def test_profile_has_what_its_strategy_needs(strategy: str) -> None:
     profile = dotenv_values(ROOT / "strategies" / f"{strategy}.env", interpolate=False)
 
     assert profile["PROCOUNTOR_STRATEGY"] == strategy
-    assert {f"PROCOUNTOR_{name}".upper() for name in Settings.needs[strategy]} <= profile.keys()
+    assert {f"PROCOUNTOR_{name}".upper() for name in BUILT_IN[strategy].needs} <= profile.keys()
 
 
 def test_missing_credentials_end_the_program_in_one_error(tmp_path: Path) -> None:

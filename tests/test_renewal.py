@@ -168,15 +168,15 @@ def test_refused_refresh_token_is_looked_up_once_more(sandbox: Sandbox) -> None:
     flow = bench.source.strategy.renew(used_up)
     newer = Transport().run(flow)  # somebody without the lock
     key = entry_key(bench.source.strategy)
-    ask = bench.source._drive
+    ask = bench.source._supply.drive
 
     def late(*arguments: object) -> object:
         # Between our reading and the server's refusal, the newer token arrives in the store.
-        bench.source._drive = ask  # type: ignore[method-assign]
+        bench.source._supply.drive = ask  # type: ignore[method-assign]
         bench.store._entries[key] = type(bench.store._entries[key])(7, newer)
         return ask(*arguments)  # type: ignore[arg-type]
 
-    bench.source._drive = late  # type: ignore[method-assign,assignment]
+    bench.source._supply.drive = late  # type: ignore[method-assign,assignment]
 
     assert bench.source.token().refresh_token == newer.refresh_token
 

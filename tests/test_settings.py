@@ -13,7 +13,8 @@ from pydantic import SecretStr, ValidationError
 
 from procountor_auth import ConfigurationError, Settings
 from procountor_auth.settings import KeyLoginSettings
-from procountor_auth.strategies import STRATEGIES, build
+from procountor_auth.strategies import build
+from procountor_auth.strategies.registry import BUILT_IN as STRATEGIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -30,7 +30,8 @@ class Lifecycle:
     @property
     def advice(self) -> str:
         """Which variables to set instead, exactly."""
-        return f"Set either {', or '.join(_SETTINGS[name] for name in self.successors)}. {self.guide} leads there."
+        settings = [_SETTINGS.get(name, f"PROCOUNTOR_STRATEGY={name}") for name in self.successors]
+        return f"Set {'either ' if len(settings) > 1 else ''}{', or '.join(settings)}. {self.guide} leads there."
 
 
 _SETTINGS: Final = {

@@ -25,6 +25,7 @@ from procountor_auth.errors import (
     ServiceUnavailable,
     UnexpectedAnswer,
 )
+from procountor_auth.protocol.ending import Ending, read_ending
 from procountor_auth.protocol.excerpt import excerpt
 from procountor_auth.token import Token
 
@@ -165,11 +166,19 @@ def _error(exchange: Exchange) -> ProcountorAuthError | None:
 
 _TEMPORARY_CODES: Final = frozenset({"temporarily_unavailable", "server_error"})
 
+_KNOWN_CODES: Final = frozenset(
+    {"invalid_request", "unsupported_grant_type", "invalid_scope", *_BY_ERROR_CODE, *_TEMPORARY_CODES}
+)
+"""RFC 6749, sections 4.1.2.1 and 5.2."""
+
 
 def _refusal(fields: dict[str, Any], request: Request) -> tuple[str | None, str]:
     """Read the two shapes of a refusal: the standard's `error`, and the API's own `errors` list."""
     if "error" in fields:
-        error = OAuth2Error(error=excerpt(fields["error"], request) or "an error without a name")
+        # A code that the standards know is not a secret, though a short secret may happen to be in it.
+        said = fields["error"]
+        code = said if isinstance(said, str) and said in _KNOWN_CODES else excerpt(said, request)
+        error = OAuth2Error(error=code or "an error without a name")
         return error.error, excerpt(fields.get("error_description"), request)
     listed = fields.get("errors")
     if listed:
@@ -235,12 +244,15 @@ def _token(
             hint=_CHECK_HOST,
         )
     parsed = _authlib_reads(fields, asked_at + lifetime)
+    ending = read_ending(exchange.response.combined) or Ending()
     return Token(
         access_token=parsed["access_token"],
         issued_at=asked_at,
         expires_at=asked_at + lifetime,
         strategy=strategy,
         refresh_token=refresh_token,
+        deprecated_at=ending.deprecated_at,
+        sunset_at=ending.sunset_at,
     )
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
@@ -77,6 +77,10 @@ class Response:
         values = self.headers.get(name.lower(), ())
         return values[0] if values else None
 
+    def combined(self, name: str) -> str | None:
+        """Return all values of a header that is a list, as one (RFC 9110, section 5.3), or None."""
+        return ", ".join(self.headers.get(name.lower(), ())) or None
+
     @property
     def is_html(self) -> bool:
         """Whether a web page came where an API answer was promised."""
@@ -98,6 +102,22 @@ class Response:
 
 Flow: TypeAlias = Generator[Request, Response, T]
 """Yields requests, is sent responses, returns a `T`."""
+
+
+def watched(flow: Flow[T], look: Callable[[Response, str], None]) -> Flow[T]:
+    """Return the same flow; `look` is shown each response, with the path of its request."""
+    response: Response | None = None
+    try:
+        while True:
+            try:
+                request = flow.send(response)  # type: ignore[arg-type]  # None starts a generator
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            response = yield request
+            look(response, request.path)
+    finally:
+        flow.close()
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -38,6 +38,9 @@ LARGEST: Final = 2**20
 
 KEY_VARIABLE: Final = "PROCOUNTOR_TOKEN_STORE_KEY"
 
+_ENDINGS: Final = ("deprecated_at", "sunset_at")
+"""What is there only if the server has announced an end."""
+
 _LATEST_VERSION: Final = 2**53
 
 _LATEST_TIME: Final = 1e12
@@ -152,6 +155,7 @@ class Codec:
                 "expires_at": token.expires_at,
                 "strategy": token.strategy,
                 "refresh_token": token.refresh_token,
+                **{name: getattr(token, name) for name in _ENDINGS if getattr(token, name) is not None},
             }
         }
         if entry.failure is not None:
@@ -272,6 +276,7 @@ def _token(fields: object) -> Token | Damaged | None:
         expires_at=float(expires_at),
         strategy=strategy,
         refresh_token=refresh_token,
+        **{name: float(fields[name]) for name in _ENDINGS if _is_time(fields.get(name))},
     )
 
 

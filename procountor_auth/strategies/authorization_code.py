@@ -71,7 +71,7 @@ class AuthorizationCodeStrategy(Strategy):
         """
         request = self.client.code_request(code, visit.code_verifier, redirect_uri=visit.redirect_uri)
         return (
-            yield from self._ask_for_token(
+            yield from self.ask_for_token(
                 request,
                 what="the authorization code grant",
                 hint="A code works once, for minutes: log in again.",

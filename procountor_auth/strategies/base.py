@@ -14,6 +14,7 @@ from procountor_auth.protocol.flow import Repeat, Request
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from procountor_auth.migration.lifecycle import Lifecycle
     from procountor_auth.protocol.flow import Flow
     from procountor_auth.protocol.oauth import OAuthClient
     from procountor_auth.settings import Settings
@@ -34,6 +35,15 @@ class Strategy(ABC):
 
     alone: ClassVar[bool] = True
     """Whether it can always acquire a token again, without a person and whatever happened to the last one."""
+
+    lifecycle: ClassVar[Lifecycle | None] = None
+    """The end of its life, if it is deprecated."""
+
+    needs: ClassVar[tuple[str, ...]] = ("client_id", "client_secret", "redirect_uri")
+    """The settings that it can't do without, by their names in lower case."""
+
+    variables: ClassVar[tuple[str, ...]] = ()
+    """The names of settings that only this strategy knows: it finds them in `Settings.own`."""
 
     def __init__(self, client: OAuthClient) -> None:
         self.client = client
@@ -67,6 +77,10 @@ class Strategy(ABC):
             return (yield from self.acquire())
         return (yield from self.refresh(SecretStr(token.refresh_token)))
 
+    def serves(self, token: Token) -> bool:
+        """Whether a stored token is one of this strategy's own."""
+        return token.strategy == self.name
+
     def identity(self) -> tuple[str, ...]:
         """Return whose tokens these are, apart from host and client. Secret: it is only ever hashed."""
         return ()
@@ -84,7 +98,7 @@ class Strategy(ABC):
         """
         request = self.client.token_request("refresh_token", refresh_token=refresh_token)
         return (
-            yield from self._ask_for_token(
+            yield from self.ask_for_token(
                 request,
                 what="the refresh token grant",
                 hint="The refresh token has ended or was revoked: log in again.",
@@ -92,9 +106,22 @@ class Strategy(ABC):
             )
         )
 
-    def _ask_for_token(
+    def ask_for_token(
         self, request: Request, *, what: str, hint: str, previous: SecretStr | None = None
     ) -> Flow[Token]:
+        """Send a token request, and read its answer as every strategy's is read: distrusting each field.
+
+        Args:
+            request: The request.
+            what: What it is in words, for the errors, such as `the client credentials grant`.
+            hint: What to do if it is refused.
+            previous: The refresh token to keep if the answer has none.
+
+        Raises:
+            CredentialsRefused: The server said no.
+            ServiceUnavailable: It can't answer now.
+            UnexpectedAnswer: The answer is not one that the protocol knows.
+        """
         asked_at = self.client.clock()
         response = yield request
         exchange = Exchange(request, response, what, hint)

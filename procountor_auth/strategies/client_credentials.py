@@ -32,6 +32,7 @@ class ClientCredentialsStrategy(Strategy):
     """
 
     name: ClassVar[str] = "client_credentials"
+    needs: ClassVar[tuple[str, ...]] = (*Strategy.needs, "api_key")
 
     def __init__(self, client: OAuthClient, *, api_key: SecretStr) -> None:
         super().__init__(client)
@@ -57,7 +58,7 @@ class ClientCredentialsStrategy(Strategy):
             "client_credentials", repeat=Repeat.SAFE, redirect_uri=self.client.redirect_uri, api_key=self._api_key
         )
         return (
-            yield from self._ask_for_token(
+            yield from self.ask_for_token(
                 request,
                 what="the client credentials grant",
                 hint="Check PROCOUNTOR_API_KEY: it may be revoked, or belong to another PROCOUNTOR_CLIENT_ID.",

@@ -15,7 +15,7 @@ from authlib.common.urls import add_params_to_qs
 from pydantic import SecretStr
 
 from procountor_auth.errors import InvalidGrant, LegacyRemoved, RedirectError, UnexpectedAnswer
-from procountor_auth.migration.lifecycle import LEGACY
+from procountor_auth.migration.lifecycle import LEGACY, Lifecycle
 from procountor_auth.migration.policy import LegacyPolicy, apply_legacy_policy
 from procountor_auth.protocol.answer import Exchange, is_temporary, refuse_errors
 from procountor_auth.protocol.flow import Repeat, Request
@@ -40,6 +40,8 @@ class LegacyPasswordStrategy(Strategy):
     """The deprecated password login. Building one emits `LegacyAuthWarning`, or refuses, as the policy says."""
 
     name: ClassVar[str] = "legacy_password"
+    lifecycle: ClassVar[Lifecycle | None] = LEGACY
+    needs: ClassVar[tuple[str, ...]] = (*Strategy.needs, "username", "password", "company")
 
     def __init__(
         self,
@@ -94,7 +96,7 @@ class LegacyPasswordStrategy(Strategy):
         )
         exchange = self.client.code_request(code)
         return (
-            yield from self._ask_for_token(
+            yield from self.ask_for_token(
                 exchange, what="the authorization code grant", hint="The code was not accepted: try again."
             )
         )

@@ -362,3 +362,27 @@ def test_these_statuses_pass(status: int) -> None:
 def test_these_statuses_stay(status: int) -> None:
     """No other status passes by itself."""
     assert not is_temporary(status)
+
+
+@pytest.mark.parametrize(("code", "kind"), [("invalid_client", InvalidClient), ("invalid_grant", InvalidGrant)])
+def test_a_short_secret_does_not_hide_a_known_code(code: str, kind: type[ProcountorAuthError]) -> None:
+    """A user name that happens to be part of a standard's code costs neither the code nor the error's class."""
+    request = Request("POST", "https://api.example/api/oauth/token", "username=client&password=grant")
+    exchange = Exchange(request, _said(400, {"error": code}), "the test grant", "The test hint.")
+    with pytest.raises(kind) as caught:
+        read_token(exchange, strategy="test", asked_at=_NOW)
+    assert code in str(caught.value)
+
+
+def test_all_link_headers_are_looked_at() -> None:
+    """A second `Link` header counts like the first one."""
+    headers: _Headers = {
+        "sunset": ("Sun, 17 Mar 2030 00:00:00 GMT",),
+        "link": ('<https://a.example>; rel="next"', '<https://b.example>; rel="sunset"'),
+    }
+    token = _read(Response(200, headers, b'{"access_token": "acc3ss", "expires_in": 3600}'))
+    assert token.sunset_at == 1_899_936_000
+    assert (
+        Response(200, headers).combined("Link") == '<https://a.example>; rel="next", <https://b.example>; rel="sunset"'
+    )
+    assert Response(200, headers).combined("absent") is None
