@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .login import NoBrowser, Timeout  # noqa: TC001 - Typer reads the annotations
+from .output import Json, on_terminal, print_json
+from .selection import ProfileOption  # noqa: TC001 - Typer reads the annotations
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -33,18 +34,23 @@ def create(
     ] = False,
     no_browser: NoBrowser = False,
     timeout: Timeout = 300,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the value as JSON.")] = False,
+    profile: ProfileOption = None,
+    as_json: Json = False,
 ) -> None:
-    """Log in with a browser, and print PROCOUNTOR_API_KEY=… with a new key of the chosen company."""
+    """Log in with a browser, and print PROCOUNTOR_API_KEY=… with a new key of the chosen company.
+
+    Of a profile, the line is the profile's own variable, PROCOUNTOR_PROFILES__NAME__API_KEY=….
+    """
     # What it takes to get a key takes time to import: the other commands need not wait for it.
     from procountor_auth.claims import unverified_claims  # noqa: PLC0415
     from procountor_auth.login import KeyLogin  # noqa: PLC0415
+    from procountor_auth.profiles import variable_of  # noqa: PLC0415
     from procountor_auth.settings import KeyLoginSettings  # noqa: PLC0415
     from procountor_auth.stores import pointer  # noqa: PLC0415
 
     from .visit import visit  # noqa: PLC0415
 
-    settings = KeyLoginSettings()
+    settings = KeyLoginSettings() if profile is None else KeyLoginSettings(profile=profile)
     if keyring:
         pointer.check()  # a keychain that can't be used is found out before there is a key to keep
     key = visit(
@@ -56,12 +62,12 @@ def create(
     claims = unverified_claims(key.get_secret_value())
     value = _kept(_entry(settings, claims), key) if keyring else key.get_secret_value()
     if as_json:
-        found = {"api_key": value, "company_id": _number(claims.get("cid")), "user_id": _number(claims.get("sub"))}
-        typer.echo(json.dumps(found))
+        company, user = _number(claims.get("cid")), _number(claims.get("sub"))
+        print_json({"profile": settings.profile, "api_key": value, "company_id": company, "user_id": user})
         return
-    if not keyring and sys.stdout.isatty():
+    if not keyring and on_terminal():
         typer.echo("The next line is a secret: it gets a token for the company until the key is revoked.", err=True)
-    typer.echo(f"PROCOUNTOR_API_KEY={shlex.quote(value)}")
+    typer.echo(f"{variable_of(settings.profile, 'api_key')}={shlex.quote(value)}")
 
 
 def _entry(settings: Settings, claims: dict[str, Any]) -> str:

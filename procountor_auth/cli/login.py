@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from .output import Json, moment, print_json, store_name
+from .selection import AccountOption, ProfileOption  # noqa: TC001 - Typer reads the annotations
 
 if TYPE_CHECKING:
     from procountor_auth.settings import Settings
@@ -23,12 +24,9 @@ def login(
     *,
     no_browser: NoBrowser = False,
     timeout: Timeout = 300,
-    account: Annotated[
-        str, typer.Option(metavar="NAME", help="Whose token it is, as in TokenSource.from_env(account=NAME).")
-    ] = "",
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print what has been stored as JSON; no token is in it.")
-    ] = False,
+    profile: ProfileOption = None,
+    account: AccountOption = "",
+    as_json: Json = False,
 ) -> None:
     """Log in with a browser, and keep the token in PROCOUNTOR_TOKEN_STORE."""
     # What it takes to get a token takes time to import: the other commands need not wait for it.
@@ -39,24 +37,25 @@ def login(
 
     from .visit import visit  # noqa: PLC0415
 
-    settings = Settings()
+    settings = Settings() if profile is None else Settings(profile=profile)
     _check(settings)
     source = TokenSource.from_settings(settings, account=account)
     store = open_store(settings.token_store, settings.token_store_keys)
-    key = entry_key(source.strategy, account)
+    key = entry_key(source.strategy, account or settings.profile or "")
     store.read(key)  # a store that can't be used is found out before anybody logs in
     token = visit(settings.redirect_uri or "", source.begin_login, browser=not no_browser, timeout=timeout)
     _check_stored(store, key, token)
-    where = _where(settings, store)
+    where = store_name(settings)
     if as_json:
         stored = {
+            "profile": settings.profile,
             "company_id": token.company_id,
             "user_id": token.user_id,
             "expires_at": token.expires_at,
             "refresh_expires_at": token.refresh_expires_at,
             "store": where,
         }
-        typer.echo(json.dumps(stored))
+        print_json(stored)
     else:
         typer.echo(
             f"Logged in: company {_shown(token.company_id)}, user {_shown(token.user_id)}, as the token says. "
@@ -66,11 +65,14 @@ def login(
 
 def _check(settings: Settings) -> None:
     from procountor_auth.errors import ConfigurationError, Problem  # noqa: PLC0415
+    from procountor_auth.profiles import variable_of  # noqa: PLC0415
 
     if settings.strategy != "authorization_code":
+        variable = variable_of(settings.profile, "strategy")
+        option = "" if settings.profile is None else f" --profile {settings.profile}"
         raise ConfigurationError(
             f"The {settings.strategy} strategy has no login page.",
-            hint="To get ready for another one, run: PROCOUNTOR_STRATEGY=authorization_code procountor-auth login",
+            hint=f"To get ready for another one, run: {variable}=authorization_code procountor-auth login{option}",
         )
     if settings.token_store.get_secret_value() == "memory":
         variable = "PROCOUNTOR_TOKEN_STORE"
@@ -99,22 +101,12 @@ def _check_stored(store: Store, key: str, token: Token) -> None:
         )
 
 
-def _where(settings: Settings, store: Store) -> str:
-    """Name the store. Its URL may have a password in it."""
-    configured = settings.token_store.get_secret_value()
-    return configured if configured.startswith("file:") else store.name
-
-
 def _shown(number: int | None) -> str:
     return "unknown" if number is None else str(number)
 
 
 def _until(token: Token) -> str:
     if token.refresh_token is None:
-        return f"ends at {_moment(token.expires_at)}: the server gave no refresh token"
+        return f"ends at {moment(token.expires_at)}: the server gave no refresh token"
     ends = token.refresh_expires_at
-    return "is renewed from now on" if ends is None else f"is renewed until {_moment(ends)}, if it is used"
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return "is renewed from now on" if ends is None else f"is renewed until {moment(ends)}, if it is used"

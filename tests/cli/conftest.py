@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import pty
 import re
 import signal
 import socket
@@ -17,11 +19,18 @@ import pytest
 
 from procountor_auth import cli
 from procountor_auth.backend import backend
+from procountor_auth.migration.side import Side
+from procountor_auth.profiles import Profiles
+from procountor_auth.stores import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from procountor_auth.sandbox import Sandbox
+    from procountor_auth.stores.failure import Failure
+    from procountor_auth.token import Token
+
+    Run = Callable[..., tuple[int, str, str]]
 
 HERE: Final = Path(cli.__file__).parents[2]
 
@@ -76,6 +85,32 @@ class Person:
             return str(browser.get(address).text)
 
 
+class Terminal:
+    """A terminal with 80 columns, and what a command shows on it.
+
+    Attributes:
+        side: The command's side of it.
+    """
+
+    def __init__(self) -> None:
+        self._ours, self.side = pty.openpty()
+
+    def shown(self) -> str:
+        """Return what the commands have shown so far, when all of them have ended."""
+        os.close(self.side)
+        said = b""
+        while True:
+            try:
+                part = os.read(self._ours, 65_536)
+            except OSError:  # what Linux says when the other side has closed
+                break
+            if not part:
+                break
+            said += part
+        os.close(self._ours)
+        return said.decode()
+
+
 class Command:
     """The command while it runs."""
 
@@ -89,7 +124,7 @@ class Command:
             env=os.environ | {"PYTHONPATH": str(HERE), "NO_COLOR": "1", "COLUMNS": "200", "TERM": "dumb"} | environment,
             stdin=pipes.get("stdin", subprocess.PIPE),
             stdout=pipes.get("stdout", subprocess.PIPE),
-            stderr=subprocess.PIPE,
+            stderr=pipes.get("stderr", subprocess.PIPE),
         )
 
     def asks(self, pattern: str) -> str:
@@ -169,6 +204,60 @@ def start(
     for command in commands:
         with command.process as process:
             process.kill()
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command in this process, with no terminal; return the status, stdout and stderr."""
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["procountor-auth", *arguments])
+        monkeypatch.setattr(sys, "stdin", io.StringIO())
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        assert "\x1b" not in said.out + said.err
+        return int(ended.value.code or 0), said.out, said.err
+
+    return command
+
+
+@pytest.fixture
+def make_terminal() -> Callable[[], Terminal]:
+    """Make a terminal."""
+    return Terminal
+
+
+@pytest.fixture
+def store_token() -> Callable[..., None]:
+    """Put a token, or a failure, into the entry of a profile, as the environment describes it now."""
+
+    def put(token: Token | None, failure: Failure | None = None, profile: str | None = None) -> None:
+        side = Side.of(Profiles.read(), profile)
+        store = open_store(side.settings.token_store, side.settings.token_store_keys)
+        with store.transaction(side.key, timeout=10) as transaction:
+            transaction.write(token, failure)
+
+    return put
+
+
+@pytest.fixture
+def write_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Write the profiles file, name it in the environment, and return its path."""
+
+    def write(common: dict[str, str] | None = None, **profiles: dict[str, str]) -> Path:
+        lines = [f"{name} = {json.dumps(value)}" for name, value in (common or {}).items()]
+        for profile, values in profiles.items():
+            lines.append(f"[profiles.{profile}]")
+            lines += [f"{name} = {json.dumps(value)}" for name, value in values.items()]
+        path = tmp_path / "profiles.toml"
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        path.chmod(0o600)
+        monkeypatch.setenv("PROCOUNTOR_PROFILES_FILE", str(path))
+        return path
+
+    return write
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from dotenv import dotenv_values
 
-from procountor_auth import TokenSource
+from procountor_auth import ConfigurationError, TokenSource
 from procountor_auth.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -98,10 +98,34 @@ def test_json_has_the_key(service: Sandbox, start: Start, person: Person) -> Non
     command.says(person.logs_in(command.login_url(), service))
     status, out, err = command.ends()
     made = json.loads(out)
-    assert (status, list(made)) == (0, ["api_key", "company_id", "user_id"])
+    assert (status, list(made)) == (0, ["profile", "api_key", "company_id", "user_id"])
     assert (made["company_id"], made["user_id"]) == (int(service.company), service.user_id)
     assert made["api_key"] not in err
     assert company_of(service, made["api_key"], {}) == service.company
+
+
+def test_a_profile_s_key_is_the_profile_s_variable(
+    service: Sandbox,
+    start: Start,
+    person: Person,
+    *,
+    environment: Callable[[dict[str, str]], None],
+    write_profiles: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    """With `--profile`, the line for `.env` sets the key of that profile alone."""
+    file = write_profiles({"strategy": "client_credentials"}, acme={}, beta={})
+    client = service.environment("client_credentials") | {"PROCOUNTOR_PROFILES_FILE": str(file)}
+    del client["PROCOUNTOR_API_KEY"], client["PROCOUNTOR_STRATEGY"]
+    command = start("key", "create", "--profile", "acme", environment=client)
+    person.opens(person.logs_in(command.login_url(), service, company="14160"))
+    status, out, _ = command.ends()
+    assert (status, out.partition("=")[0]) == (0, "PROCOUNTOR_PROFILES__ACME__API_KEY")
+    (tmp_path / ".env").write_text(out)
+    environment(client)
+    assert TokenSource.from_env(profile="acme").token().company_id == 14160
+    with pytest.raises(ConfigurationError, match="PROCOUNTOR_API_KEY is missing"):
+        TokenSource.from_env(profile="beta")
 
 
 @pytest.mark.parametrize("as_json", [False, True])

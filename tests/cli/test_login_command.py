@@ -99,7 +99,8 @@ def test_json_has_what_was_stored_and_no_token(service: Sandbox, start: Start, p
     person.opens(person.logs_in(command.login_url(), service))
     status, out, _ = command.ends()
     stored = json.loads(out)
-    assert (status, list(stored)) == (0, ["company_id", "user_id", "expires_at", "refresh_expires_at", "store"])
+    names = ["profile", "company_id", "user_id", "expires_at", "refresh_expires_at", "store"]
+    assert (status, list(stored)) == (0, names)
     assert (stored["company_id"], stored["user_id"]) == (int(service.company), service.user_id)
     assert 0 < stored["expires_at"] < stored["refresh_expires_at"]
     assert stored["store"].startswith("file:/")
@@ -295,7 +296,9 @@ def test_a_token_that_could_not_be_stored_is_no_success(service: Sandbox, start:
     person.opens(person.logs_in(command.login_url(), service))
     status, out, err = command.ends()
     assert (status, out) == (1, "")
-    assert "procountor-auth: The login was completed, but the token could not be stored.\n" in err
+    why, what = err.splitlines()[-3:-1]
+    assert why.startswith("procountor-auth: error: the new token is not stored: ")
+    assert what == "procountor-auth: The login was completed, but the token could not be stored."
 
 
 def test_an_exchange_that_fails_is_told(service: Sandbox, start: Start, person: Person) -> None:
@@ -325,6 +328,31 @@ def test_accounts_are_apart(
     with pytest.raises(InteractionRequired, match="no refresh token") as caught:
         TokenSource.from_env().token()
     assert "procountor-auth login" in caught.value.hint
+
+
+def test_a_profile_s_login_is_for_the_profile(
+    service: Sandbox,
+    variables: Variables,
+    start: Start,
+    person: Person,
+    *,
+    environment: Callable[[dict[str, str]], None],
+    write_profiles: Callable[..., Path],
+) -> None:
+    """`--profile` stores the token where `TokenSource.from_env(profile=…)` looks for it, and nowhere else."""
+    file = write_profiles(acme={}, beta={"strategy": "client_credentials", "api_key": "x"})
+    described = variables(service) | {"PROCOUNTOR_PROFILES_FILE": str(file)}
+    command = start("login", "--profile", "ACME", "--json", environment=described)
+    person.opens(person.logs_in(command.login_url(), service))
+    status, out, _ = command.ends()
+    assert (status, json.loads(out)["profile"]) == (0, "acme")
+    environment(described)
+    assert TokenSource.from_env(profile="acme").token().user_id == service.user_id
+    with pytest.raises(InteractionRequired):
+        TokenSource.from_env().token()
+    status, _, err = start("login", "--profile", "beta", environment=described).ends()
+    assert status == 2
+    assert "PROCOUNTOR_PROFILES__BETA__STRATEGY=authorization_code procountor-auth login --profile beta\n" in err
 
 
 @pytest.mark.parametrize("arguments", [["--timeout", "0"], ["--timeout", "x"], ["--timeout", "nan"], ["more"]])

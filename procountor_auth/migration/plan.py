@@ -1,0 +1,173 @@
+"""The plan: which variables to add, change and remove for one profile, as a difference of its environment."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+
+from pydantic import SecretStr
+
+from procountor_auth.errors import ProcountorAuthError
+from procountor_auth.profiles import variable_of
+from procountor_auth.strategies.registry import find_strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from procountor_auth.migration.verdict import Verdict
+    from procountor_auth.profiles import Profiles
+
+MASK: Final = "********"
+"""Stands for a secret that is there."""
+
+NEEDED: Final = "<to be set>"
+"""Stands for a value that is not there yet."""
+
+Sign: TypeAlias = Literal["+", "-", " "]
+
+
+class Change(NamedTuple):
+    """One line of the difference.
+
+    Attributes:
+        sign: `+` to add, `-` to remove, a space where it stays.
+        variable: The variable, or its name in the profiles file.
+        value: What it is set to; a secret is masked.
+        place: Where it stands or belongs, such as `the environment`.
+        shared: Whether it is common to all profiles.
+    """
+
+    sign: Sign
+    variable: str
+    value: str
+    place: str
+    shared: bool = False
+
+    def __str__(self) -> str:
+        if self.place.endswith("profiles file"):
+            return f'{self.sign}{self.variable} = "{self.value}"'
+        return f"{self.sign}{self.variable}={self.value}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return self._asdict()
+
+
+class Plan(NamedTuple):
+    """What to do for one profile.
+
+    Attributes:
+        verdict: Whether it can be done, and what blocks it.
+        now: The difference that makes the switch.
+        later: What can go after the switch, once there is no way back to keep.
+        switch: The one variable that switches this profile, wherever the rest of it is written.
+    """
+
+    verdict: Verdict
+    now: tuple[Change, ...]
+    later: tuple[Change, ...]
+    switch: tuple[str, str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        changes: dict[str, list[dict[str, Any]]] = {"add": [], "change": [], "remove": [], "remove_later": []}
+        added = {change.variable for change in self.now if change.sign == "+"}
+        removed = {change.variable for change in self.now if change.sign == "-"}
+        for change in self.now:
+            if change.sign == "+":
+                changes["change" if change.variable in removed else "add"].append(change.as_dict())
+            elif change.sign == "-" and change.variable not in added:
+                changes["remove"].append(change.as_dict())
+        changes["remove_later"] = [change.as_dict() for change in self.later]
+        return {
+            **self.verdict.as_dict(),
+            **changes,
+            "switch": {"variable": self.switch[0], "value": self.switch[1]},
+            "diff": [str(change) for change in self.now],
+        }
+
+
+def plan(profiles: Profiles, verdict: Verdict) -> Plan:
+    """Return the plan for a profile.
+
+    Args:
+        profiles: What all places said.
+        verdict: What is known about its way; blockers are named by it.
+    """
+    writer = _Writer(profiles, verdict.profile)
+    target, today = verdict.target, verdict.strategy
+    switch = (variable_of(verdict.profile, "strategy"), target)
+    if verdict.done:
+        return Plan(verdict, (), writer.leftovers(target), switch)
+    now: list[Change] = []
+    now += writer.set("strategy", target)
+    kind = find_strategy(target)
+    old = find_strategy(today) if today else None
+    for name in kind.needs if kind else ():
+        if name in writer.values:
+            now += [] if old and name in old.needs else writer.keep(name)
+        else:
+            now += writer.add(name, NEEDED)
+    if kind is not None and not kind.alone and "refresh_token" in writer.values:
+        now += writer.keep("refresh_token")
+    return Plan(verdict, tuple(now), writer.leftovers(target, today), switch)
+
+
+class _Writer:
+    """Writes the lines of one profile, each where its value stands."""
+
+    def __init__(self, profiles: Profiles, profile: str | None) -> None:
+        self._profiles = profiles
+        self._profile = profile if profile is None or profile in profiles else None
+        self.values: Mapping[str, Any] = {}
+        with suppress(ProcountorAuthError):  # the verdict names it
+            self.values = profiles.values_of(self._profile)
+
+    def set(self, name: str, value: str) -> list[Change]:
+        """Change a value where it stands; what is common to all profiles stays, and the profile gets its own."""
+        origin = self._profiles.origin(self._profile, name)
+        if origin is None or (origin.shared and self._profile is not None):
+            return self.add(name, value)
+        return [
+            Change("-", origin.written, self._shown(name), origin.place),
+            Change("+", origin.written, value, origin.place),
+        ]
+
+    def add(self, name: str, value: str) -> list[Change]:
+        if self._profile is not None and self._profiles.file is not None:
+            return [Change("+", name, value, self._profiles.table_of(self._profile))]
+        beside = self._profiles.origin(self._profile, "strategy")
+        place = beside.place if beside and not beside.place.endswith("profiles file") else "the environment"
+        return [Change("+", variable_of(self._profile, name), value, place)]
+
+    def keep(self, name: str) -> list[Change]:
+        origin = self._profiles.origin(self._profile, name)
+        return [Change(" ", origin.written, self._shown(name), origin.place)] if origin else []
+
+    def leftovers(self, target: str, today: str | None = None) -> tuple[Change, ...]:
+        """Return what only deprecated strategies, or today's, need."""
+        kept = find_strategy(target)
+        names_left = [name for name in dict.fromkeys((today, *_DEPRECATED)) if name not in {target, None}]
+        leaving = [kind for kind in (find_strategy(name or "") for name in names_left) if kind is not None]
+        names = [name for kind in leaving for name in kind.needs if kept is None or name not in kept.needs]
+        if str(self._plain("fallback_strategy")) in {kind.name for kind in leaving}:
+            names += ["fallback_strategy", "fallback_limit"]
+        lines = []
+        for name in dict.fromkeys(names):
+            origin = self._profiles.origin(self._profile, name)
+            if origin is not None:
+                lines.append(Change("-", origin.written, self._shown(name), origin.place, origin.shared))
+        return tuple(lines)
+
+    def _plain(self, name: str) -> object:
+        value = self.values.get(name)
+        return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+    def _shown(self, name: str) -> str:
+        return str(self._plain(name)) if name in _HARMLESS else MASK
+
+
+_DEPRECATED: Final = ("legacy_password",)
+
+_HARMLESS: Final = frozenset({"strategy", "fallback_strategy", "fallback_limit"})
+"""What may be shown. Everything else is masked, so that nothing has to be known about it."""

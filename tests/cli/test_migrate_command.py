@@ -1,0 +1,341 @@
+"""The commands of `procountor-auth migrate`, as a person or a script sees them."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from dotenv import dotenv_values
+
+from procountor_auth import cli
+from procountor_auth.sandbox import Weather
+from tests.migration.conftest import Companies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from procountor_auth.sandbox import Sandbox
+
+    Run = Callable[..., tuple[int, str, str]]
+
+TARGET = "client_credentials"
+
+
+@pytest.fixture
+def companies(
+    sandbox: Sandbox,
+    environment: Callable[[dict[str, str]], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Companies:
+    """Companies on the legacy login, and a home of the test's own."""
+    variables = sandbox.environment("legacy_password")
+    for name in ("USERNAME", "PASSWORD", "COMPANY"):
+        del variables[f"PROCOUNTOR_{name}"]
+    file = tmp_path / "profiles.toml"
+    environment(
+        variables | {"PROCOUNTOR_PROFILES_FILE": str(file), "PROCOUNTOR_TOKEN_STORE": f"file:{tmp_path / 'tokens'}"}
+    )
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return Companies(sandbox, file)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run `procountor-auth migrate …` in this process, with no terminal; return the status, stdout and stderr."""
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["procountor-auth", "migrate", *arguments])
+        monkeypatch.setattr(sys, "stdin", io.StringIO())
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        assert "\x1b" not in said.out + said.err
+        return int(ended.value.code or 0), said.out, said.err
+
+    return command
+
+
+def profiles_of(out: str) -> dict[str, dict[str, Any]]:
+    """Read the one JSON document."""
+    assert out.count("\n") == 1
+    return {found["profile"]: found for found in json.loads(out)["profiles"]}
+
+
+def test_check_says_what_is_missing_in_text(companies: Companies, run: Run) -> None:
+    """Each profile has a line, a blocked one its reasons and what to do; the status says that one is blocked."""
+    companies.add("acme")
+    companies.add("beta", api_key=None)
+    companies.write()
+    status, out, err = run("check", "--to", TARGET)
+    hint = (
+        "Correct it in [profiles.beta] of the profiles file, as PROCOUNTOR_PROFILES__BETA__…, or for all profiles at "
+        "once."
+    )
+    assert (status, err) == (1, "")
+    assert out.splitlines() == [
+        "acme  legacy_password -> client_credentials  ready",
+        "beta  blocked",
+        "  PROCOUNTOR_API_KEY is missing (client_credentials needs it)",
+        f"    {hint}",
+        "2 profiles: 1 ready, 1 blocked, 0 done",
+    ]
+    assert run("check", "--profile", "ACME")[0] == 0
+
+
+def test_of_many_profiles_only_the_blocked_are_listed(companies: Companies, run: Run) -> None:
+    """Five hundred lines of "ready" would hide the one that is not."""
+    for number in range(30):
+        companies.add(f"c{number:02}", **({"api_key": None} if number == 17 else {}))
+    companies.write()
+    _, out, _ = run("check")
+    assert re.findall(r"\bc\d\d\b", out.split("Correct")[0]) == ["c17"]
+    assert out.endswith("30 profiles: 29 ready, 1 blocked, 0 done\n")
+
+
+def test_plan_is_a_difference(companies: Companies, run: Run) -> None:
+    """The plan shows the lines to change, in their place, with secrets masked."""
+    companies.add("acme", strategy="legacy_password")
+    companies.write()
+    status, out, _ = run("plan")
+    assert status == 0
+    assert out.splitlines() == [
+        "--- acme: legacy_password",
+        "+++ acme: client_credentials",
+        "@@ [profiles.acme] of the profiles file @@",
+        '-strategy = "legacy_password"',
+        '+strategy = "client_credentials"',
+        ' api_key = "********"',
+        "--- acme: after the switch, with `migrate finish`",
+        "@@ [profiles.acme] of the profiles file @@",
+        '-username = "********"',
+        '-password = "********"',
+        '-company = "********"',
+        "",
+    ]
+
+
+def test_the_planned_lines_are_a_dotenv_file(companies: Companies, run: Run) -> None:
+    """`--env` prints what can be appended to a .env file, for the ready profiles only; the others are on stderr."""
+    companies.add("acme")
+    companies.add("be-ta")
+    companies.add("blocked", api_key=None)
+    companies.write()
+    status, out, err = run("plan", "--env")
+    assert status == 1
+    assert dotenv_values(stream=io.StringIO(out)) == {
+        "PROCOUNTOR_PROFILES__ACME__STRATEGY": TARGET,
+        "PROCOUNTOR_PROFILES__BE_TA__STRATEGY": TARGET,
+    }
+    assert err == "# left out: blocked: PROCOUNTOR_API_KEY is missing (client_credentials needs it)\n"
+
+
+def test_rehearse_says_go_and_no_go(companies: Companies, run: Run) -> None:
+    """GO with both companies the same, NO GO with the reason; the second run asks for the NO GO only."""
+    companies.add("acme")
+    companies.sandbox.world.revoke_api_key(companies.add("beta")["api_key"])
+    companies.write()
+    status, out, err = run("rehearse", "--to", TARGET, "--at-once", "1")
+    assert (status, err) == (1, "")
+    assert out.splitlines()[0] == "acme  legacy_password -> client_credentials  GO"
+    assert "beta  NO GO" in out
+    assert out.endswith("2 profiles: 1 GO, 1 NO GO, 0 done\n")
+    companies.sandbox.clear_log()
+    assert run("rehearse")[0] == 1
+    assert [entry["path"] for entry in companies.sandbox.log()].count("/api/sessioninfo") == 1
+    companies.sandbox.clear_log()
+    assert run("rehearse", "--fresh", "--profile", "acme")[0] == 0
+    assert [entry["path"] for entry in companies.sandbox.log()].count("/api/sessioninfo") == 2
+
+
+def test_a_long_rehearsal_says_how_far_it_is(companies: Companies, run: Run) -> None:
+    """Without a terminal there is a line now and then, on stderr, so that stdout stays clean for `--json`."""
+    for number in range(45):
+        companies.add(f"c{number}", strategy=TARGET)
+    companies.write()
+    status, out, err = run("rehearse", "--json")
+    assert status == 0
+    assert len(profiles_of(out)) == 45
+    assert err.splitlines() == ["20 of 45 profiles rehearsed", "40 of 45 profiles rehearsed"]
+
+
+def test_status_shows_all_in_one_table(companies: Companies, run: Run) -> None:
+    """Strategy, deprecated or not, last token, refresh token, rehearsal, announced end, and a picture."""
+    companies.sandbox.weather = Weather(sunset="2030-03-17T00:00:00Z")
+    companies.add("done", strategy=TARGET)
+    companies.add("ready")
+    companies.add("stuck", api_key=None)
+    companies.write()
+    run("rehearse")
+    status, out, err = run("status")
+    assert (status, err) == (1, "")
+    lines = [re.sub("18[12] days", "half a year", " ".join(line.split())) for line in out.splitlines()]
+    assert lines[:4] == [
+        "profile strategy state last token rehearsed refresh ends announced end",
+        "done client_credentials done none",
+        "ready legacy_password* ready just now GO just now half a year 2030-03-17",
+        "stuck legacy_password* blocked none",
+    ]
+    assert lines[-2:] == ["* deprecated", f"{'█' * 13}{'▒' * 13}{'░' * 13} 1 of 3 done, 1 ready, 1 blocked"]
+    assert not [line for line in out.splitlines() if line != line.rstrip()]
+
+
+def test_status_for_machines(companies: Companies, run: Run) -> None:
+    """The JSON has every profile with `ready`, `reasons` and its state, and the counts."""
+    companies.add("done", strategy=TARGET)
+    companies.add("stuck", api_key=None)
+    companies.write()
+    status, out, _ = run("status", "--json")
+    found = profiles_of(out)
+    assert status == 1
+    assert {name: (each["ready"], each["state"]) for name, each in found.items()} == {
+        "done": (True, "done"),
+        "stuck": (False, "blocked"),
+    }
+    assert found["stuck"]["reasons"] == ["PROCOUNTOR_API_KEY is missing (client_credentials needs it)"]
+    assert {name: value for name, value in json.loads(out).items() if name != "profiles"} == {
+        "done": 1,
+        "ready": 0,
+        "blocked": 1,
+    }
+
+
+def test_finish_says_what_to_delete(companies: Companies, run: Run) -> None:
+    """It removes the old tokens of who has switched, names the old secrets, and leaves the others alone."""
+    companies.add("acme")
+    companies.add("beta", api_key=None)
+    companies.write()
+    run("rehearse")
+    companies.tables["acme"]["strategy"] = TARGET
+    companies.write()
+    status, out, _ = run("finish", "--dry-run")
+    assert out.startswith("1 stored token of legacy_password would be removed.\n")
+    status, out, _ = run("finish")
+    assert status == 1
+    assert out.splitlines() == [
+        "1 stored token of legacy_password removed.",
+        "Delete these now, wherever they are kept, and change the passwords that were in them:",
+        "  username, password, company  ([profiles.acme] of the profiles file)",
+        "Not switched, and left alone (1 profile): beta",
+        "  `procountor-auth migrate status` says what is in the way.",
+    ]
+    assert run("finish", "--profile", "acme")[1].startswith("0 stored tokens")
+
+
+def test_common_secrets_stay_while_somebody_needs_them(
+    companies: Companies, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A password that profiles share is named for deletion only when the last one has switched."""
+    monkeypatch.setenv("PROCOUNTOR_PASSWORD", "shared")
+    companies.add("acme", strategy=TARGET, password=None)
+    companies.add("beta", password=None)
+    companies.write()
+    assert "PROCOUNTOR_PASSWORD" not in run("finish")[1]
+    assert "PROCOUNTOR_PASSWORD" not in run("finish", "--profile", "acme")[1]
+    companies.tables["beta"]["strategy"] = TARGET
+    companies.write()
+    assert "  PROCOUNTOR_PASSWORD  (the environment)\n" in run("finish")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("check", "--to", "magic"), 2, "legacy_password"),
+        (("check", "--profile", "acmee"), 2, "there is no profile 'acmee': did you mean acme?"),
+        (("rehearse", "--also", "../../etc"), 2, "must be a path below the API's base"),
+        (("rehearse", "--at-once", "0"), 2, "--at-once"),
+        (("rehearse", "--record", "/dev/null/results"), 1, "/dev/null"),
+        (("finish", "--from", "magic"), 2, "legacy_password"),
+    ],
+)
+def test_wrong_input_is_said_on_stderr(
+    companies: Companies, run: Run, arguments: tuple[str, ...], status: int, said: str
+) -> None:
+    """A wrong option or name ends with its status and one clear text; nothing is on stdout."""
+    companies.add("acme")
+    companies.write()
+    ended, out, err = run(*arguments)
+    assert (ended, out) == (status, "")
+    assert said in " ".join(err.replace("│", " ").split())
+    assert "Traceback" not in err
+
+
+def test_a_file_that_is_not_toml_is_a_clear_error(companies: Companies, run: Run) -> None:
+    """The place is named, and nothing of what stands there."""
+    companies.file.write_text("[profiles.acme]\npassword = hunter2\n")
+    status, out, err = run("check")
+    assert (status, out) == (2, "")
+    assert "names a file that is not TOML (at line 2" in err
+    assert "hunter2" not in err
+
+
+def test_without_profiles_it_is_about_the_one_configuration(
+    sandbox: Sandbox, environment: Callable[[dict[str, str]], None], run: Run
+) -> None:
+    """For one company there is one line, and `null` for its name."""
+    environment(sandbox.environment(TARGET) | sandbox.environment("legacy_password"))
+    assert run("check")[1].splitlines()[0] == "this configuration  legacy_password -> client_credentials  ready"
+    assert profiles_of(run("check", "--json")[1]).keys() == {None}
+
+
+def test_no_secret_is_on_any_output(companies: Companies, run: Run) -> None:
+    """Whatever the command and whatever is wrong: no password, key, client secret or token is printed."""
+    companies.add("acme")
+    companies.add("beta", api_key="nonsense key")
+    companies.add("gamma", client_secret="wrong-secret-4711")
+    companies.write()
+    said = ""
+    for command in (("check",), ("plan",), ("rehearse",), ("status",), ("plan", "--env"), ("finish",)):
+        said += "".join(map(str, run(*command)))
+        if "--env" not in command:
+            said += "".join(map(str, run(*command, "--json")))
+    secrets = [table[name] for table in companies.tables.values() for name in ("password", "api_key")]
+    secrets += [companies.sandbox.client_secret, "wrong-secret-4711", "eyJ"]
+    assert not [secret for secret in secrets if secret in said]
+
+
+def test_on_a_terminal_nothing_is_wider_than_it(companies: Companies) -> None:
+    """At 80 columns the table, the reasons and the picture keep to the width, and no cell is cut off."""
+    companies.add("a-name-of-a-company")
+    companies.add("beta", api_key=None)
+    companies.write()
+    shown = on_a_terminal("rehearse") + on_a_terminal("status")
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown).replace("\r", "\n")
+    assert max(len(line) for line in plain.split("\n")) <= 80
+    assert "legacy_password*" in plain
+    assert "\x1b[" in shown
+
+
+def on_a_terminal(*arguments: str) -> str:
+    """Run the command on a terminal of 80 columns; return what it shows."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "procountor_auth", "migrate", *arguments]
+    process = subprocess.Popen(
+        command,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "40"},
+    )
+    os.close(theirs)
+    said = b""
+    while True:
+        try:
+            part = os.read(ours, 65_536)
+        except OSError:  # what Linux says when the other side has closed
+            break
+        if not part:
+            break
+        said += part
+    os.close(ours)
+    assert process.wait(timeout=60) in {0, 1}
+    return said.decode()

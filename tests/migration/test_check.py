@@ -1,0 +1,132 @@
+"""What the configuration alone says about a profile's way."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from procountor_auth import TokenSource
+from procountor_auth.migration.check import check
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from procountor_auth.sandbox import Sandbox
+    from tests.migration.conftest import Companies
+
+TARGET = "client_credentials"
+
+
+def test_a_profile_with_everything_is_ready(companies: Companies) -> None:
+    """Where nothing is missing or wrong, nothing is in the way, and nothing was sent to find that out."""
+    companies.add("acme")
+    verdict = check(companies.write(), "acme", TARGET)
+    assert verdict.ready
+    assert not verdict.done
+    assert (verdict.strategy, verdict.notes) == ("legacy_password", ())
+    assert companies.sandbox.log() == []
+
+
+@pytest.mark.parametrize(
+    ("values", "codes", "variables"),
+    [
+        ({"api_key": None}, ["missing"], ["PROCOUNTOR_API_KEY"]),
+        ({"api_key": "with a space"}, ["invalid"], ["PROCOUNTOR_API_KEY"]),
+        ({"client_id": "", "client_secret": "ä b"}, ["invalid"], ["PROCOUNTOR_CLIENT_SECRET"]),
+        ({"api_kye": "x", "api_key": None}, ["missing", "unknown"], ["PROCOUNTOR_API_KEY", "PROCOUNTOR_API_KYE"]),
+        ({"client_id": "another"}, ["other_client"], ["PROCOUNTOR_API_KEY"]),
+        ({"company": "1"}, ["other_company"], ["PROCOUNTOR_API_KEY"]),
+        ({"token_store": "drawer"}, ["invalid"], ["PROCOUNTOR_TOKEN_STORE"]),
+        ({"api_key": "keyring:nothing-of-this-name"}, None, None),
+    ],
+)
+def test_what_is_wrong_is_named(
+    companies: Companies, values: dict[str, str], codes: list[str] | None, variables: list[str] | None
+) -> None:
+    """Each missing, wrong or misspelt variable is a reason with a code, the variable and what to do, and no value."""
+    companies.add("acme", **values)
+    verdict = check(companies.write(), "acme", TARGET)
+    assert not verdict.ready
+    assert all(reason.message and reason.hint for reason in verdict.reasons)
+    if codes is not None:
+        assert [reason.code for reason in verdict.reasons] == codes
+        assert [reason.variable for reason in verdict.reasons] == variables
+    shown = json.dumps(verdict.as_dict()) + repr(verdict)
+    for secret in (companies.tables["acme"].get("api_key", "·"), companies.tables["acme"]["password"], "with a space"):
+        assert secret not in shown
+
+
+def test_a_wrong_configuration_of_today_is_a_note(companies: Companies) -> None:
+    """What is wrong with today's strategy only is told, and does not block the next one."""
+    companies.add("acme", password=None)
+    verdict = check(companies.write(), "acme", TARGET)
+    assert verdict.ready
+    assert verdict.notes == ("today: PROCOUNTOR_PASSWORD is missing (legacy_password needs it)",)
+
+
+def test_a_strategy_that_does_not_exist_today_is_a_note(companies: Companies) -> None:
+    """A profile whose strategy is misspelt is checked all the same."""
+    companies.add("acme", strategy="legacy")
+    verdict = check(companies.write(), "acme", TARGET)
+    assert verdict.ready
+    assert "PROCOUNTOR_STRATEGY must be one of" in verdict.notes[0]
+
+
+def test_a_profile_that_has_switched_is_done(companies: Companies) -> None:
+    """There is no step to take any more; what is wrong with it is named all the same."""
+    companies.add("acme", strategy=TARGET)
+    companies.add("broken", strategy=TARGET, api_key=None)
+    profiles = companies.write()
+    assert check(profiles, "acme", TARGET).done
+    assert check(profiles, "acme", TARGET).ready
+    broken = check(profiles, "broken", TARGET)
+    assert [reason.code for reason in broken.reasons] == ["missing"]
+
+
+def test_the_refusing_policy_is_not_in_the_way_of_looking(
+    companies: Companies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking at the legacy strategy neither warns nor is refused: nothing runs with it."""
+    monkeypatch.setenv("PROCOUNTOR_LEGACY_POLICY", "error")
+    companies.add("acme")
+    assert check(companies.write(), "acme", TARGET).ready
+
+
+def test_a_login_is_missing_until_there_is_one(
+    companies: Companies, log_in: Callable[[str, Sandbox], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For authorization_code a person must have logged in, into the profile's own entry of the store."""
+    companies.add("acme", company=companies.sandbox.company)
+    profiles = companies.write()
+    verdict = check(profiles, "acme", "authorization_code")
+    assert [reason.code for reason in verdict.reasons] == ["interaction_required"]
+    assert "PROCOUNTOR_STRATEGY=authorization_code procountor-auth login --profile acme" in verdict.reasons[0].hint
+    monkeypatch.setenv("PROCOUNTOR_STRATEGY", "authorization_code")
+    login = TokenSource.from_env(profile="acme").begin_login()
+    login.complete(log_in(login.url, companies.sandbox))
+    monkeypatch.setenv("PROCOUNTOR_STRATEGY", "legacy_password")
+    assert check(companies.write(), "acme", "authorization_code").ready
+
+
+def test_a_login_needs_a_store_that_keeps_it(companies: Companies) -> None:
+    """With the memory store a login would be forgotten: that is named, unless a refresh token is configured."""
+    companies.add("acme", token_store="memory")
+    companies.add("given", token_store="memory", refresh_token="opaque")
+    profiles = companies.write()
+    verdict = check(profiles, "acme", "authorization_code")
+    assert [(reason.code, reason.variable) for reason in verdict.reasons] == [("token_store", "PROCOUNTOR_TOKEN_STORE")]
+    assert check(profiles, "given", "authorization_code").ready
+
+
+def test_without_profiles_there_is_one_configuration(
+    sandbox: Sandbox, environment: Callable[[dict[str, str]], None], companies: Companies
+) -> None:
+    """An integration for one company is checked by the name None."""
+    environment(sandbox.environment("client_credentials") | sandbox.environment("legacy_password"))
+    profiles = type(companies.write()).read()
+    assert len(profiles) == 0
+    verdict = check(profiles, None, TARGET)
+    assert verdict.ready
+    assert verdict.as_dict()["profile"] is None

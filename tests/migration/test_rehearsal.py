@@ -1,0 +1,293 @@
+"""The rehearsal: both strategies, the same company, nothing switched."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from procountor_auth import TokenSource
+from procountor_auth.claims import unverified_claims
+from procountor_auth.errors import StoreError
+from procountor_auth.migration.record import Record
+from procountor_auth.migration.rehearsal import Rehearsal
+from procountor_auth.sandbox import Quirks, Weather
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from procountor_auth.migration.verdict import Verdict
+    from procountor_auth.profiles import Profiles
+    from procountor_auth.sandbox import Sandbox
+    from tests.migration.conftest import Companies
+
+TARGET = "client_credentials"
+
+
+def rehearse(profiles: Profiles, *names: str, target: str = TARGET, **options: Any) -> list[Verdict]:  # noqa: ANN401
+    """Rehearse some profiles; return the verdicts in their order."""
+    found = {verdict.profile: verdict for verdict in Rehearsal(profiles, target, **options).run(names)}
+    return [found[name] for name in names]
+
+
+def asked(sandbox: Sandbox) -> Counter[tuple[str, object]]:
+    """Count what was asked of the sandbox, by the path's last part and the grant."""
+    return Counter((entry["path"].rsplit("/", 1)[-1], entry["grant_type"]) for entry in sandbox.log())
+
+
+def test_go(companies: Companies) -> None:
+    """A profile whose two strategies reach the same company says GO, after one token request with each."""
+    companies.add("acme")
+    [verdict] = rehearse(companies.write(), "acme")
+    assert verdict.ready
+    company = companies.company_id("acme")
+    assert (verdict.found["today"]["company_id"], verdict.found["next"]["company_id"]) == (company, company)
+    assert asked(companies.sandbox) == {
+        ("authz", None): 1,
+        ("token", "authorization_code"): 1,
+        ("token", "client_credentials"): 1,
+        ("sessioninfo", None): 2,
+    }
+
+
+def test_nothing_is_switched(companies: Companies, token_requests: Callable[[Sandbox], list[str]]) -> None:
+    """The program goes on with the token that it had; after the switch it finds the rehearsal's."""
+    companies.add("acme")
+    profiles = companies.write()
+    before = TokenSource.from_env(profile="acme").token()
+    rehearse(profiles, "acme")
+    assert TokenSource.from_env(profile="acme").token().access_token == before.access_token
+    companies.tables["acme"]["strategy"] = TARGET
+    companies.write()
+    assert TokenSource.from_env(profile="acme").token().strategy == TARGET
+    assert token_requests(companies.sandbox) == ["authorization_code", "client_credentials"]
+
+
+def test_a_key_of_another_company_is_found_by_the_server(companies: Companies) -> None:
+    """Where the two reach different companies it is NO GO, and both are named."""
+    companies.add("acme")
+    other = companies.add("other")["api_key"]
+    companies.tables["acme"]["api_key"] = other
+    [verdict] = rehearse(companies.write(), "acme")
+    assert [reason.code for reason in verdict.reasons] == ["other_company"]
+    assert str(companies.company_id("acme")) in verdict.reasons[0].message
+    assert str(companies.company_id("other")) in verdict.reasons[0].message
+
+
+def test_a_revoked_key_and_a_wrong_client_are_refused(companies: Companies) -> None:
+    """What the server refuses is NO GO, with the server's reason."""
+    companies.sandbox.world.revoke_api_key(companies.add("revoked")["api_key"])
+    companies.add("client", client_secret="wrong")
+    revoked, client = rehearse(companies.write(), "revoked", "client")
+    assert [reason.code for reason in revoked.reasons] == ["invalid_grant"]
+    assert revoked.reasons[0].message.startswith("client_credentials: The server refused")
+    assert {reason.code for reason in client.reasons} == {"invalid_client"}
+    assert {reason.message.partition(":")[0] for reason in client.reasons} == {TARGET, "legacy_password"}
+
+
+def test_a_broken_today_is_no_go(companies: Companies) -> None:
+    """Without a working strategy of today there is nothing to compare with."""
+    companies.add("acme", password="wrong")
+    [verdict] = rehearse(companies.write(), "acme")
+    assert [reason.message.partition(":")[0] for reason in verdict.reasons] == ["legacy_password"]
+
+
+def test_the_target_alone_can_be_tried(companies: Companies) -> None:
+    """With `target_only` the configured company is the right one: for the day on which legacy is gone."""
+    companies.sandbox.quirks = Quirks(legacy_removed="404")
+    companies.add("acme")
+    other = companies.add("other")
+    companies.tables["acme"] |= {"password": "does not matter"}
+    other["api_key"] = companies.tables["acme"]["api_key"]
+    companies.add("nameless", company=None)
+    verdicts = rehearse(companies.write(), "acme", "other", "nameless", target_only=True)
+    assert [[reason.code for reason in verdict.reasons] for verdict in verdicts] == [
+        [],
+        ["other_company"],
+        ["company_unknown"],
+    ]
+    [strict] = rehearse(companies.write(), "acme")
+    assert [reason.code for reason in strict.reasons] == ["legacy_removed"]
+
+
+def test_a_user_without_rights_is_no_go(companies: Companies) -> None:
+    """A user who is shut out of the company gets no GO, after one token request and no second one."""
+    companies.add("acme")
+    legacy_user = companies.sandbox.world.add_user("old one", "pw", companies=[companies.company_id("acme")])
+    key_user = companies.user_id("acme")
+    companies.tables["acme"] |= {"username": legacy_user.username, "password": "pw"}
+    companies.sandbox.world.limit_user(key_user, companies.company_id("acme"), set())
+    [verdict] = rehearse(companies.write(), "acme")
+    assert [reason.code for reason in verdict.reasons] == ["credentials_refused"]
+    assert "GET sessioninfo (status 403)" in verdict.reasons[0].message
+    assert asked(companies.sandbox)["token", TARGET] == 1
+
+
+def test_lost_rights_are_found_by_asking_for_them(companies: Companies) -> None:
+    """A resource that today's user may read and the next one may not is NO GO; one that neither may is not."""
+    companies.add("acme")
+    company = companies.company_id("acme")
+    world = companies.sandbox.world
+    old = world.add_user("old one", "pw", companies=[company])
+    key_user = companies.user_id("acme")
+    companies.tables["acme"] |= {"username": old.username, "password": "pw"}
+    world.limit_user(key_user, company, {"sessioninfo"})
+    [verdict] = rehearse(companies.write(), "acme", resources=["users", "nowhere"])
+    assert [reason.message for reason in verdict.reasons] == [
+        f"user {key_user} may not read users with client_credentials, and user {old.id} may today"
+    ]
+    [free] = rehearse(companies.write(), "acme")
+    assert free.ready
+    assert free.notes == (f"another user: user {old.id} today, user {key_user} with client_credentials",)
+
+
+def test_a_stored_token_that_was_revoked_is_replaced(
+    companies: Companies, token_requests: Callable[[Sandbox], list[str]]
+) -> None:
+    """A stored token that the API does not take any more is not held against the strategy."""
+    companies.add("acme")
+    profiles = companies.write()
+    token = TokenSource.from_env(profile="acme").token()
+    companies.sandbox.world.log_out(unverified_claims(token.access_token))
+    [verdict] = rehearse(profiles, "acme")
+    assert verdict.ready
+    assert token_requests(companies.sandbox).count("refresh_token") == 1
+
+
+def test_one_pause_counts_for_all(companies: Companies) -> None:
+    """When the server asks one to wait longer than a request can, all wait, and then go on to GO."""
+    for number in range(4):
+        companies.add(f"c{number}", timeout=1)
+    now = [1000.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    companies.sandbox.weather = Weather(status=429, retry_after="60", times=1, where="token")
+    verdicts = rehearse(companies.write(), *companies.tables, at_once=1, sleep=sleep, monotonic=lambda: now[0])
+    assert all(verdict.ready for verdict in verdicts)
+    assert now[0] == pytest.approx(1060.0)
+
+
+def test_a_server_that_asks_for_too_long_is_reported(companies: Companies) -> None:
+    """Nobody waits for hours: the profile is NO GO for now, and says why."""
+    companies.add("acme")
+    companies.sandbox.weather = Weather(status=429, retry_after="7200", where="token")
+    [verdict] = rehearse(companies.write(), "acme")
+    assert {reason.code for reason in verdict.reasons} == {"service_unavailable"}
+
+
+def test_it_goes_on_where_it_was_interrupted(companies: Companies, tmp_path: Path) -> None:
+    """What has said GO is not asked again, by a new process either; `fresh` asks again."""
+    for number in range(6):
+        companies.add(f"c{number}")
+    profiles = companies.write()
+    names = list(companies.tables)
+    path = tmp_path / "record" / "results.jsonl"
+    interrupted = Rehearsal(profiles, TARGET, at_once=1, record=Record(path)).run(names)
+    first = next(interrupted)
+    interrupted.close()
+    done = len(path.read_text().splitlines())
+    assert 1 <= done < 6
+    companies.sandbox.clear_log()
+    verdicts = rehearse(profiles, *names, record=Record(path))
+    assert all(verdict.ready for verdict in verdicts)
+    again = next(verdict for verdict in verdicts if verdict.profile == first.profile)
+    assert again.found == first.found
+    assert sum("--fresh" in note for verdict in verdicts for note in verdict.notes) == done
+    assert asked(companies.sandbox)["token", TARGET] == 6 - done
+    companies.sandbox.clear_log()
+    rehearse(profiles, *names, record=Record(path), fresh=True)
+    assert asked(companies.sandbox)["sessioninfo", None] == 12
+
+
+def test_a_result_counts_for_its_configuration_and_its_day(companies: Companies, tmp_path: Path) -> None:
+    """Another key, a blocked result, or one of the day before yesterday is tried again."""
+    companies.add("acme")
+    record = Record(tmp_path / "record" / "results.jsonl")
+    now = [1_800_000_000.0]
+
+    def sessions() -> int:
+        companies.sandbox.clear_log()
+        rehearse(companies.write(), "acme", record=record, clock=lambda: now[0])
+        return asked(companies.sandbox)["sessioninfo", None]
+
+    assert [sessions(), sessions()] == [2, 0]
+    now[0] += 2 * 86_400
+    assert sessions() == 2
+    world = companies.sandbox.world
+    companies.tables["acme"]["api_key"] = world.create_api_key(
+        companies.sandbox.client_id, companies.user_id("acme"), companies.company_id("acme")
+    )
+    assert [sessions(), sessions()] == [2, 0]
+
+
+def test_what_has_switched_is_not_tried(companies: Companies) -> None:
+    """A profile that is there already is ready, with nothing sent."""
+    companies.add("acme", strategy=TARGET)
+    [verdict] = rehearse(companies.write(), "acme")
+    assert verdict.ready
+    assert verdict.done
+    assert companies.sandbox.log() == []
+
+
+def test_a_refresh_token_is_not_risked(companies: Companies) -> None:
+    """A login that no store would keep is not tried: the server may replace the refresh token."""
+    companies.add("acme", token_store="memory", refresh_token="opaque")
+    [verdict] = rehearse(companies.write(), "acme", target="authorization_code")
+    assert [reason.code for reason in verdict.reasons] == ["token_store"]
+    assert companies.sandbox.log() == []
+
+
+def test_the_refusing_policy_is_named(companies: Companies, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the policy refuses the program, it refuses the rehearsal, before anything is sent."""
+    monkeypatch.setenv("PROCOUNTOR_LEGACY_POLICY", "error")
+    companies.add("acme")
+    [verdict] = rehearse(companies.write(), "acme")
+    assert [reason.variable for reason in verdict.reasons] == ["PROCOUNTOR_LEGACY_POLICY"]
+    assert companies.sandbox.log() == []
+
+
+def test_a_fallback_does_not_pass_for_the_target(companies: Companies) -> None:
+    """The target is tried by itself, though a fallback is configured that would work."""
+    companies.add("acme", fallback_strategy="legacy_password")
+    companies.sandbox.world.revoke_api_key(companies.tables["acme"]["api_key"])
+    [verdict] = rehearse(companies.write(), "acme")
+    assert [reason.code for reason in verdict.reasons] == ["invalid_grant"]
+
+
+def test_announced_ends_are_told(companies: Companies) -> None:
+    """What the server announces about its end stands beside what was reached."""
+    companies.add("acme")
+    companies.sandbox.weather = Weather(sunset="2030-03-17T00:00:00Z")
+    [verdict] = rehearse(companies.write(), "acme")
+    assert verdict.ready
+    assert any("gone from 2030-03-17 on" in line for line in verdict.found["today"]["announced"])
+
+
+def test_no_secret_is_in_a_verdict_or_in_the_record(companies: Companies, tmp_path: Path) -> None:
+    """Neither what is returned nor what is written down holds a credential or a token."""
+    companies.add("acme")
+    companies.add("bad", password="wrong & sécret", client_secret="also wrong")
+    record = Record(tmp_path / "record" / "results.jsonl")
+    verdicts = rehearse(companies.write(), "acme", "bad", record=record)
+    shown = repr(verdicts) + json.dumps([verdict.as_dict() for verdict in verdicts]) + record.path.read_text()
+    secrets = [
+        companies.sandbox.client_secret,
+        *(table[name] for table in companies.tables.values() for name in ("password", "api_key")),
+        TokenSource.from_env(profile="acme").token().access_token,
+    ]
+    assert not [secret for secret in secrets if secret in shown]
+    assert record.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_record_that_can_not_be_written_stops_the_rehearsal(companies: Companies, tmp_path: Path) -> None:
+    """Otherwise it could not be resumed, and nobody would know."""
+    companies.add("acme")
+    (tmp_path / "file").write_text("")
+    record = Record(tmp_path / "file" / "results.jsonl")
+    with pytest.raises(StoreError):
+        rehearse(companies.write(), "acme", record=record)
