@@ -1,0 +1,52 @@
+"""Sessions for documents that are about the service, and for those that start a sandbox themselves."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from procountor_auth.sandbox import Sandbox
+
+from .session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+REDIRECT_URI = "http://127.0.0.1/callback"
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    """A session at a sandbox that stands in the service's place."""
+    with Sandbox(redirect_uri=REDIRECT_URI) as sandbox:
+        known = {
+            "https://api.procountor.com": sandbox.base_url,
+            "http://127.0.0.1:8000": sandbox.base_url,
+            "<client ID>": sandbox.client_id,
+            "<client secret>": sandbox.client_secret,
+            "<redirect URI>": sandbox.redirect_uri,
+            "<user name>": sandbox.username,
+            "<password>": sandbox.password,
+            "<API key>": sandbox.api_key,
+        }
+        with Session(tmp_path, sandbox, known) as session:
+            yield session
+
+
+@pytest.fixture
+def session_alone(tmp_path: Path) -> Iterator[Session]:
+    """A session whose document starts its own sandbox."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    known = {
+        "http://127.0.0.1:8000": f"http://127.0.0.1:{port}",
+        "--port 8000": f"--port {port}",
+        "http://127.0.0.1:8400/callback": REDIRECT_URI,
+        "<user name>": "sandbox.user",
+    }
+    with Session(tmp_path, known=known) as session:
+        yield session
