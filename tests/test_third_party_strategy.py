@@ -339,7 +339,7 @@ def test_a_refusal_at_the_limit_keeps_its_error_code(strategy: Strategy) -> None
     """The refusal that stands after the last fallback has the server's code, as without a fallback."""
     flow = FallbackStrategy(strategy, strategy, limit=0).acquire()
     next(flow)
-    with pytest.raises(CredentialsRefused, match="which is the limit") as caught:
+    with pytest.raises(CredentialsRefused, match="The limit of falling back to broker is reached") as caught:
         flow.send(Response(400, _JSON, b'{"error": "invalid_scope"}'))
     assert caught.value.error == "invalid_scope"
 
