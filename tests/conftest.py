@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -95,6 +96,8 @@ def _a_clean_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     # Docker's default directory may exist on the machine that runs the tests.
     monkeypatch.setattr("procountor_auth.variables.DEFAULT_SECRETS_DIR", str(tmp_path / "no-secrets"))
     lifecycle.forget_warning()
+    if "keyring.core" in sys.modules:  # it looks for its keychain once in a process
+        monkeypatch.setattr(sys.modules["keyring.core"], "_keyring_backend", None)
     # A sandbox may get the port that another test's had, and its tokens with it.
     monkeypatch.setattr(MemoryStore, "_instance", None)
 
