@@ -6,8 +6,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST_ARGS ?=
+# How many tests run at a time: as many as there are cores, but no more than four, for some start 64 processes.
+CORES ?= auto
+PARALLEL := --numprocesses $(CORES) --maxprocesses 4 --dist worksteal
 
-.PHONY: help demo test test-long bench-renewal bench-sandbox foreign screenshots check format lint types test-httpx test-httpx2 clean
+.PHONY: help demo test proof faults conformance fuzz test-long test-lowest audit build bench-renewal bench-sandbox foreign screenshots check format lint types test-httpx test-httpx2 clean
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -16,7 +19,21 @@ demo: $(READY)  ## the ten-line program against the sandbox, with three strategi
 	@$(BIN)/python examples/demo.py
 
 test: $(READY)  ## the test suite
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
+
+proof: faults conformance fuzz test-long  ## the long programme: the pages from their tables, 10^6 inputs for each target, all kills
+
+faults: $(READY)  ## docs/faults.md from its tables, a summary, and the fault matrix
+	@$(BIN)/python -m tests.faults.page
+	@$(BIN)/python -m pytest $(PARALLEL) tests/faults $(PYTEST_ARGS)
+
+conformance: $(READY)  ## docs/conformance.md from its rules, and the tests that the rows name
+	@$(BIN)/python -m tests.conformance.page
+	@$(BIN)/python -m pytest tests/conformance tests/foreign/test_oidc_provider.py $(PYTEST_ARGS)
+
+FUZZ ?= 1000000
+fuzz: $(READY)  ## FUZZ=1000000 inputs for each target
+	@PROCOUNTOR_AUTH_FUZZ=$(FUZZ) $(BIN)/python -m pytest $(PARALLEL) --durations=0 tests/fuzz $(PYTEST_ARGS)
 
 test-long: $(READY)  ## the kill tests with their full counts
 	@PROCOUNTOR_AUTH_LONG=1 $(BIN)/python -m pytest tests/stores/test_kills.py $(PYTEST_ARGS)
@@ -52,6 +69,19 @@ test-httpx2: VENV := .venv-httpx2
 test-httpx2:  ## the test suite with httpx2 and without httpx
 	@$(MAKE) --no-print-directory test VENV=$(VENV) REMOVE="httpx httpcore"
 
+test-lowest: VENV := .venv-lowest-versions
+test-lowest:  ## the test suite with the lowest versions that pyproject.toml allows
+	@$(MAKE) --no-print-directory test VENV=$(VENV) LOWEST=yes
+
+build: $(READY)  ## the wheel and the source distribution in dist/: the same bytes wherever they are built
+	@rm -rf dist
+	@env -u SOURCE_DATE_EPOCH $(BIN)/python -m hatchling build
+	@$(BIN)/python -c 'import hashlib, pathlib; [print(hashlib.sha256(p.read_bytes()).hexdigest(), p) for p in sorted(pathlib.Path("dist").iterdir())]'
+
+audit: $(READY)  ## known vulnerabilities of what is installed; says so where no database can be reached
+	@test -x $(VENV)/audit/bin/pip-audit || { $(BIN)/python -m venv $(VENV)/audit && $(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.10'; }
+	@$(BIN)/python tests/supply/audit.py $(VENV)/audit/bin/pip-audit "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+
 clean:  ## remove the virtual environments and what tools leave behind
 	rm -rf .venv .venv-* build dist .mypy_cache .pytest_cache .ruff_cache
 
@@ -63,7 +93,11 @@ $(READY): pyproject.toml
 		{ $(PYTHON) -m venv --clear --without-pip $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all]' --group dev
+	@# uv knows how to choose the lowest versions of what pyproject.toml names; pip does not.
+	@test -z "$(LOWEST)" || { $(BIN)/python -m pip install --quiet --disable-pip-version-check uv && \
+		$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --upgrade --resolution lowest-direct -r pyproject.toml --all-extras --group test && \
+		$(BIN)/python tests/supply/lowest.py pyproject.toml; }
 	@test -z "$(REMOVE)" || $(BIN)/python -m pip uninstall --quiet --yes $(REMOVE)
-	@# The accessibility checker. Without npm its tests are skipped, but not in CI.
-	@! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --prefix $(VENV) axe-core@4
+	@# The accessibility checker and a certified OAuth server. Without npm their tests are skipped, but not in CI.
+	@! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --prefix $(VENV) axe-core@4 oidc-provider@8
 	@touch $(READY)

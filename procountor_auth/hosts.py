@@ -33,7 +33,7 @@ def clean_host(url: str) -> str:
         raise ValueError(problem)
     if parts.username is not None or parts.password is not None:
         raise ValueError("must not hold a user name or password")
-    if re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+", parts.hostname) is None or port == 0:
+    if re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f:.]*:[0-9a-f:.]*", parts.hostname) is None or port == 0:
         raise ValueError(problem)  # what another reader of URLs may take for another host
     if parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise ValueError("must be the host alone, such as https://api.procountor.com, with nothing after it (no /api)")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-GRACE: Final = 1.0
+GRACE: Final = 0.25
 """Seconds that a waiter waits beyond the work's own deadline, for its outcome to arrive."""
 
 

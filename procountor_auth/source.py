@@ -103,7 +103,7 @@ class TokenSource:
         self._configured: Callable[[], Settings] | None = None
         self._endings: set[Ending] = set()
         self._held: _Held | None = None
-        self._rejected: str | None = None
+        self._rejected: Token | None = None  # as a token: its repr shows nothing
         self._cool_until = float("-inf")
         self._generation = 0  # goes up with each invalidation
         self._renewal: Outcome[Token] | None = None
@@ -354,7 +354,7 @@ class TokenSource:
             if held is not None and held.token.access_token == rejected.access_token:
                 # Kept for its refresh token, but never handed out again.
                 self._held = _Held(held.token, float("-inf"), float("-inf"))
-                self._rejected = rejected.access_token
+                self._rejected = rejected
 
     def _run(self, work: Callable[[], T]) -> Outcome[T]:
         outcome: Outcome[T] = Outcome(self._supply.timeout)

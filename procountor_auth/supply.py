@@ -116,12 +116,12 @@ class Supply:
         """Return the moment, on the monotonic clock, at which a token that is asked for now has to be there."""
         return self._monotonic() + self.timeout
 
-    def renewed(self, known: Token | None, rejected: str | None) -> Supplied:
+    def renewed(self, known: Token | None, rejected: Token | None) -> Supplied:
         """Get the next token.
 
         Args:
             known: The token that this source has, if any.
-            rejected: The access token that the API has rejected, if any.
+            rejected: The token that the API has rejected, if any.
         """
         deadline = self.deadline()
         down: StoreUnavailable | None = None
@@ -139,6 +139,8 @@ class Supply:
             raise StoreUnavailable(
                 f"{down.message} Without it, a refresh token that others share must not be used.", hint=down.hint
             )
+        if deadline <= self._monotonic():
+            raise down.with_traceback(None)  # somebody has kept the lock for all the time that there was
         _logger.warning("%s This host goes on by itself, strategy %s", down.message, self.strategy.name)
         return self._transact(self.local or self._private, known, rejected, deadline)
 
@@ -184,7 +186,7 @@ class Supply:
         """Let go of what the parent process has: in a forked child."""
         self._private = MemoryStore()
 
-    def _transact(self, store: Store, known: Token | None, rejected: str | None, deadline: float) -> Supplied:
+    def _transact(self, store: Store, known: Token | None, rejected: Token | None, deadline: float) -> Supplied:
         found = store.read(self.key)
         if found is not None and found.token is not None and self._serves(found.token, known, rejected):
             return Supplied(found.token, asked=False)
@@ -208,9 +210,9 @@ class Supply:
             self.write(transaction, token)
         return Supplied(token, asked=True)
 
-    def _serves(self, stored: Token, known: Token | None, rejected: str | None) -> bool:
+    def _serves(self, stored: Token, known: Token | None, rejected: Token | None) -> bool:
         """Whether a token from the store is the one that is wanted: not rejected, and not the old one again."""
-        if stored.access_token == rejected or not self.strategy.serves(stored):
+        if (rejected and stored.access_token == rejected.access_token) or not self.strategy.serves(stored):
             return False
         if known is None:
             # A process that has just started is served at once, too; its next call renews behind it.

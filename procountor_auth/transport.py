@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
+import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from procountor_auth.backend import backend
 from procountor_auth.errors import ConfigurationError, ConnectionFailed, ProcountorAuthError, UnexpectedAnswer
@@ -23,7 +26,7 @@ from procountor_auth.quiet import quiet
 from procountor_auth.retry import Retry
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable, Iterable
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
     from pathlib import Path
 
     from pydantic import SecretStr
@@ -46,6 +49,9 @@ _HEADERS: Final = {
     "User-Agent": "procountor-auth",
 }
 
+_AFTER: Final = 0.1
+"""Seconds after the deadline at which an answer that is still coming in an event loop is given up."""
+
 _CHECK_HOST: Final = "Check PROCOUNTOR_BASE_URL and the network."
 
 _logger = logging.getLogger("procountor_auth")
@@ -63,6 +69,7 @@ class Transport:
         async_http: The same for `arun` (`AsyncBaseTransport`).
         monotonic: The clock for the deadline, in seconds.
         sleep: How to wait before a request is sent again, in seconds.
+        async_sleep: The same for `arun`.
     """
 
     timeout: float = 30.0
@@ -72,6 +79,7 @@ class Transport:
     async_http: backend.AsyncBaseTransport | None = field(default=None, repr=False)
     monotonic: Callable[[], float] = field(default=time.monotonic, repr=False)
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+    async_sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep, repr=False)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Transport:
@@ -137,7 +145,7 @@ class Transport:
                     result: T = done.value
                     return result
                 response = await Retry(request, lambda: deadline - self.monotonic()).arun(
-                    partial(self._asend, http, request, deadline), asyncio.sleep
+                    partial(self._asend, http, request, deadline), self.async_sleep
                 )
         finally:
             flow.close()
@@ -161,32 +169,36 @@ class Transport:
     def _exchange(
         self, http: backend.BaseTransport, request: Request, deadline: float
     ) -> Response | ProcountorAuthError:
-        with quiet():
+        with quiet(), _Cut(deadline - self.monotonic()) as cut:
             try:
-                answer = http.handle_request(self._prepare(request, deadline))
+                answer = http.handle_request(self._prepare(request, deadline, trace=cut.trace))
                 body = _Body(self, deadline)
                 with closing(answer):
                     for chunk in _sync(answer.stream):
                         body.add(chunk)
+                if cut.ended:  # a body whose end is the connection's looks whole then
+                    return self._too_late()
                 return _response(request, answer, body)
             except Exception as error:  # noqa: BLE001 - whatever an HTTP library raises becomes ours
-                return self._translate(error, request)
+                return self._translate(error, request, deadline)
 
     async def _aexchange(
         self, http: backend.AsyncBaseTransport, request: Request, deadline: float
     ) -> Response | ProcountorAuthError:
         with quiet():
             try:
-                answer = await http.handle_async_request(self._prepare(request, deadline))
-                body = _Body(self, deadline)
-                try:
-                    async for chunk in _async(answer.stream):
-                        body.add(chunk)
-                finally:
-                    await answer.aclose()
+                # The library's own limits come first, and end one read each; this one ends whatever goes on and on.
+                async with asyncio.timeout(max(0.0, deadline - self.monotonic()) + _AFTER):
+                    answer = await http.handle_async_request(self._prepare(request, deadline))
+                    body = _Body(self, deadline)
+                    try:
+                        async for chunk in _async(answer.stream):
+                            body.add(chunk)
+                    finally:
+                        await answer.aclose()
                 return _response(request, answer, body)
             except Exception as error:  # noqa: BLE001 - see _exchange
-                return self._translate(error, request)
+                return self._translate(error, request, deadline)
 
     def _connect(self, kind: type[T]) -> T:
         """Open a transport of the HTTP library with our TLS and our proxy, and nothing of the environment's."""
@@ -203,7 +215,7 @@ class Transport:
             problem = "PROCOUNTOR_PROXY is not a proxy URL that can be used."
         raise ConfigurationError(problem, hint="Correct the variable, or remove it.")
 
-    def _prepare(self, request: Request, deadline: float) -> backend.Request:
+    def _prepare(self, request: Request, deadline: float, **extensions: object) -> backend.Request:
         left = deadline - self.monotonic()
         if left <= 0:
             raise self._too_late()
@@ -215,7 +227,7 @@ class Transport:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         content = request.body.encode() if request.method == "POST" else None
         return backend.Request(
-            request.method, request.url, headers=headers, content=content, extensions={"timeout": timeout}
+            request.method, request.url, headers=headers, content=content, extensions={"timeout": timeout, **extensions}
         )
 
     def _too_late(self) -> ConnectionFailed:
@@ -224,18 +236,14 @@ class Transport:
             hint="Try again later, or give it more time with PROCOUNTOR_TIMEOUT.",
         )
 
-    def _translate(self, failure: Exception, request: Request) -> ProcountorAuthError:
+    def _translate(self, failure: Exception, request: Request, deadline: float) -> ProcountorAuthError:
         """Return our error for whatever the HTTP library raised; its text may repeat what it was sent or got."""
         if isinstance(failure, ProcountorAuthError):
             return failure.with_traceback(None)
         if isinstance(failure, backend.ConnectTimeout):
             return _unsent(ConnectionFailed(f"{request.host} could not be reached in time.", hint=_CHECK_HOST))
-        if isinstance(failure, backend.TimeoutException):
-            return self._too_late()
         if isinstance(failure, backend.ProxyError):
-            error = ConnectionFailed("The proxy refused the connection.", hint="Check PROCOUNTOR_PROXY.")
-            error.retryable = False
-            return _unsent(error)
+            return _refused_by_the_proxy()
         if isinstance(failure, backend.ConnectError):
             # The operating system's words, such as "Connection refused": nothing was sent yet.
             error = ConnectionFailed(f"{request.host} can't be reached: {failure}.", hint=_CHECK_HOST)
@@ -243,6 +251,8 @@ class Transport:
                 error.retryable = False
                 error.hint = "Check PROCOUNTOR_BASE_URL; name your own authority's file in PROCOUNTOR_CA_BUNDLE."
             return _unsent(error)
+        if isinstance(failure, backend.TimeoutException | TimeoutError) or self.monotonic() >= deadline:
+            return self._too_late()
         if isinstance(failure, backend.RemoteProtocolError | backend.DecodingError):
             return ConnectionFailed("The connection broke, or what came over it is not HTTP.", hint=_CHECK_HOST)
         return ConnectionFailed(f"The request failed ({type(failure).__name__}).", hint=_CHECK_HOST)
@@ -251,6 +261,51 @@ class Transport:
 def _unsent(error: ConnectionFailed) -> ConnectionFailed:
     error.sent = False
     return error
+
+
+def _refused_by_the_proxy() -> ConnectionFailed:
+    error = ConnectionFailed("The proxy refused the connection.", hint="Check PROCOUNTOR_PROXY.")
+    error.retryable = False
+    return _unsent(error)
+
+
+class _Cut:
+    """Ends a new connection at the deadline, from another thread.
+
+    The HTTP libraries limit each read by itself: a server that sends one byte now and then would never be too late.
+    They tell which socket they have opened only in a trace.
+
+    Attributes:
+        ended: Whether the deadline has come.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.ended = False
+        self._socket: socket.socket | None = None
+        self._timer = threading.Timer(max(0.0, seconds), self._end)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        with suppress(RuntimeError):  # the interpreter is shutting down and starts no thread any more
+            self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self._socket = None
+
+    def trace(self, name: str, info: dict[str, Any]) -> None:
+        """Hear what the HTTP library does; what it has connected or wrapped in TLS is what can be cut."""
+        if name.endswith(("connect_tcp.complete", "start_tls.complete")):
+            self._socket = info["return_value"].get_extra_info("socket")
+
+    def _end(self) -> None:
+        self.ended = True
+        connected = self._socket
+        if connected is not None:
+            with suppress(OSError):
+                # Not the method of an SSL socket: that one changes what the other thread is reading with.
+                socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
 
 @dataclass(slots=True)
@@ -277,6 +332,8 @@ def _response(request: Request, answer: backend.Response, body: _Body) -> Respon
     encoding = headers.get("content-encoding", ("identity",))
     if encoding != ("identity",):
         raise UnexpectedAnswer("The server's answer is compressed, which was not asked for.", hint=_CHECK_HOST)
+    if answer.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        raise _refused_by_the_proxy()
     return Response(answer.status_code, headers, bytes(body.chunks))
 
 

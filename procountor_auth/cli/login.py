@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +18,19 @@ if TYPE_CHECKING:
 NoBrowser = Annotated[
     bool, typer.Option("--no-browser", help="Print the address of the login page, and take the one it ends at.")
 ]
-Timeout = Annotated[float, typer.Option(min=1, max=86_400, metavar="SECONDS", help="Seconds that the login may take.")]
+
+
+def _seconds(value: float) -> float:
+    """Refuse `nan`, which is neither below the least nor above the most: Typer before 0.29 lets it through."""
+    if math.isnan(value):
+        raise typer.BadParameter("nan is not a number of seconds.")
+    return value
+
+
+Timeout = Annotated[
+    float,
+    typer.Option(min=1, max=86_400, metavar="SECONDS", callback=_seconds, help="Seconds that the login may take."),
+]
 
 
 def login(

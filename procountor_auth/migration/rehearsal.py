@@ -213,7 +213,7 @@ class Rehearsal:
             if asked:
                 raise
             # A token from the store may have been revoked since.
-            token = supply.renewed(token, token.access_token).token
+            token = supply.renewed(token, token).token
             session = supply.drive(read_session(endpoints, token), supply.deadline())
         allowed = {path: supply.drive(may_get(endpoints, token, path), supply.deadline()) for path in self._resources}
         return _Reached(session, token, allowed, tuple(endings))

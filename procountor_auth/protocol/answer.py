@@ -7,6 +7,7 @@ errors, and none of its frames holds a secret in a local when it does.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -42,6 +43,8 @@ LONGEST_WAIT: Final = 86_400.0
 """A `Retry-After` of more seconds than this counts as this much."""
 
 LONGEST_SECRET: Final = 65_536
+
+_SECONDS: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 
 _CHECK_HOST: Final = "Check PROCOUNTOR_BASE_URL and PROCOUNTOR_API_VERSION."
 _CHECK_CLIENT: Final = "Check PROCOUNTOR_CLIENT_ID and PROCOUNTOR_CLIENT_SECRET."
@@ -283,10 +286,8 @@ def _lifetime(fields: dict[str, Any]) -> float | None:
             return DEFAULT_LIFETIME
         return float(expiry - issued)
     if isinstance(expires_in, str):
-        try:
-            expires_in = float(expires_in) if len(expires_in) <= 20 else None  # noqa: PLR2004
-        except ValueError:
-            return None
+        # `float` alone would take "3_600", " 3600" and the digits of other scripts.
+        expires_in = float(expires_in) if _SECONDS.fullmatch(expires_in) else None
     if not isinstance(expires_in, int | float) or isinstance(expires_in, bool):
         return None
     # Compared before it is converted: an integer may be too large for a float.

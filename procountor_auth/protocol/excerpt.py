@@ -25,17 +25,25 @@ def excerpt(text: object, request: Request) -> str:
     """
     if not isinstance(text, str):
         return ""
-    lowered = text.lower()  # percent and hexadecimal encodings come in both cases
-    if any(form.lower() in lowered for secret in _secrets(request) for form in _forms(secret)):
+    squeezed = _squeezed(text)
+    if any(_squeezed(form) in squeezed for secret in _secrets(request) for form in _forms(secret)):
         return "(its text is withheld: it repeats a secret)"
     printable = "".join(character if character.isprintable() else " " for character in text)
     line = " ".join(printable.split())
     return line if len(line) <= LONGEST else line[:LONGEST] + "…"
 
 
+def _squeezed(text: str) -> str:
+    """Return what a person would still read.
+
+    Percent and hexadecimal encodings come in both cases, and a line end or a NUL within a secret hides little of it.
+    """
+    return "".join(character for character in text.lower() if character.isprintable() and character != " ")
+
+
 def _secrets(request: Request) -> set[str]:
     parameters = parse_qsl(request.body) + parse_qsl(urlsplit(request.url).query)
-    secrets = {value for name, value in parameters if name not in _NOT_SECRET and value}
+    secrets = {value for name, value in parameters if name not in _NOT_SECRET and value.strip()}
     return secrets | {request.bearer} if request.bearer else secrets
 
 

@@ -94,7 +94,8 @@ class Response:
         such an answer in two ways.
         """
         try:
-            parsed = json.loads(self.body, object_pairs_hook=_unique, parse_constant=_refuse)
+            # Decoded here: `json` would take UTF-16 and UTF-32 too, which RFC 8259 does not.
+            parsed = json.loads(self.body.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_refuse)
         except (ValueError, RecursionError):
             return None
         return parsed if isinstance(parsed, dict) else None

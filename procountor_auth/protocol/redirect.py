@@ -32,6 +32,8 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _LARGEST_PORT: Final = 65_535
 
+_ADDRESS_END: Final = re.compile("[?#]")
+
 _LOOPBACK: Final = re.compile(
     r"(?i:http)://(?P<host>127\.0\.0\.1|\[::1\]|(?i:localhost))(?::(?P<port>[0-9]{1,5}))?"
     # No dot segments and nothing else that a browser would send in another spelling.
@@ -126,7 +128,7 @@ def _read(location: str, expected: Expectation) -> tuple[SecretStr, RedirectErro
     else:
         try:
             parts = urlsplit(location)
-            leads_here = _leads_here(parts, expected)
+            leads_here = _leads_here(_ADDRESS_END.split(location, maxsplit=1)[0], expected)
             parameters = parse_qsl(parts.query, keep_blank_values=True, errors="strict", max_num_fields=50)
         except ValueError:
             return code, RedirectError("The redirect is not a well-formed URL.", hint=_AGAIN)
@@ -142,15 +144,17 @@ def _read(location: str, expected: Expectation) -> tuple[SecretStr, RedirectErro
     return code, error
 
 
-def _leads_here(location: SplitResult, expected: Expectation) -> bool:
+def _leads_here(base: str, expected: Expectation) -> bool:
     """Compare the redirect's address with the registered one.
 
     A bare word comes back as it is, or made absolute by a browser or a gateway: then its scheme, host and last
     path segment must fit.
     """
-    base = location._replace(query="", fragment="").geturl()
     if base == expected.redirect_uri:
         return True
+    parts = urlsplit(base)
+    if parts.scheme and not parts.netloc:
+        return False  # joining would make https:////host, which leads nowhere, https://host
     asked = urlsplit(expected.asked_at)
     registered = urlsplit(expected.redirect_uri)
     found = urlsplit(urljoin(expected.asked_at, base))

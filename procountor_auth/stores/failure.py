@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from procountor_auth import errors
 
 _LONGEST_WAIT: Final = 1e9
+_LONGEST_TEXT: Final = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,12 @@ def read_failure(fields: Any) -> Failure | None:  # noqa: ANN401 - whatever a st
     if not isinstance(fields, dict):
         return None
     kind, message, hint, wait = (fields.get(name) for name in ("kind", "message", "hint", "retry_after"))
-    if not (isinstance(kind, str) and isinstance(message, str) and isinstance(hint, str)):
+    if not (isinstance(kind, str) and _is_text(message) and _is_text(hint)):
         return None
     seconds = float(wait) if isinstance(wait, int | float) and abs(wait) < _LONGEST_WAIT else None
     return Failure(kind, message, hint, retryable=fields.get("retryable") is True, retry_after=seconds)
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Whether it can be shown: whoever can write to the store must not write to a terminal or a log."""
+    return isinstance(value, str) and len(value) <= _LONGEST_TEXT and value.isprintable()

@@ -129,13 +129,14 @@ class LegacyPasswordStrategy(Strategy):
 def _location(request: Request, response: Response) -> SecretStr:
     """Return the redirect of `oauth/authz`, or raise what the answer means instead."""
     if response.status in {HTTPStatus.FOUND, HTTPStatus.SEE_OTHER}:
-        values = response.headers.get("location", ())
-        if len(values) != 1:
+        # Not kept in a local: a traceback may show it, and with it the code.
+        count = len(response.headers.get("location", ()))
+        if count != 1:
             raise RedirectError(
-                f"The legacy login answered with {len(values)} Location headers instead of one.",
+                f"The legacy login answered with {count} Location headers instead of one.",
                 hint="Try again; if it stays so, the server has changed: switch the strategy. " + LEGACY.advice,
             )
-        return SecretStr(values[0])
+        return SecretStr(response.headers["location"][0])
     if response.status in _GONE or (response.is_html and not is_temporary(response.status)):
         answered = "a web page" if response.is_html else "nothing to log in with"
         # A gateway's 403 page may also mean this one caller.

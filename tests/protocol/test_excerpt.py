@@ -101,3 +101,10 @@ def test_a_secret_in_lower_case_percent_encoding_is_found() -> None:
     request = Request("POST", "https://api.example/oauth/token", "grant_type=x&password=%C3%A4%C3%B6-secret")
 
     assert "%c3%a4" not in excerpt("you sent %c3%a4%c3%b6-secret", request)
+
+
+@pytest.mark.parametrize("between", ["\0", "\r\n", "\ud800", " ", "\u200b"])
+def test_a_secret_with_something_in_between_is_found(between: str) -> None:
+    """A secret that comes back with a line end or a character in it that nobody sees is withheld as well."""
+    broken = between.join(("open-", "sesame-4711"))
+    assert "sesame" not in excerpt(f"no user has {broken}", _request(password="open-sesame-4711"))

@@ -124,3 +124,13 @@ def test_a_codec_shows_no_key(two_keys: tuple[SecretStr, ...]) -> None:
     assert all(key.get_secret_value() not in repr(vars(codec)) for key in two_keys)
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(codec)
+
+
+@pytest.mark.parametrize("text", ["\x1b[31mred", "two\nlines", "\u202eback", "x" * 5_000, 7, None])
+def test_a_failure_that_can_not_be_shown_is_none(text: object) -> None:
+    """Whoever writes to a store writes nothing to a terminal or a log: such a failure counts as none."""
+    fields = {"kind": "InvalidGrant", "message": text, "hint": "h", "retryable": False}
+    data = json.dumps({"schema": 1, "version": 3, "token": None, "failure": fields}).encode()
+    entry = Codec().decode(KEY, SecretBytes(data))
+    assert isinstance(entry, Entry)
+    assert entry.failure is None

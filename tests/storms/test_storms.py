@@ -145,7 +145,7 @@ def test_s6_coroutines_share_a_failure(sandbox: Sandbox, token_requests: TokenRe
 
 
 @pytest.mark.parametrize(("hosts", "store"), [(1, "file"), (8, "redis")])
-def test_s6_processes_share_a_failure(  # noqa: PLR0917 - fixtures
+def test_s6_processes_share_a_failure(
     sandbox: Sandbox, token_requests: TokenRequests, tmp_path: Path, redis_url: str, hosts: int, store: str
 ) -> None:
     """S6: with 503, 64 processes on 1 or 8 hosts share one error, after at most 3 attempts."""
