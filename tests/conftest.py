@@ -20,8 +20,15 @@ from procountor_auth.migration import lifecycle
 from procountor_auth.sandbox import Sandbox
 from procountor_auth.stores.memory import MemoryStore
 
+from .leaks.plugin import LeakScanner
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Look for secrets in whatever any test says."""
+    config.pluginmanager.register(LeakScanner(), "leaks")
 
 
 class RedisServer:
