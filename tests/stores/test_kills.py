@@ -50,9 +50,12 @@ class Nursery:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
+        self._early: list[str] = []
 
     def line(self) -> str:
         """Return the next line that the nursery or a writer says."""
+        if self._early:
+            return self._early.pop(0)
         assert self._process.stdout is not None
         return self._process.stdout.readline().strip()
 
@@ -61,8 +64,19 @@ class Nursery:
         assert self._process.stdin is not None
         self._process.stdin.write(f"{how}\n")
         self._process.stdin.flush()
-        said = {self.line(), self.line()} - {"started", "held"}
-        return int(said.pop())
+        writer, ready, early = 0, False, []
+        # A writer may be quicker than the nursery is to say who it is: what it says meanwhile is kept.
+        while not (writer and ready):
+            line = self.line()
+            assert line, "the nursery has ended"
+            if line.startswith("forked "):
+                writer = int(line.removeprefix("forked "))
+            elif line in {"started", "held"}:
+                ready = True
+            else:
+                early.append(line)
+        self._early = early
+        return writer
 
     def kill(self, writer: int) -> list[str]:
         """Kill a writer; return what it had said and nobody had read when it was dead."""

@@ -114,7 +114,7 @@ def _nursery(key: str) -> None:
         child = os.fork()
         if not child:
             _written_to_death(line.strip(), key)
-        _say(child)
+        _say(f"forked {child}")
         os.waitpid(child, 0)
         _say("dead")
 
