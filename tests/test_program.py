@@ -6,7 +6,6 @@ import importlib.util
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,14 @@ from dotenv import dotenv_values
 from procountor_auth.strategies.registry import BUILT_IN
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from procountor_auth.sandbox import Sandbox
+    from tests.forkserver.forkserver import ForkServer
+
+    Run = Callable[[str], subprocess.CompletedProcess[str]]
+
+pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).parent.parent
 STRATEGIES = ["legacy_password", "authorization_code", "client_credentials"]
@@ -30,20 +36,26 @@ def fill(strategy: str, sandbox: Sandbox) -> str:
     return re.sub(r"(?m)^(PROCOUNTOR_\w+)=$", lambda line: f"{line[1]}={values.get(line[1], '')}", profile)
 
 
-def run_program(client: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def run_program(fork_server: ForkServer) -> Run:
     """Run the ten-line program where a `.env` lies, in the words of one HTTP client."""
-    if importlib.util.find_spec(client) is None:
-        pytest.skip(f"{client} is not installed")
-    program = (ROOT / "examples" / "program.py").read_text(encoding="utf-8")
-    program = re.sub(r"\bhttpx\b", client, program)
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    return subprocess.run([sys.executable, "-c", program], env=inherited, capture_output=True, text=True, check=False)
+
+    def run(client: str) -> subprocess.CompletedProcess[str]:
+        if importlib.util.find_spec(client) is None:
+            pytest.skip(f"{client} is not installed")
+        program = (ROOT / "examples" / "program.py").read_text(encoding="utf-8")
+        program = re.sub(r"\bhttpx\b", client, program)
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        command = [fork_server.python, "-c", program]
+        return subprocess.run(command, env=inherited, capture_output=True, text=True, check=False)
+
+    return run
 
 
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_program_reaches_the_company_with_each_profile(
-    sandbox: Sandbox, tmp_path: Path, strategy: str, client: str
+    sandbox: Sandbox, run_program: Run, tmp_path: Path, strategy: str, client: str
 ) -> None:
     """The same program reaches the same company with each profile copied to `.env`; only legacy has a warning."""
     (tmp_path / ".env").write_text(fill(strategy, sandbox), encoding="utf-8")
@@ -54,7 +66,7 @@ def test_program_reaches_the_company_with_each_profile(
     assert ("LegacyAuthWarning" in done.stderr) is (strategy == "legacy_password")
 
 
-def test_switch_is_one_variable(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_switch_is_one_variable(sandbox: Sandbox, run_program: Run, tmp_path: Path) -> None:
     """With all credentials staged side by side, changing PROCOUNTOR_STRATEGY alone switches, and back."""
     staged: dict[str, str] = {}
     for strategy in STRATEGIES:
@@ -78,7 +90,7 @@ def test_profile_has_what_its_strategy_needs(strategy: str) -> None:
     assert {f"PROCOUNTOR_{name}".upper() for name in BUILT_IN[strategy].needs} <= profile.keys()
 
 
-def test_missing_credentials_end_the_program_in_one_error(tmp_path: Path) -> None:
+def test_missing_credentials_end_the_program_in_one_error(run_program: Run, tmp_path: Path) -> None:
     """An unfilled profile ends the program with one error that names every variable and what to do."""
     profile = (ROOT / "strategies" / "client_credentials.env").read_text(encoding="utf-8")
     (tmp_path / ".env").write_text(profile, encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import selectors
 import socket
 import struct
 import threading
@@ -48,6 +49,7 @@ class Httpd(HTTPServer):
 
     request_queue_size = 1024
     allow_reuse_address = True
+    timeout = 0  # a connection that is gone when its turn comes is not waited for
 
     app: WSGIApplication
     clock: Callable[[], float]
@@ -57,14 +59,9 @@ class Httpd(HTTPServer):
         self._stopping = threading.Event()
         self._connections: dict[threading.Thread, socket.socket] = {}
         self._connections_lock = threading.Lock()
+        self._waker, self._woken = socket.socketpair()
         super().__init__((host, port), _Connection)
-        self._thread = threading.Thread(
-            # Short, because stopping waits for one turn of the loop.
-            target=self.serve_forever,
-            kwargs={"poll_interval": 0.02},
-            name="procountor-sandbox",
-            daemon=True,
-        )
+        self._thread = threading.Thread(target=self._serve, name="procountor-sandbox", daemon=True)
 
     def server_bind(self) -> None:
         """Bind without asking the name service for the host's full name, which can take seconds."""
@@ -89,7 +86,7 @@ class Httpd(HTTPServer):
     def stop(self) -> None:
         """Stop accepting, cut the connections, and wait until every thread has ended."""
         self._stopping.set()
-        self.shutdown()
+        self._waker.close()
         self._thread.join()
         self.server_close()
         with self._connections_lock:
@@ -101,6 +98,20 @@ class Httpd(HTTPServer):
                 continue  # Its thread was faster.
         for thread, _ in open_connections:
             thread.join(_LAST_ANSWERS)
+
+    def server_close(self) -> None:
+        """Close the sockets."""
+        super().server_close()
+        self._waker.close()
+        self._woken.close()
+
+    def _serve(self) -> None:
+        """Accept connections until the server stops, which is noticed at once, unlike with `serve_forever`."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.socket, selectors.EVENT_READ)
+            selector.register(self._woken, selectors.EVENT_READ)
+            while not any(key.fileobj is self._woken for key, _ in selector.select()):
+                self.handle_request()
 
     def get_request(self) -> tuple[socket.socket, Any]:
         """Accept one connection."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from procountor_auth.sandbox import Sandbox
     from procountor_auth.stores.failure import Failure
     from procountor_auth.token import Token
+    from tests.forkserver.forkserver import ForkServer
 
     Run = Callable[..., tuple[int, str, str]]
 
@@ -114,12 +115,9 @@ class Terminal:
 class Command:
     """The command while it runs."""
 
-    def __init__(
-        self, arguments: tuple[str, ...], environment: dict[str, str], program: str, pipes: dict[str, int]
-    ) -> None:
-        start = ["-c", program] if program else ["-m", "procountor_auth"]
+    def __init__(self, start: list[str], environment: dict[str, str], pipes: dict[str, int]) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, *start, *arguments],
+            start,
             text=True,
             env=os.environ | {"PYTHONPATH": str(HERE), "NO_COLOR": "1", "COLUMNS": "200", "TERM": "dumb"} | environment,
             stdin=pipes.get("stdin", subprocess.PIPE),
@@ -149,8 +147,9 @@ class Command:
         self.process.stdin.flush()
 
     def interrupt(self) -> None:
-        """Press Ctrl-C."""
+        """Press Ctrl-C, and leave the rest as it is until that has ended the command."""
         self.process.send_signal(signal.SIGINT)
+        self.process.wait(timeout=60)
 
     def ends(self) -> tuple[int, str, str]:
         """Wait for its end; return the status and the rest of what it prints. There is never a traceback."""
@@ -181,7 +180,7 @@ def variables(tmp_path: Path) -> Callable[..., dict[str, str]]:
 
 @pytest.fixture
 def start(
-    system_browser: Browser, variables: Callable[..., dict[str, str]], tmp_path: Path
+    system_browser: Browser, variables: Callable[..., dict[str, str]], fork_server: ForkServer, tmp_path: Path
 ) -> Iterator[Callable[..., Command]]:
     """Start the command `at` a sandbox with some variables changed, with a home and a browser of the test's own."""
     commands = []
@@ -197,7 +196,9 @@ def start(
         **changes: str,
     ) -> Command:
         described = {} if at is None else variables(at, **changes)
-        commands.append(Command(arguments, own | described | (environment or {}), program, pipes or {}))
+        # A program of the test's own may want to come before whatever the command imports.
+        begin = [sys.executable, "-c", program] if program else [fork_server.command]
+        commands.append(Command([*begin, *arguments], own | described | (environment or {}), pipes or {}))
         return commands[-1]
 
     yield run

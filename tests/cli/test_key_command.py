@@ -7,7 +7,6 @@ import os
 import pty
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.cli.conftest import Command, Person
+    from tests.forkserver.forkserver import ForkServer
 
+    CompanyOf = Callable[[Sandbox, str, dict[str, str]], str]
     Start = Callable[..., Command]
 
 _STORES: Final = Path(__file__).parents[1] / "stores"
@@ -52,18 +53,23 @@ def service() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def company_of(service: Sandbox, api_key: str, environment: dict[str, str]) -> str:
+@pytest.fixture
+def company_of(fork_server: ForkServer) -> Callable[..., str]:
     """Get a token with an API key, in a program of its own; return the company that it is for, or the error."""
-    program = "from procountor_auth import TokenSource; print(TokenSource.from_env().token().company_id)"
-    variables = service.environment("client_credentials") | {"PROCOUNTOR_API_KEY": api_key}
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env=os.environ | variables | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip() or done.stderr
+
+    def ask(service: Sandbox, api_key: str, environment: dict[str, str]) -> str:
+        program = "from procountor_auth import TokenSource; print(TokenSource.from_env().token().company_id)"
+        variables = service.environment("client_credentials") | {"PROCOUNTOR_API_KEY": api_key}
+        done = subprocess.run(
+            [fork_server.python, "-c", program],
+            env=os.environ | variables | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout.strip() or done.stderr
+
+    return ask
 
 
 @pytest.fixture
@@ -92,7 +98,7 @@ def test_a_key_is_printed_as_the_variable_to_set(
     assert TokenSource.from_env().token().company_id == 14160
 
 
-def test_json_has_the_key(service: Sandbox, start: Start, person: Person) -> None:
+def test_json_has_the_key(service: Sandbox, start: Start, person: Person, company_of: CompanyOf) -> None:
     """With `--json`, standard output is one object with the key and whose it is."""
     command = start("key", "create", "--json", "--no-browser", at=service)
     command.says(person.logs_in(command.login_url(), service))
@@ -130,7 +136,14 @@ def test_a_profile_s_key_is_the_profile_s_variable(
 
 @pytest.mark.parametrize("as_json", [False, True])
 def test_a_key_in_the_keychain_is_pointed_to(
-    service: Sandbox, start: Start, person: Person, keychain: dict[str, str], tmp_path: Path, *, as_json: bool
+    service: Sandbox,
+    start: Start,
+    person: Person,
+    keychain: dict[str, str],
+    company_of: CompanyOf,
+    *,
+    tmp_path: Path,
+    as_json: bool,
 ) -> None:
     """With `--keyring` only a pointer is printed; programs follow it to the key, which no file has in plain text."""
     command = start("key", "create", "--keyring", *(["--json"] if as_json else []), at=service, environment=keychain)
@@ -148,7 +161,7 @@ def test_a_key_in_the_keychain_is_pointed_to(
 
 
 def test_keys_of_two_companies_are_two_entries(
-    service: Sandbox, start: Start, person: Person, keychain: dict[str, str]
+    service: Sandbox, start: Start, person: Person, keychain: dict[str, str], company_of: CompanyOf
 ) -> None:
     """Each company has an entry of its own, and a new key of one takes the place of its old one."""
     pointers = []

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from procountor_auth.sandbox import Sandbox
+    from tests.forkserver.forkserver import ForkServer
 
     Run = Callable[..., tuple[int, str, str]]
 
@@ -303,24 +304,23 @@ def test_no_secret_is_on_any_output(companies: Companies, run: Run) -> None:
     assert not [secret for secret in secrets if secret in said]
 
 
-def test_on_a_terminal_nothing_is_wider_than_it(companies: Companies) -> None:
+def test_on_a_terminal_nothing_is_wider_than_it(companies: Companies, fork_server: ForkServer) -> None:
     """At 80 columns the table, the reasons and the picture keep to the width, and no cell is cut off."""
     companies.add("a-name-of-a-company")
     companies.add("beta", api_key=None)
     companies.write()
-    shown = on_a_terminal("rehearse") + on_a_terminal("status")
+    shown = on_a_terminal(fork_server.command, "rehearse") + on_a_terminal(fork_server.command, "status")
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown).replace("\r", "\n")
     assert max(len(line) for line in plain.split("\n")) <= 80
     assert "legacy_password*" in plain
     assert "\x1b[" in shown
 
 
-def on_a_terminal(*arguments: str) -> str:
+def on_a_terminal(program: str, *arguments: str) -> str:
     """Run the command on a terminal of 80 columns; return what it shows."""
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "procountor_auth", "migrate", *arguments]
     process = subprocess.Popen(
-        command,
+        [program, "migrate", *arguments],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.forkserver.forkserver import ForkServer
+
 REDIRECT_URI = "http://127.0.0.1/callback"
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
+def session(tmp_path: Path, fork_server: ForkServer) -> Iterator[Session]:
     """A session at a sandbox that stands in the service's place."""
     with Sandbox(redirect_uri=REDIRECT_URI) as sandbox:
         known = {
@@ -32,12 +34,12 @@ def session(tmp_path: Path) -> Iterator[Session]:
             "<password>": sandbox.password,
             "<API key>": sandbox.api_key,
         }
-        with Session(tmp_path, sandbox, known) as session:
+        with Session(tmp_path, fork_server, sandbox, known) as session:
             yield session
 
 
 @pytest.fixture
-def session_alone(tmp_path: Path) -> Iterator[Session]:
+def session_alone(tmp_path: Path, fork_server: ForkServer) -> Iterator[Session]:
     """A session whose document starts its own sandbox."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -48,5 +50,5 @@ def session_alone(tmp_path: Path) -> Iterator[Session]:
         "http://127.0.0.1:8400/callback": REDIRECT_URI,
         "<user name>": "sandbox.user",
     }
-    with Session(tmp_path, known=known) as session:
+    with Session(tmp_path, fork_server, known=known) as session:
         yield session

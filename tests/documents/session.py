@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from procountor_auth.sandbox import Sandbox
+    from tests.forkserver.forkserver import ForkServer
 
     from .document import Block, Command
 
@@ -63,6 +64,7 @@ class Session:
 
     Args:
         folder: An empty directory of the session's own.
+        programs: Runs `python` and `procountor-auth`.
         sandbox: The sandbox that stands for `https://api.procountor.com`; None where the document starts its own.
         known: The values of placeholders that are known from the start.
 
@@ -72,7 +74,13 @@ class Session:
         placeholders: What stands for what.
     """
 
-    def __init__(self, folder: Path, sandbox: Sandbox | None = None, known: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        programs: ForkServer,
+        sandbox: Sandbox | None = None,
+        known: dict[str, str] | None = None,
+    ) -> None:
         self.executed: list[tuple[str, int]] = []
         self.requests: list[tuple[str, int]] = []
         self.placeholders = Placeholders(known or {})
@@ -80,6 +88,7 @@ class Session:
         self._home = folder / "home"
         self._person = folder / "person.json"
         self._browser = folder / "browser"
+        self._programs = programs
         self._sandbox = sandbox
         self._serving: list[subprocess.Popen[str]] = []
         self.folder.mkdir()
@@ -164,7 +173,7 @@ class Session:
         )
 
     def _run_program(self, block: Block) -> None:
-        done = self._done([sys.executable, "-c", self._text(block)])
+        done = self._done([self._programs.python, "-c", self._text(block)])
         if done.returncode:
             raise ValueError(f"the program has failed:\n{done.stdout}")
 
@@ -207,7 +216,7 @@ class Session:
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "TMPDIR") if name in os.environ}
         return kept | {
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "PATH": os.pathsep.join([str(self._programs.folder), str(Path(sys.executable).parent), os.environ["PATH"]]),
             "HOME": str(self._home),
             "LANG": "C.UTF-8",
             "PYTHONPATH": str(HERE),

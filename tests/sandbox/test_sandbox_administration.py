@@ -22,7 +22,10 @@ TOKEN = "a-token-of-sixteen-or-more"
 @pytest.fixture
 def public() -> Iterator[httpx.Client]:
     """A client of a sandbox whose administration needs a token."""
-    with Sandbox(admin_token=TOKEN) as sandbox, httpx.Client(base_url=sandbox.base_url, trust_env=False) as client:
+    with (
+        Sandbox(admin_token=TOKEN) as sandbox,
+        httpx.Client(base_url=sandbox.base_url, trust_env=False, verify=False) as client,
+    ):
         yield client
 
 
@@ -126,7 +129,7 @@ def test_other_machines_are_let_in_only_with_a_token() -> None:
     with pytest.raises(ValueError, match="at least 16"):
         Sandbox(host="0.0.0.0", admin_token="short")  # noqa: S104
     with Sandbox(host="0.0.0.0", admin_token=TOKEN) as sandbox:  # noqa: S104
-        assert httpx.get(f"{sandbox.base_url}/_sandbox/world", trust_env=False).status_code == 401
+        assert httpx.get(f"{sandbox.base_url}/_sandbox/world", trust_env=False, verify=False).status_code == 401
 
 
 def test_two_sandboxes_share_no_client(caller: Caller) -> None:

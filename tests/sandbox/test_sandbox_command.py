@@ -16,13 +16,15 @@ from procountor_auth import cli
 from procountor_auth.backend import backend as httpx
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from procountor_auth.sandbox import Sandbox
+    from tests.forkserver.forkserver import ForkServer
 
-RUN = "from procountor_auth.cli import main; main()"
+    Run = Callable[..., subprocess.CompletedProcess[str]]
+
 #: Hides one package from the import system, as on a machine where it is not installed.
-HIDE = "import sys; sys.modules[{!r}] = None; " + RUN
+HIDE = "import sys; sys.modules[{!r}] = None; from procountor_auth.cli import main; main()"
 
 
 def environment() -> dict[str, str]:
@@ -31,24 +33,31 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": here, "NO_COLOR": "1", "COLUMNS": "200", "TERM": "dumb"}
 
 
-def run(*arguments: str, program: str = RUN) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def run(fork_server: ForkServer) -> Run:
     """Run the command to its end."""
-    return subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=environment(),
-    )
+
+    def to_its_end(*arguments: str, program: str = "") -> subprocess.CompletedProcess[str]:
+        # A program of the test's own comes before whatever the command imports.
+        begin = [sys.executable, "-c", program] if program else [fork_server.command]
+        return subprocess.run(
+            [*begin, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env=environment(),
+        )
+
+    return to_its_end
 
 
 class Running:
     """The command while it serves."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, command: str, arguments: tuple[str, ...]) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", RUN, "sandbox", *arguments],
+            [command, "sandbox", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -68,37 +77,40 @@ class Running:
 
 
 @pytest.fixture
-def running() -> Iterator[list[Running]]:
-    """Commands that end with the test."""
+def start(fork_server: ForkServer) -> Iterator[Callable[..., Running]]:
+    """Start commands that end with the test."""
     commands: list[Running] = []
-    yield commands
+
+    def begin(*arguments: str) -> Running:
+        commands.append(Running(fork_server.command, arguments))
+        return commands[-1]
+
+    yield begin
     for command in commands:
         with command.process as process:
             process.kill()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_json(running: list[Running], number: int) -> None:
+def test_json(start: Callable[..., Running], number: int) -> None:
     """The first line is the description, and a signal ends the service with status 0 and no word."""
-    command = Running("--json")
-    running.append(command)
+    command = start("--json")
     described = json.loads(command.line())
     form = {
         "grant_type": "client_credentials",
         **{name: described[name] for name in ("client_id", "client_secret", "redirect_uri", "api_key")},
     }
-    with httpx.Client(base_url=described["base_url"], trust_env=False) as client:
+    with httpx.Client(base_url=described["base_url"], trust_env=False, verify=False) as client:
         assert client.post("/api/oauth/token", data=form).status_code == 200
         assert client.get("/_sandbox/log").json()[0]["grant_type"] == "client_credentials"
         assert command.stop(number) == (0, "", "")
 
 
-def test_options(running: list[Running]) -> None:
+def test_options(start: Callable[..., Running]) -> None:
     """The switches reach the service."""
-    command = Running(
+    command = start(
         "--json", "--legacy-removed", "--string-sub", "--token-lifetime", "7", "--redirect-uri", "http://127.0.0.1:9/cb"
     )
-    running.append(command)
     described = json.loads(command.line())
     assert described["redirect_uri"] == "http://127.0.0.1:9/cb"
     base = f"{described['base_url']}/api/oauth"
@@ -106,14 +118,13 @@ def test_options(running: list[Running]) -> None:
         "grant_type": "client_credentials",
         **{name: described[name] for name in ("client_id", "client_secret", "redirect_uri", "api_key")},
     }
-    assert httpx.post(f"{base}/authz", trust_env=False).status_code == 404
-    assert httpx.post(f"{base}/token", data=form, trust_env=False).json()["expires_in"] == 7
+    assert httpx.post(f"{base}/authz", trust_env=False, verify=False).status_code == 404
+    assert httpx.post(f"{base}/token", data=form, trust_env=False, verify=False).json()["expires_in"] == 7
 
 
-def test_banner(running: list[Running]) -> None:
+def test_banner(start: Callable[..., Running]) -> None:
     """For people the values are lines to copy, and the first one says what this is not."""
-    command = Running()
-    running.append(command)
+    command = start()
     assert command.line() == "This is not the Procountor service.\n"
     lines = []
     while "Ctrl-C" not in (line := command.line()):
@@ -126,7 +137,7 @@ def test_banner(running: list[Running]) -> None:
     assert command.stop() == (0, "", "")
 
 
-def test_taken_port(sandbox: Sandbox) -> None:
+def test_taken_port(run: Run, sandbox: Sandbox) -> None:
     """A taken port is one clear line and status 1."""
     port = sandbox.base_url.rpartition(":")[2]
     done = run("sandbox", "--port", port)
@@ -146,7 +157,7 @@ def test_taken_port(sandbox: Sandbox) -> None:
         ["--state", "maybe"],
     ],
 )
-def test_usage_errors(arguments: list[str]) -> None:
+def test_usage_errors(run: Run, arguments: list[str]) -> None:
     """A bad value is a usage error that names the option."""
     done = run("sandbox", *arguments)
     assert done.returncode == 2
@@ -155,20 +166,20 @@ def test_usage_errors(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("package", ["typer", "rich", "flask"])
-def test_missing_extra(package: str) -> None:
+def test_missing_extra(run: Run, package: str) -> None:
     """Without the extra the command says in one line what to install."""
     done = run("sandbox", program=HIDE.format(package))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "procountor-auth needs its command line extra: pip install 'procountor-auth[sandbox]'\n"
 
 
-def test_version() -> None:
+def test_version(run: Run) -> None:
     """The version is one line."""
     done = run("--version")
     assert done.returncode == 0
     assert done.stdout.startswith("procountor-auth ")
 
 
-def test_help_names_the_command() -> None:
+def test_help_names_the_command(run: Run) -> None:
     """Without arguments the help lists the subcommands."""
     assert "sandbox" in run("--help").stdout

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.forkserver.forkserver import ForkServer
+
     Command = Callable[..., subprocess.Popen[str]]
 
 
@@ -32,13 +33,13 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def command(tmp_path: Path) -> Iterator[Command]:
+def command(fork_server: ForkServer, tmp_path: Path) -> Iterator[Command]:
     """Start `procountor-auth sandbox`; it is stopped after the test."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*options: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "procountor_auth", "sandbox", *options],
+            [fork_server.command, "sandbox", *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -63,7 +64,7 @@ def ask(sandbox: Sandbox, profile: dict[str, str], path: str) -> tuple[int, Any]
         "redirect_uri": sandbox.redirect_uri,
         "api_key": profile["api_key"],
     }
-    with backend.Client(base_url=sandbox.base_url, trust_env=False) as client:
+    with backend.Client(base_url=sandbox.base_url, trust_env=False, verify=False) as client:
         token = client.post("/api/oauth/token", data=body).json()["access_token"]
         answer = client.get(f"/api/{path}", headers={"Authorization": f"Bearer {token}"})
     return answer.status_code, answer.json()
@@ -96,7 +97,7 @@ def test_the_dashboard_stays_short(sandbox: Sandbox) -> None:
     """Of hundreds of companies the page shows the first ones and how many more there are."""
     for name in profile_names(300):
         sandbox.add_profile(name)
-    with backend.Client(base_url=sandbox.base_url, trust_env=False) as client:
+    with backend.Client(base_url=sandbox.base_url, trust_env=False, verify=False) as client:
         page = client.get("/_sandbox/").text
         world = client.get("/_sandbox/world").json()
     assert "And 252 more companies" in page

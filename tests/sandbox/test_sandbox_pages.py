@@ -292,7 +292,7 @@ def test_public_dashboard() -> None:
     """Without the token there is the form for it and its styles, and nothing to see or to change."""
     with (
         Sandbox(admin_token="a-token-that-nobody-guesses") as sandbox,
-        backend.Client(base_url=sandbox.base_url, trust_env=False) as http,
+        backend.Client(base_url=sandbox.base_url, trust_env=False, verify=False) as http,
     ):
         page = http.get("/_sandbox/")
         assert page.status_code == 401

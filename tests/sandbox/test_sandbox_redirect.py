@@ -19,7 +19,7 @@ REGISTERED = ["http://127.0.0.1/callback", "http://[::1]/callback"]
 @pytest.fixture(params=REGISTERED)
 def caller(request: pytest.FixtureRequest) -> Iterator[Caller]:
     """A client whose redirect URI is registered without a port."""
-    with Sandbox(redirect_uri=request.param) as sandbox, httpx.Client(base_url=sandbox.base_url) as http:
+    with Sandbox(redirect_uri=request.param) as sandbox, httpx.Client(base_url=sandbox.base_url, verify=False) as http:
         yield Caller(sandbox, http)
 
 
@@ -76,7 +76,7 @@ def test_only_the_port_is_free(caller: Caller, redirect_uri: str) -> None:
 )
 def test_others_are_compared_exactly(registered: str) -> None:
     """A registered port stays, and a name or a host elsewhere has none but its own."""
-    with Sandbox(redirect_uri=registered) as sandbox, httpx.Client(base_url=sandbox.base_url) as http:
+    with Sandbox(redirect_uri=registered) as sandbox, httpx.Client(base_url=sandbox.base_url, verify=False) as http:
         caller = Caller(sandbox, http)
         scheme, _, rest = registered.partition("://")
         host, _, path = rest.partition("/")

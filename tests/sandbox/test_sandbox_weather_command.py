@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -19,9 +18,12 @@ from procountor_auth.sandbox import Quirks, Sandbox, Weather
 from procountor_auth.sandbox.switches import SWITCHES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-RUN = "from procountor_auth.cli import main; main()"
+    from tests.forkserver.forkserver import ForkServer
+
+    Run = Callable[..., subprocess.CompletedProcess[str]]
+
 TOKEN = "a-token-of-the-tests"
 
 
@@ -38,16 +40,21 @@ def environment(token: str | None = None) -> dict[str, str]:
     }
 
 
-def run(*arguments: str, token: str | None = None) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def run(fork_server: ForkServer) -> Run:
     """Run the command to its end."""
-    return subprocess.run(
-        [sys.executable, "-c", RUN, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=environment(token),
-    )
+
+    def to_its_end(*arguments: str, token: str | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [fork_server.command, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env=environment(token),
+        )
+
+    return to_its_end
 
 
 @pytest.fixture
@@ -72,7 +79,7 @@ def not_a_sandbox() -> Iterator[str]:
         thread.join()
 
 
-def test_change_and_show(sandbox: Sandbox) -> None:
+def test_change_and_show(run: Run, sandbox: Sandbox) -> None:
     """Switches of both kinds are changed together, and shown with what they normally are."""
     done = run("weather", sandbox.base_url, "status=429", "retry_after=7", "token_lifetime=5")
     assert (done.returncode, done.stderr) == (0, "")
@@ -85,7 +92,7 @@ def test_change_and_show(sandbox: Sandbox) -> None:
     assert sandbox.log() == []
 
 
-def test_clear_and_json(sandbox: Sandbox) -> None:
+def test_clear_and_json(run: Run, sandbox: Sandbox) -> None:
     """``--clear`` comes before the changes, and ``--json`` is the one object that the service answers."""
     sandbox.weather = Weather(status=503, latency=0.1)
     sandbox.quirks = Quirks(subject="string")
@@ -98,7 +105,7 @@ def test_clear_and_json(sandbox: Sandbox) -> None:
     ("assignment", "says"), [("reset=after", "reset must be"), ("wether=1", "'wether'"), ("latency", "NAME=VALUE")]
 )
 @pytest.mark.parametrize("command", ["weather", "sandbox"])
-def test_wrong_switches(sandbox: Sandbox, command: str, assignment: str, says: str) -> None:
+def test_wrong_switches(run: Run, sandbox: Sandbox, command: str, assignment: str, says: str) -> None:
     """A mistake is a usage error that names it, and nothing has changed, not even by ``--clear``."""
     sandbox.weather = Weather(status=503)
     arguments = ["--weather", assignment] if command == "sandbox" else [sandbox.base_url, assignment, "--clear"]
@@ -109,7 +116,7 @@ def test_wrong_switches(sandbox: Sandbox, command: str, assignment: str, says: s
     assert sandbox.weather == Weather(status=503)
 
 
-def test_nobody_there() -> None:
+def test_nobody_there(run: Run) -> None:
     """Where nothing listens the command says so in one line, and what would start a sandbox."""
     with Sandbox() as gone:
         url = gone.base_url
@@ -119,7 +126,7 @@ def test_nobody_there() -> None:
     assert "procountor-auth sandbox" in done.stderr
 
 
-def test_somebody_else_there(not_a_sandbox: str) -> None:
+def test_somebody_else_there(run: Run, not_a_sandbox: str) -> None:
     """Another server is recognised as none of ours, in one line."""
     done = run("weather", not_a_sandbox)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
@@ -127,14 +134,14 @@ def test_somebody_else_there(not_a_sandbox: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://x", "http://"])
-def test_what_is_no_url(url: str) -> None:
+def test_what_is_no_url(run: Run, url: str) -> None:
     """What cannot be a base URL is a usage error."""
     done = run("weather", url)
     assert done.returncode == 2
     assert "http://127.0.0.1:8000" in done.stderr
 
 
-def test_the_token_comes_from_the_environment() -> None:
+def test_the_token_comes_from_the_environment(run: Run) -> None:
     """A sandbox with a token is changed with it, and without it the command says which variable it wants."""
     with Sandbox(admin_token=TOKEN) as sandbox:
         assert run("weather", sandbox.base_url, "latency=1", token=TOKEN).returncode == 0
@@ -147,7 +154,7 @@ def test_the_token_comes_from_the_environment() -> None:
         assert sandbox.weather == Weather(latency=1)
 
 
-def test_help_teaches_the_switches() -> None:
+def test_help_teaches_the_switches(run: Run) -> None:
     """The help has every switch, with its choices and its sentence."""
     text = " ".join(run("weather", "--help").stdout.split())
     for switch in SWITCHES:
@@ -156,7 +163,7 @@ def test_help_teaches_the_switches() -> None:
 
 
 @pytest.mark.parametrize("token", [None, "", "too-short", "sixteen and more but spaces"])
-def test_public_needs_a_token(token: str | None) -> None:
+def test_public_needs_a_token(run: Run, token: str | None) -> None:
     """Without a token worth the name ``--public`` is refused in one line that names both."""
     done = run("sandbox", "--public", token=token)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
@@ -165,12 +172,10 @@ def test_public_needs_a_token(token: str | None) -> None:
     assert not token or token not in done.stderr
 
 
-def test_public() -> None:
+def test_public(fork_server: ForkServer) -> None:
     """With a token it starts in the given weather, warns beside the JSON line, and is closed without the token."""
     command = [
-        sys.executable,
-        "-c",
-        RUN,
+        fork_server.command,
         "sandbox",
         "--public",
         "--host",
@@ -183,7 +188,7 @@ def test_public() -> None:
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment(TOKEN)) as process:
         assert process.stdout is not None
         url = json.loads(process.stdout.readline())["base_url"]
-        with httpx.Client(base_url=url, trust_env=False) as client:
+        with httpx.Client(base_url=url, trust_env=False, verify=False) as client:
             assert client.post("/api/oauth/token").status_code == 503
             assert client.get("/_sandbox/log").status_code == 401
             mine = {"Authorization": f"Bearer {TOKEN}"}
