@@ -34,6 +34,11 @@ def visitor(browser: Browser, **options: Any) -> Iterator[Page]:  # noqa: ANN401
         context.close()
 
 
+def hurry(page: Page) -> None:
+    """Let what the page's scripts wait for come in a tenth of the time, from the next document on."""
+    page.add_init_script("{ const set = setTimeout; setTimeout = (what, after) => set(what, after / 10); }")
+
+
 def login_url(sandbox: Sandbox, page: str = "login", **changes: str) -> str:
     """Return the address that an integration sends people to."""
     query = {"response_type": "code", "client_id": sandbox.client_id, "redirect_uri": sandbox.redirect_uri}

@@ -8,7 +8,7 @@ import pytest
 
 from procountor_auth.backend import backend as httpx
 from procountor_auth.sandbox import Sandbox, Weather
-from tests.browser.person import ask, company_of, visitor, wrong_with_looks
+from tests.browser.person import ask, company_of, hurry, visitor, wrong_with_looks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -170,6 +170,7 @@ def test_live_log(page: Page, sandbox: Sandbox) -> None:
         complaints.append(message.text)
 
     page.on("console", note)
+    hurry(page)
     page.goto(f"{sandbox.base_url}/_sandbox/")
     token_request(sandbox)
     rows = page.get_by_role("region", name="Requests").locator("tbody tr")
@@ -190,23 +191,25 @@ def test_live_log(page: Page, sandbox: Sandbox) -> None:
     assert complaints == []
 
 
-def test_the_log_can_be_paused(page: Page, sandbox: Sandbox) -> None:
+def test_the_log_can_be_paused(browser: Browser, sandbox: Sandbox) -> None:
     """Who pauses the log can read it in peace, and sees what was missed after resuming."""
-    page.clock.install()
-    page.goto(f"{sandbox.base_url}/_sandbox/")
-    page.get_by_text("appear here by themselves").wait_for()
-    page.get_by_role("button", name="Pause").click()
-    page.get_by_text("Paused.").wait_for()
-    token_request(sandbox)
-    page.clock.run_for(5_000)
-    assert page.get_by_text("client_credentials").count() == 0
-    page.get_by_role("button", name="Resume").click()
-    page.clock.run_for(1_000)
-    page.get_by_text("client_credentials").wait_for()
+    with visitor(browser) as page:
+        page.clock.install()
+        page.goto(f"{sandbox.base_url}/_sandbox/")
+        page.get_by_text("appear here by themselves").wait_for()
+        page.get_by_role("button", name="Pause").click()
+        page.get_by_text("Paused.").wait_for()
+        token_request(sandbox)
+        page.clock.run_for(5_000)
+        assert page.get_by_text("client_credentials").count() == 0
+        page.get_by_role("button", name="Resume").click()
+        page.clock.run_for(1_000)
+        page.get_by_text("client_credentials").wait_for()
 
 
 def test_clear_the_log(page: Page, sandbox: Sandbox) -> None:
     """After clearing the log is empty, and later requests appear again."""
+    hurry(page)
     open_dashboard(page, sandbox)
     page.get_by_role("button", name="Clear the request log").click()
     page.get_by_text("Nobody has asked anything yet.").wait_for()
@@ -217,6 +220,7 @@ def test_clear_the_log(page: Page, sandbox: Sandbox) -> None:
 
 def test_a_sandbox_that_stops(page: Page, sandbox: Sandbox) -> None:
     """The page says that the sandbox does not answer, and goes on when it does again."""
+    hurry(page)
     page.goto(f"{sandbox.base_url}/_sandbox/")
     sandbox.stop()
     page.get_by_text("does not answer").wait_for()
@@ -259,6 +263,7 @@ def test_a_person_tries_the_login(page: Page, sandbox: Sandbox) -> None:
 
 def test_token_form(page: Page, violations: Callable[[Page], list[str]], public_sandbox: Sandbox) -> None:
     """A public sandbox's dashboard asks for the token, says when it is wrong, and can be left again."""
+    hurry(page)
     page.goto(f"{public_sandbox.base_url}/_sandbox/")
     assert public_sandbox.client_id not in page.content()
     assert wrong_with_looks(page, violations) == []
@@ -279,15 +284,15 @@ def test_token_form(page: Page, violations: Callable[[Page], list[str]], public_
     page.get_by_label("Token").wait_for()
 
 
-def test_a_session_that_ends(browser: Browser, public_sandbox: Sandbox) -> None:
+def test_a_session_that_ends(page: Page, public_sandbox: Sandbox) -> None:
     """The open page says that the session has ended, instead of showing an old log as the newest."""
-    with visitor(browser) as page:
-        page.goto(f"{public_sandbox.base_url}/_sandbox/")
-        page.get_by_label("Token").fill(TOKEN)
-        page.get_by_label("Token").press("Enter")
-        page.get_by_text("appear here by themselves").wait_for()
-        page.context.clear_cookies()
-        page.get_by_text("Your session has ended").wait_for()
+    hurry(page)
+    page.goto(f"{public_sandbox.base_url}/_sandbox/")
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_label("Token").press("Enter")
+    page.get_by_text("appear here by themselves").wait_for()
+    page.context.clear_cookies()
+    page.get_by_text("Your session has ended").wait_for()
 
 
 def test_another_sites_page_changes_nothing(page: Page, sandbox: Sandbox) -> None:

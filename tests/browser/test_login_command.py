@@ -8,7 +8,6 @@ import os
 import re
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
+    from tests.forkserver.forkserver import ForkServer
+
     Environment = Callable[[dict[str, str]], None]
 
 ROOT: Final = Path(__file__).parents[2]
@@ -32,9 +33,9 @@ ROOT: Final = Path(__file__).parents[2]
 class Command:
     """The command while it runs."""
 
-    def __init__(self, *arguments: str, **variables: str) -> None:
+    def __init__(self, program: str, *arguments: str, **variables: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "procountor_auth", *arguments],
+            [program, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -60,12 +61,12 @@ class Command:
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., Command]]:
+def start(fork_server: ForkServer) -> Iterator[Callable[..., Command]]:
     """Start the command."""
     commands = []
 
     def run(*arguments: str, **variables: str) -> Command:
-        commands.append(Command(*arguments, **variables))
+        commands.append(Command(fork_server.command, *arguments, **variables))
         return commands[-1]
 
     yield run
