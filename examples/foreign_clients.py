@@ -21,6 +21,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,9 +132,11 @@ def main() -> int:
     failed = unavailable = 0
     with contextlib.ExitStack() as stack:
         cache = given.cache or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        for client in chosen:
+        # Each is a few processes that wait for each other.
+        pool = stack.enter_context(ThreadPoolExecutor(os.cpu_count()))
+        for client, running in [(client, pool.submit(run, client, cache.absolute())) for client in chosen]:
             try:
-                outcome = run(client, cache.absolute())
+                outcome = running.result()
             except UnavailableError as reason:
                 print(f"{client.label}: {reason}", file=sys.stderr)
                 unavailable += 1
@@ -235,7 +238,9 @@ def _package(client: Client, cache: Path) -> list[str]:
             # This environment's pip fills the other one, which is faster than giving it a pip.
             pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check"]
             wanted = f"{client.name}=={client.version}"
-            _run_or_unavailable([*pip, "install", "--quiet", "--no-input", "--retries", "2", "--timeout", "15", wanted])
+            # What is never imported need not be compiled.
+            options = ["--quiet", "--no-input", "--no-compile", "--retries", "2", "--timeout", "15"]
+            _run_or_unavailable([*pip, "install", *options, wanted])
             ready.touch()
     # Isolated: nothing of this project's environment is on its path.
     return [str(python), "-I", str(_HERE / "foreign_client.py")]

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from procountor_auth.sandbox import Sandbox
+    from tests.forkserver.forkserver import ForkServer
 
     Environment = Callable[[dict[str, str]], None]
+
+pytestmark = pytest.mark.process
 
 SUCCESSORS = (
     "PROCOUNTOR_STRATEGY=client_credentials and PROCOUNTOR_API_KEY",
@@ -32,11 +35,13 @@ ASK = "from procountor_auth import TokenSource\nprint(TokenSource.from_env().tok
 ASK_TWICE = "import somewhere\nsomewhere.ask()\nsomewhere.ask()"
 
 
-def run(program: str, variables: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
+def run(
+    program: str, variables: dict[str, str], *options: str, python: str = sys.executable
+) -> subprocess.CompletedProcess[str]:
     """Run a program in a Python of its own, with these variables and interpreter options."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return subprocess.run(
-        [sys.executable, *options, "-c", program],
+        [python, *options, "-c", program],
         env=inherited | variables,
         capture_output=True,
         text=True,
@@ -66,12 +71,13 @@ def test_warning_comes_once_per_process(sandbox: Sandbox, environment: Environme
     assert [warning.category for warning in caught] == [LegacyAuthWarning]
 
 
-def test_warning_is_shown_by_default(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_warning_is_shown_by_default(sandbox: Sandbox, tmp_path: Path, fork_server: ForkServer) -> None:
     """Unlike other deprecation warnings it is seen without any option, also from a module that is not the program."""
     module = "from procountor_auth import TokenSource\ndef ask():\n    print(TokenSource.from_env().token().user_id)\n"
     (tmp_path / "somewhere.py").write_text(module, encoding="utf-8")
 
-    done = run(ASK_TWICE, sandbox.environment("legacy_password") | {"PYTHONPATH": str(tmp_path)})
+    variables = sandbox.environment("legacy_password") | {"PYTHONPATH": str(tmp_path)}
+    done = run(ASK_TWICE, variables, python=fork_server.python)
 
     assert done.stdout.split() == [str(sandbox.user_id)] * 2
     assert done.stderr.count("LegacyAuthWarning") == 1

@@ -230,6 +230,7 @@ def test_no_secret_is_in_any_event(
 _DOCS: Final = Path(__file__).parent.parent / "docs" / "events.md"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "block", re.findall(r"```python\n(.*?)```", _DOCS.read_text("utf-8"), re.DOTALL), ids=lambda block: block[:40]
 )

@@ -30,6 +30,7 @@ def test_another_name_is_an_attribute_error() -> None:
         _ = procountor_auth.TokenSauce
 
 
+@pytest.mark.process
 def test_importing_costs_next_to_nothing() -> None:
     """`import procountor_auth` imports none of the libraries that the package is built on."""
     heavy = ("httpx", "httpx2", "pydantic", "pydantic_settings", "authlib", "jwt", "requests", "flask", "asyncio")

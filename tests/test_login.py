@@ -192,6 +192,7 @@ def test_no_code_is_in_the_locals_of_a_refusal(
     assert not [secret for secret in asked(right).values() if secret in shown]
 
 
+@pytest.mark.server
 @each_login
 @pytest.mark.parametrize("port", [1, 80, 8765, 65535])
 def test_row_16_the_port_stands_in_both_legs(log_in: LogIn, start: Callable[..., Login | KeyLogin], port: int) -> None:
@@ -207,6 +208,7 @@ def test_row_16_the_port_stands_in_both_legs(log_in: LogIn, start: Callable[...,
         assert login.complete(redirected)
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("registered", [PORTLESS, "http://127.0.0.1:8765/callback", "redirect-uri-placeholder"])
 def test_row_16_the_registered_uri_is_sent_as_it_is(log_in: LogIn, registered: str) -> None:
     """Unless a port is filled in, both legs have the redirect URI as it is registered, character for character."""
@@ -217,6 +219,7 @@ def test_row_16_the_registered_uri_is_sent_as_it_is(log_in: LogIn, registered: s
             assert login.complete(log_in(login.url, sandbox)).company_id == int(sandbox.company)
 
 
+@pytest.mark.server
 @each_login
 @pytest.mark.parametrize(
     ("registered", "other"),
@@ -262,6 +265,7 @@ def test_row_24_the_package_has_no_client_of_its_own() -> None:
     assert [path.name for path, text in texts.items() if given.search(text)] == []
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
 @each_login
 def test_a_login_comes_back_to_the_listener(start: Callable[..., Login | KeyLogin], host: str) -> None:
@@ -301,6 +305,7 @@ def browse(url: str, sandbox: Sandbox) -> str:
         return browser.post(page, data=dict(parse_qsl(query)) | person).text
 
 
+@pytest.mark.server
 def test_a_code_that_the_server_refuses_ends_the_login() -> None:
     """If the exchange fails, the wait ends with the server's no, and the browser is told the same."""
     with Sandbox(redirect_uri=PORTLESS) as sandbox, LoopbackListener(PORTLESS) as listener:

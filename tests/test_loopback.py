@@ -10,7 +10,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
@@ -43,6 +42,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from procountor_auth.protocol.flow import Flow
+    from tests.forkserver.forkserver import ForkServer
+
+pytestmark = [pytest.mark.process, pytest.mark.server]
 
 TOKEN: Final = Token("access-CANARY", 1_000.0, 4_000_000_000.0, "authorization_code", "refresh-CANARY")
 CODE: Final = "code-CANARY"
@@ -452,18 +454,21 @@ def test_row_21_the_listener_is_open_during_the_login_only(
 
 def test_row_21_a_login_that_nobody_finishes_times_out(waiting: Callable[..., Waiting]) -> None:
     """At the end of its time the wait is a typed error, connections that hang are cut, and the port is free."""
-    login = waiting(timeout=0.2)
+    login = waiting(timeout=0.1)
     with socket.create_connection(("127.0.0.1", login.port), timeout=10) as idle:
         failed = login.ended.exception(10)
         assert isinstance(failed, LoginTimedOut)
-        assert "0.2 seconds" in failed.message
+        assert "0.1 seconds" in failed.message
         assert "--timeout" in failed.hint
         assert idle.recv(1) == b""
     assert not can_connect("127.0.0.1", login.port)
 
 
-def test_row_21_an_exchange_that_has_begun_is_waited_for(waiting: Callable[..., Waiting]) -> None:
+def test_row_21_an_exchange_that_has_begun_is_waited_for(
+    waiting: Callable[..., Waiting], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A code that arrived in time is not lost because its exchange ends after the time."""
+    monkeypatch.setattr("procountor_auth.loopback._TURN", 0.02)
     clock = [0.0]
     late = threading.Event()
 
@@ -480,7 +485,7 @@ def test_row_21_an_exchange_that_has_begun_is_waited_for(waiting: Callable[..., 
     assert waiting(timeout=30, exchange=exchange, monotonic=monotonic).finish() is TOKEN
 
 
-def test_row_21_ctrl_c_ends_the_wait_at_once() -> None:
+def test_row_21_ctrl_c_ends_the_wait_at_once(fork_server: ForkServer) -> None:
     """Ctrl-C is raised out of the wait, and the port is free in the same process."""
     program = (
         "from procountor_auth.loopback import LoopbackListener as L\n"
@@ -493,7 +498,7 @@ def test_row_21_ctrl_c_ends_the_wait_at_once() -> None:
         "        with L(uri) as again:\n"
         "            print('free' if again.redirect_uri == uri else 'other')\n"
     )
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([fork_server.python, "-c", program], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         address = urlsplit(process.stdout.readline().strip())
         with socket.create_connection(("127.0.0.1", address.port or 0), timeout=10) as visitor:
@@ -649,7 +654,7 @@ def test_connections_ahead_of_use_harm_nobody(waiting: Callable[..., Waiting]) -
 
 def test_a_slow_client_is_cut(waiting: Callable[..., Waiting]) -> None:
     """A client that does not finish its request in time is cut, however busy it looks, and the login goes on."""
-    login = waiting(patience=0.2)
+    login = waiting(patience=0.1)
     with socket.create_connection(("127.0.0.1", login.port), timeout=10) as slow:
         slow.sendall(b"GET /callback?")
         with suppress(OSError):  # reset or broken pipe, as the system likes

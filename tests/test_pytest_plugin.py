@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.sizes import size
+from tests.supply.plugins import NO_OTHERS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     Suite = Callable[..., tuple[int, str]]
+
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture
@@ -23,7 +28,7 @@ def suite(tmp_path: Path) -> Suite:
     def run(lines: str, *, before: str = "import sys; ") -> tuple[int, str]:
         (tmp_path / "test_integration.py").write_text(textwrap.dedent(lines), "utf-8")
         done = subprocess.run(
-            [sys.executable, "-c", f"{before}import pytest; sys.exit(pytest.main())", "-q", "-p", "no:randomly"],
+            [sys.executable, "-c", f"{before}import pytest; sys.exit(pytest.main())", "-q", *NO_OTHERS],
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -80,14 +85,15 @@ def test_the_machines_own_configuration_is_out_of_the_way(suite: Suite, tmp_path
 
 def test_tests_know_nothing_of_each_other(suite: Suite) -> None:
     """Each test has a sandbox with secrets of its own, so that no token of another test is served."""
+    number = size(5, 20)
     status, said = suite(
-        """
+        f"""
         import pytest
         from procountor_auth import TokenSource
 
         seen = set()
 
-        @pytest.mark.parametrize("number", range(20))
+        @pytest.mark.parametrize("number", range({number}))
         def test_token(procountor_environment, procountor_sandbox, number):
             procountor_environment("client_credentials")
             seen.add(TokenSource.from_env().token().access_token)
@@ -95,7 +101,7 @@ def test_tests_know_nothing_of_each_other(suite: Suite) -> None:
             assert len(procountor_sandbox.log()) == 1
         """
     )
-    assert (status, "20 passed" in said) == (0, True), said
+    assert (status, f"{number} passed" in said) == (0, True), said
 
 
 def test_the_mark_passes_options_on(suite: Suite) -> None:

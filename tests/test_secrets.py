@@ -15,14 +15,31 @@ from procountor_auth.bearer import Bearer
 from procountor_auth.sandbox import Quirks, Sandbox, Weather
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     LogIn = Callable[[str, Sandbox], str]
 
+pytestmark = pytest.mark.server
+
 PASSWORD = "p&s+w%rd;= ä€🔑 #'\"\\"
 
 STRATEGIES = ["legacy_password", "authorization_code", "client_credentials"]
+
+
+@pytest.fixture(scope="module")
+def module_sandbox() -> Iterator[Sandbox]:
+    """A sandbox that this module's tests use one after the other."""
+    with Sandbox(password=PASSWORD) as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(module_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """The module's sandbox, as it was at first; what fails there is tried again at once."""
+    monkeypatch.setattr("procountor_auth.retry.FIRST_WAIT", 0.0)
+    module_sandbox.quirks, module_sandbox.weather = Quirks(), Weather()
+    return module_sandbox
 
 
 def settings(sandbox: Sandbox, strategy: str, **changes: str) -> Settings:
@@ -51,17 +68,20 @@ def test_scanner_finds_what_leaks() -> None:
 
 @pytest.mark.parametrize("in_a_loop", [False, True])
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_nothing_secret_at_debug(caplog: pytest.LogCaptureFixture, strategy: str, *, in_a_loop: bool) -> None:
+def test_nothing_secret_at_debug(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, strategy: str, *, in_a_loop: bool
+) -> None:
     """With every logger at DEBUG, a first token, a renewal and all the reprs show no secret, and no URL has one."""
     caplog.set_level(logging.DEBUG)
-    with Sandbox(password=PASSWORD, quirks=Quirks(refresh_token="rotate")) as sandbox:
-        chosen = settings(sandbox, strategy)
-        tokens = TokenSource.from_settings(chosen)
-        first = asyncio.run(tokens.atoken()) if in_a_loop else tokens.token()
-        second = asyncio.run(tokens.arenew(first)) if in_a_loop else tokens.renew(first)
-        reprs = [repr(each) for each in (chosen, tokens, tokens.strategy, first, second, Bearer(tokens), sandbox)]
-        fields = [repr(vars(each)) for each in (chosen, tokens, tokens.strategy)]
-        served = sandbox.log()
+    sandbox.quirks = Quirks(refresh_token="rotate")
+    before = len(sandbox.log())
+    chosen = settings(sandbox, strategy)
+    tokens = TokenSource.from_settings(chosen)
+    first = asyncio.run(tokens.atoken()) if in_a_loop else tokens.token()
+    second = asyncio.run(tokens.arenew(first)) if in_a_loop else tokens.renew(first)
+    reprs = [repr(each) for each in (chosen, tokens, tokens.strategy, first, second, Bearer(tokens), sandbox)]
+    fields = [repr(vars(each)) for each in (chosen, tokens, tokens.strategy)]
+    served = sandbox.log()[before:]
 
     secrets = [sandbox.username, PASSWORD, sandbox.client_secret, sandbox.api_key]
     secrets += [secret for token in (first, second) for secret in (token.access_token, token.refresh_token) if secret]
@@ -69,18 +89,18 @@ def test_nothing_secret_at_debug(caplog: pytest.LogCaptureFixture, strategy: str
     assert "code=" not in caplog.text
     assert "state=" not in caplog.text
     assert "/api/oauth/token: status 200" in caplog.text
+    assert served
     assert not any(entry["secret_in_url"] for entry in served)
 
 
-def test_nothing_secret_in_a_login_at_debug(caplog: pytest.LogCaptureFixture, log_in: LogIn) -> None:
+def test_nothing_secret_in_a_login_at_debug(sandbox: Sandbox, caplog: pytest.LogCaptureFixture, log_in: LogIn) -> None:
     """A login and a key login in a browser put neither code, state, verifier, token nor key into log or repr."""
-    with Sandbox(password=PASSWORD) as sandbox:
-        login = TokenSource.from_settings(settings(sandbox, "authorization_code", pkce="true")).begin_login()
-        key_login = KeyLogin.from_settings(settings(sandbox, "client_credentials"))
-        redirects = [log_in(visit.url, sandbox) for visit in (login, key_login)]
-        caplog.set_level(logging.DEBUG)
-        token = login.complete(redirects[0])
-        key = key_login.complete(redirects[1])
+    login = TokenSource.from_settings(settings(sandbox, "authorization_code", pkce="true")).begin_login()
+    key_login = KeyLogin.from_settings(settings(sandbox, "client_credentials"))
+    redirects = [log_in(visit.url, sandbox) for visit in (login, key_login)]
+    caplog.set_level(logging.DEBUG)
+    token = login.complete(redirects[0])
+    key = key_login.complete(redirects[1])
 
     shown = caplog.text + repr((login, key_login, vars(login), vars(key_login), token, key))
     secrets = [part.partition("=")[2] for url in redirects for part in url.partition("?")[2].split("&")]
@@ -112,6 +132,7 @@ def test_nothing_secret_in_a_login_at_debug(caplog: pytest.LogCaptureFixture, lo
 )
 @pytest.mark.parametrize("in_a_loop", [False, True])
 def test_nothing_secret_in_errors(
+    sandbox: Sandbox,
     caplog: pytest.LogCaptureFixture,
     strategy: str,
     changes: dict[str, str],
@@ -121,15 +142,14 @@ def test_nothing_secret_in_errors(
 ) -> None:
     """Each kind of failure is one typed error of one or two lines, with no secret in text, locals, or chain."""
     caplog.set_level(logging.DEBUG)
-    with Sandbox(password=PASSWORD) as sandbox:
-        chosen = settings(sandbox, strategy, **changes)
-        if isinstance(behaviour, Weather):
-            sandbox.weather = behaviour
-        else:
-            sandbox.quirks = behaviour
-        tokens = TokenSource.from_settings(chosen)
-        with pytest.raises(ProcountorAuthError) as failed:
-            _ = asyncio.run(tokens.atoken()) if in_a_loop else tokens.token()
+    chosen = settings(sandbox, strategy, **changes)
+    if isinstance(behaviour, Weather):
+        sandbox.weather = behaviour
+    else:
+        sandbox.quirks = behaviour
+    tokens = TokenSource.from_settings(chosen)
+    with pytest.raises(ProcountorAuthError) as failed:
+        _ = asyncio.run(tokens.atoken()) if in_a_loop else tokens.token()
 
     error = failed.value
     shown = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())

@@ -57,6 +57,12 @@ def source(sandbox: Sandbox, strategy: str = "client_credentials", clock: Clock 
     return TokenSource.from_settings(settings(sandbox, strategy), clock=clock or time.time)
 
 
+@pytest.fixture
+def _again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait no time between attempts."""
+    monkeypatch.setattr("procountor_auth.retry.FIRST_WAIT", 0.0)
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_token_is_for_the_company(sandbox: Sandbox, strategy: str) -> None:
     """Each strategy gets a token for the sandbox's company and user, and says which strategy it was."""
@@ -125,9 +131,10 @@ def test_threads_and_event_loops_share_one_request(sandbox: Sandbox, token_reque
     assert token_requests(sandbox) == ["client_credentials"]
 
 
+@pytest.mark.usefixtures("_again_at_once")
 def test_waiters_share_a_failure(sandbox: Sandbox, token_requests: TokenRequests) -> None:
     """Callers that wait together get the same error from one series of attempts, each as an object of its own."""
-    sandbox.weather = Weather(status=503, latency=0.2)
+    sandbox.weather = Weather(status=503, latency=0.1)
     tokens = source(sandbox)
     together = threading.Barrier(16)
 
@@ -147,6 +154,7 @@ def test_waiters_share_a_failure(sandbox: Sandbox, token_requests: TokenRequests
     assert len(token_requests(sandbox)) == 3  # one series of attempts
 
 
+@pytest.mark.usefixtures("_again_at_once")
 def test_failure_is_not_kept(sandbox: Sandbox) -> None:
     """After a failure, the next call asks again."""
     tokens = source(sandbox)
@@ -214,7 +222,7 @@ def test_legacy_logs_in_again_when_its_refresh_token_is_refused(sandbox: Sandbox
     tokens = source(sandbox, "legacy_password", clock)
     first = tokens.token()
     with_bearer = {"Authorization": f"Bearer {first.access_token}"}
-    with backend.Client() as client:
+    with backend.Client(verify=False) as client:
         client.post(f"{sandbox.base_url}/logout", headers=with_bearer)
 
     second = tokens.renew(first)
@@ -238,7 +246,7 @@ def test_rejected_token_is_never_served_again(sandbox: Sandbox, token_requests: 
 
 def test_cancelled_caller_takes_nothing_away(sandbox: Sandbox, token_requests: TokenRequests) -> None:
     """When the caller that started a renewal is cancelled, and its event loop ends, the others get the token."""
-    sandbox.weather = Weather(latency=0.3)
+    sandbox.weather = Weather(latency=0.1)
     tokens = source(sandbox)
 
     async def give_up() -> None:

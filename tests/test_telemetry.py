@@ -135,6 +135,7 @@ def test_no_secret_is_in_the_metrics(reader: InMemoryMetricReader, sandbox: Sand
     assert not [secret for secret in secrets if secret in repr(seen)]
 
 
+@pytest.mark.process
 def test_a_provider_that_is_set_up_wrongly_costs_nobody_the_token(
     reader: InMemoryMetricReader, sandbox: Sandbox, environment: Environment
 ) -> None:
@@ -182,6 +183,7 @@ def test_without_opentelemetry_nothing_happens(
     assert not caplog.records
 
 
+@pytest.mark.process
 def test_opentelemetry_is_not_imported_before_there_is_an_event() -> None:
     """Importing the package, or building a source, does not pay for OpenTelemetry."""
     program = (

@@ -26,6 +26,7 @@ from procountor_auth.errors import CredentialsRefused, InvalidClient, ServiceUna
 from procountor_auth.migration.fallback import FallbackStrategy
 from procountor_auth.protocol.flow import Repeat, Request, Response
 from procountor_auth.strategies import ClientCredentialsStrategy, build, registry
+from tests.supply.plugins import NO_OTHERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,7 +81,7 @@ class Broker:
             "redirect_uri": sandbox.redirect_uri,
             "api_key": sandbox.api_key,
         }
-        with backend.Client(trust_env=False) as client:
+        with backend.Client(trust_env=False, verify=False) as client:
             answer = client.post(f"{sandbox.base_url}/api/oauth/token", data=form)
         return answer.status_code, answer.content
 
@@ -172,7 +173,7 @@ def test_a_program_runs_with_it(
     """`PROCOUNTOR_STRATEGY` chooses it, and the API accepts its token on the user's own client."""
     environment(variables | {"PROCOUNTOR_BROKER_ACCOUNT": "oy & ab"})
     auth = pytest.importorskip(f"procountor_auth.{backend.__name__}").ProcountorAuth()
-    with backend.Client(auth=auth, base_url=auth.api_url, trust_env=False) as http:
+    with backend.Client(auth=auth, base_url=auth.api_url, trust_env=False, verify=False) as http:
         assert [http.get("sessioninfo").json()["companyId"] for _ in range(3)] == [14159] * 3
     assert broker.asked == ["oy & ab"]
     assert token_requests(sandbox) == ["client_credentials"]
@@ -352,6 +353,7 @@ def _finish(flow: Flow[Token], body: bytes) -> Token:
     return token
 
 
+@pytest.mark.process
 def test_the_page_about_strategies_is_right(tmp_path: Path) -> None:
     """The package of docs/strategies.md is found once it is installed, and its tests pass as they stand."""
     page = (_ROOT / "docs" / "strategies.md").read_text("utf-8")
@@ -363,7 +365,10 @@ def test_the_page_about_strategies_is_right(tmp_path: Path) -> None:
     install(files["pyproject.toml"], tmp_path / "site")
     path = os.pathsep.join([str(tmp_path / "site"), str(tmp_path), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_key_service.py"],
+        [
+            *(sys.executable, "-W", "error", "-m", "pytest"),
+            *("-q", "-p", "no:cacheprovider", *NO_OTHERS, "test_key_service.py"),
+        ],
         capture_output=True,
         text=True,
         check=False,

@@ -22,7 +22,7 @@ CODE: Final = "CanaryCode-51ab"
 GOOD: Final = {"access_token": ACCESS, "expires_in": 3600, "refresh_token": REFRESH}
 """What the vendor documents: no `token_type`."""
 
-DRIP: Final = 0.05
+DRIP: Final = 0.02
 """Seconds between two bytes of a slow answer: the deadline of its case is as much shorter than usual."""
 
 MISSING: Final = object()

@@ -8,7 +8,9 @@ import ipaddress
 import ssl
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -29,7 +31,7 @@ from procountor_auth.token import Token
 from procountor_auth.transport import Transport
 
 from .acts import ACCESS, CODE, REFRESH, token
-from .fault import Accepted, Refused
+from .fault import SHORT, Accepted, Refused
 from .server import FaultServer
 from .witness import ADDRESSES, Clock, Pulse, Witness, hidden_in, shown
 
@@ -46,6 +48,9 @@ NOW: Final = 1_795_000_000.0
 
 GRACE: Final = 0.5
 """Seconds beyond its deadline within which a call has to end."""
+
+_ATTEMPTS: Final = 4
+"""How often a call is made at most until the machine has not stood still meanwhile."""
 
 CLIENT_SECRET: Final = "CanaryClientSecret/+-8d21"
 API_KEY: Final = "CanaryApiKey.e30-44c7"
@@ -175,15 +180,26 @@ class Run:
             self.error = error
 
 
-def judge(case: Case, how: str, capfd: pytest.CaptureFixture[str]) -> None:
-    """Make the call, and ask the six oracles."""
-    arrived = case.trap.connections
-    capfd.readouterr()
-    began, beats_from = case.clock.monotonic(), time.monotonic()
-    with Witness() as witness, ADDRESSES.listening() as addresses:
-        run = Run(lambda: case.call(how))
-        took = case.clock.monotonic() - began
-    took -= case.pulse.lost_since(beats_from)
+def judge(fault: Fault, build: Callable[[Fault], Case], how: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """Make the call, and ask the six oracles.
+
+    On a machine that stands still, a short deadline may pass before the request is sent. Such a call says nothing, and
+    is made again with twice the time.
+    """
+    for attempt in range(_ATTEMPTS):
+        longer = 2**attempt if fault.timeout == SHORT else 1
+        case = build(replace(fault, timeout=fault.timeout * longer))
+        arrived = case.trap.connections
+        capfd.readouterr()
+        began, beats_from = case.clock.monotonic(), time.monotonic()
+        with Witness() as witness, ADDRESSES.listening() as addresses:
+            run = Run(partial(case.call, how))
+            took = case.clock.monotonic() - began
+        lost = case.pulse.lost_since(beats_from)
+        unasked = fault.where == "plain" and case.server.count(case.path) == 0
+        if fault.timeout != SHORT or not (unasked or lost > SHORT / 3):
+            break
+    took -= lost
     expected = case.fault.expected
     if not case.safe and case.fault.once is not None:
         expected = case.fault.once
@@ -242,6 +258,7 @@ def prepare(
 ) -> Iterator[Callable[[Fault, str], Case]]:
     """Build a case: a server, a store, a source."""
     monkeypatch.setattr("procountor_auth.supply.entry_key", lambda *_: "entry")
+    numbers = count()
     with ExitStack() as stack:
 
         def server_of(fault: Fault, path: str) -> FaultServer:
@@ -279,7 +296,7 @@ def prepare(
                 Endpoints(host), "client-1", SecretStr(CLIENT_SECRET), fault.redirect_uri, clock=lambda: NOW
             )
             strategy = _strategy(grant, client)
-            store = FileStore(tmp_path / "tokens")
+            store = FileStore(tmp_path / f"tokens-{next(numbers)}")
             old = OLD if grant == "refresh_token" else None
             if old is not None:
                 with store.transaction("entry", timeout=5) as transaction:

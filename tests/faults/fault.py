@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from .acts import Act
 
-SHORT: Final = 0.4
-"""Seconds that a call may take where the server never ends its answer."""
+SHORT: Final = 0.15
+"""Seconds that a call may take where the server never ends its answer: all of them are waited for."""
 
 LONG: Final = 30.0
 """Seconds that it may take elsewhere."""

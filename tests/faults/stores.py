@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -45,12 +44,14 @@ class Disk:
         folder: The store's folder, with an old token in it.
         patch: Replaces functions until the end of the test.
         old: The token that is there.
+        python: Runs programs in processes of their own.
         later: Called when the server has the request.
     """
 
     folder: Path
     patch: pytest.MonkeyPatch
     old: Token
+    python: str
     later: Callable[[], object] | None = None
 
     @property
@@ -153,7 +154,7 @@ def _lock_and_die(disk: Disk) -> None:
         "with FileStore(pathlib.Path(sys.argv[1])).transaction('entry', timeout=5):\n"
         "    os.kill(os.getpid(), 9)\n"
     )
-    subprocess.run([sys.executable, "-c", program, disk.folder], check=False)
+    subprocess.run([disk.python, "-c", program, disk.folder], check=False)
 
 
 def _lock(disk: Disk) -> None:

@@ -21,4 +21,4 @@ def test_the_authorization_endpoint(
     fault: Fault, how: str, prepare: Callable[[Fault, str], Case], capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A fault has the outcome that its table says, and all six oracles agree."""
-    judge(prepare(fault, "legacy"), how, capfd)
+    judge(fault, lambda each: prepare(each, "legacy"), how, capfd)

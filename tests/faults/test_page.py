@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .page import PAGE, page, summary
 from .stores import FILE
 from .tables import AUTHORIZATION_ENDPOINT, TOKEN_ENDPOINT
+
+pytestmark = pytest.mark.once
 
 
 def test_the_page_is_what_the_tables_say() -> None:

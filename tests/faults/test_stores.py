@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.forkserver.forkserver import ForkServer
+
 
 @pytest.fixture(autouse=True)
 def _nothing_stays_locked() -> Iterator[None]:
@@ -43,6 +45,7 @@ def test_the_store(
     how: str,
     tmp_path: Path,
     pulse: Pulse,
+    fork_server: ForkServer,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -53,7 +56,7 @@ def test_the_store(
     with FileStore(folder).transaction(KEY, timeout=5) as transaction:
         transaction.write(old)
     patch = pytest.MonkeyPatch()
-    disk = Disk(folder, patch, old)
+    disk = Disk(folder, patch, old, fork_server.python)
 
     def act(visit: Visit) -> None:
         if disk.later is not None:

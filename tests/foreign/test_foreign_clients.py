@@ -12,9 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from filelock import FileLock
 
 if TYPE_CHECKING:
     from procountor_auth.sandbox import Sandbox
+    from tests.forkserver.forkserver import ForkServer
+
+pytestmark = pytest.mark.once
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 SCRIPT = EXAMPLES / "foreign_clients.py"
@@ -93,20 +97,26 @@ class Outcomes:
 
 
 @pytest.fixture(scope="session")
-def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
-    """Run all clients, installed once for this checkout."""
-    kept: pytest.Cache | None = getattr(request.config, "cache", None)
-    installed = tmp_path_factory.mktemp("foreign") if kept is None else kept.mkdir("foreign-clients")
-    done = run("--cache", str(installed), "--json")
-    found = [json.loads(line) for line in done.stdout.splitlines()]
+def outcomes(fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
+    """Run all clients, once for all workers; they are installed once for the interpreter, as `make foreign` does it."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    said = shared / "foreign-clients.json"
+    installed = Path(sys.prefix) / "foreign" if os.access(sys.prefix, os.W_OK) else tmp_path_factory.mktemp("foreign")
+    with FileLock(f"{said}.lock"):
+        if not said.exists():
+            done = run(fork_server, "--cache", str(installed), "--json")
+            said.write_text(json.dumps([done.returncode, done.stdout, done.stderr]), "utf-8")
+    status, output, errors = json.loads(said.read_text("utf-8"))
+    found = [json.loads(line) for line in output.splitlines()]
     expected = 1 if not all(each["ok"] for each in found) else 0 if len(found) == len(EXPECTED) else UNAVAILABLE
-    assert done.returncode == expected, done.stderr
-    return Outcomes({each["client"]: each for each in found}, done.stderr)
+    assert status == expected, errors
+    return Outcomes({each["client"]: each for each in found}, errors)
 
 
-def run(*options: str) -> subprocess.CompletedProcess[str]:
+def run(fork_server: ForkServer, *options: str) -> subprocess.CompletedProcess[str]:
     """Run the script as a person would, without a terminal."""
-    command = [sys.executable, str(SCRIPT), *options]
+    command = [fork_server.python, str(SCRIPT), *options]
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
 
 
@@ -144,32 +154,36 @@ def test_a_foreign_client_reads_the_company(client: str, outcomes: Outcomes) -> 
     assert outcome["secret_in_url"] is secret_in_url
 
 
-def test_every_client_of_the_script_is_expected_here() -> None:
+def test_every_client_of_the_script_is_expected_here(fork_server: ForkServer) -> None:
     """A client that is added to the script is added to these tests."""
-    done = run("--client", "nobody")
+    done = run(fork_server, "--client", "nobody")
 
     assert done.returncode == 2
     assert done.stderr.rpartition("the clients are ")[2].split() == ", ".join(EXPECTED).split()
 
 
-def test_a_client_that_fails_fails_the_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_fails_fails_the_script(
+    fork_server: ForkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A client that ends without the company makes the script fail, and its last words show no secret."""
     if os.name == "nt" or shutil.which("sh") is None:
         missing("sh is not installed")
     on_path(tmp_path, monkeypatch, 'echo "cannot reach /?password=$PROCOUNTOR_PASSWORD" >&2; exit 7')
 
-    done = run("--client", "curl:legacy")
+    done = run(fork_server, "--client", "curl:legacy")
 
     assert done.returncode == 1
     assert "FAILED" in done.stdout
     assert done.stdout.rstrip().endswith("cannot reach /?password=…")
 
 
-def test_a_program_that_is_missing_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_is_missing_is_no_success(
+    fork_server: ForkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without curl the script says so, and its exit status is neither success nor failure."""
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    done = run("--client", "curl:legacy")
+    done = run(fork_server, "--client", "curl:legacy")
 
     assert done.returncode == UNAVAILABLE
     assert done.stdout == ""

@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.sizes import LONG
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-INPUTS: Final = int(os.environ.get("PROCOUNTOR_AUTH_FUZZ", "10000"))
+INPUTS: Final = int(os.environ.get("PROCOUNTOR_AUTH_FUZZ", "5000"))
 """How many inputs each target gets."""
+
+FEWER: Final = INPUTS if LONG or "PROCOUNTOR_AUTH_FUZZ" in os.environ else 2_000
+"""How many those targets get whose inputs take a millisecond and more each."""
 
 BATCH: Final = 50
 """Inputs made from one seed. Hypothesis chooses, keeps and replays the seeds; a batch costs little more than one."""
@@ -85,11 +90,11 @@ def body(rng: random.Random, fields: dict[str, Any]) -> bytes:
     return data if rng.random() < 0.7 else mutated(rng, [data])
 
 
-def fuzzed(check: Callable[[random.Random], None]) -> Callable[[], None]:
-    """Turn a check of one input into a test of `INPUTS` of them."""
+def fuzzed(check: Callable[[random.Random], None], inputs: int = INPUTS) -> Callable[[], None]:
+    """Turn a check of one input into a test of many of them."""
 
     @settings(
-        max_examples=max(1, INPUTS // BATCH),
+        max_examples=max(1, inputs // BATCH),
         deadline=None,
         suppress_health_check=list(HealthCheck),
         print_blob=True,

@@ -1,4 +1,4 @@
-"""Ten thousand requests at the loopback listener, over real sockets."""
+"""Thousands of requests at the loopback listener, over real sockets."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ import threading
 from contextlib import suppress
 from typing import Final
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from procountor_auth.errors import LoginTimedOut, RedirectError
 from procountor_auth.loopback import LoopbackListener
 
-from .mutation import BATCH, INPUTS, mutated
+from .mutation import BATCH, FEWER, mutated
+
+pytestmark = [pytest.mark.server, pytest.mark.fuzz]
 
 _STATE: Final = "St4te" * 8
 
@@ -64,7 +67,7 @@ class Listening:
         self.listener.__exit__(None, None, None)
 
 
-@settings(max_examples=max(1, INPUTS // BATCH), deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+@settings(max_examples=max(1, FEWER // BATCH), deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 @given(st.integers(min_value=0, max_value=2**64 - 1))
 def test_callback_line(seed: int) -> None:
     """Whatever comes is answered or hung up on, repeats nothing, and the right redirect is still taken afterwards."""

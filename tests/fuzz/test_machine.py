@@ -31,7 +31,7 @@ from procountor_auth.stores.key import entry_key
 from procountor_auth.strategies import AuthorizationCodeStrategy
 from procountor_auth.transport import Transport
 
-from .mutation import INPUTS
+from .mutation import FEWER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from procountor_auth.token import Token
 
 from pydantic import SecretStr
+
+pytestmark = [pytest.mark.fuzz, pytest.mark.process]
 
 STEPS: Final = 50
 
@@ -267,7 +269,7 @@ class TokenMachine(RuleBasedStateMachine):
 
 
 TokenMachine.TestCase.settings = settings(
-    max_examples=max(1, INPUTS // STEPS),
+    max_examples=max(1, FEWER // STEPS),
     stateful_step_count=STEPS,
     deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -277,4 +279,4 @@ TokenMachine.TestCase.settings = settings(
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 class TestMachine(TokenMachine.TestCase):  # type: ignore[misc, valid-type]  # made by Hypothesis
-    """Ten thousand steps."""
+    """Thousands of steps."""

@@ -1,4 +1,4 @@
-"""Whatever is read from outside, in ten thousand nearly right forms: refused with an error of ours, or right."""
+"""Whatever is read from outside, in thousands of nearly right forms: refused with an error of ours, or right."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import json
 import math
 import re
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretBytes, SecretStr
 
@@ -31,10 +33,12 @@ from procountor_auth.stores.key import entry_key
 from procountor_auth.strategies import ClientCredentialsStrategy, LegacyPasswordStrategy
 from procountor_auth.token import Token
 
-from .mutation import NASTY, VALUES, body, fuzzed, mutated
+from .mutation import FEWER, NASTY, VALUES, body, fuzzed, mutated
 
 if TYPE_CHECKING:
     import random
+
+pytestmark = pytest.mark.fuzz
 
 SECRET: Final = "s3cr3t/+ canary"
 REQUEST: Final = Request(
@@ -129,7 +133,8 @@ def test_location(rng: random.Random) -> None:
     if refused is not None:
         assert refused.message.isprintable()
         assert _STATE not in str(refused)
-        assert "c0de" not in str(refused)
+        # A change may have put the code's letters where the server's own word stands, which is repeated.
+        assert "c0de" not in str(refused) or re.search("error=[^&]*c0de", location)
         return
     parts = urlsplit(location)
     fields = parse_qsl(parts.query, keep_blank_values=True)
@@ -237,7 +242,7 @@ _RIGHT: Final = {
 }
 
 
-@fuzzed
+@partial(fuzzed, inputs=FEWER)
 def test_settings(rng: random.Random) -> None:
     """Settings are valid, or every problem names its variable and shows no value."""
     values = dict(_RIGHT)

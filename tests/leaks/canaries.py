@@ -80,8 +80,10 @@ class Canaries:
             own_words: Whether the library itself said it: then the short secrets are looked for as well.
         """
         self._learn()
-        runs = {text[start : start + WIDTH] for start in range(len(text) - WIDTH + 1)}
-        found = {self._fragments[fragment] for fragment in runs & self._fragments.keys()}
+        found = set()
+        if self._fragments:  # most tests have no secrets at all
+            runs = {text[start : start + WIDTH] for start in range(len(text) - WIDTH + 1)}
+            found = {self._fragments[fragment] for fragment in runs & self._fragments.keys()}
         if own_words and self._pattern is not None:
             found |= {self._words[word] for word in self._pattern.findall(text)}
         return found

@@ -6,6 +6,7 @@ import pickle
 import traceback
 import warnings
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +24,7 @@ _NOT_THE_CLIENT: Final = (PACKAGE + "sandbox/", PACKAGE + "cli/sandbox.py", PACK
 _LONGEST_LOCAL: Final = 20_000
 
 
+@cache
 def is_client(file: str) -> bool:
     """Whether a file is of the client library: the sandbox is a server, and may know what it gives out."""
     return file.startswith(PACKAGE) and not file.startswith(_NOT_THE_CLIENT)

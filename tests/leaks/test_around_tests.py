@@ -10,6 +10,8 @@ from typing import Final
 
 import pytest
 
+from tests.supply.plugins import NO_OTHERS
+
 _CONFTEST: Final = """
 import sys
 sys.path.insert(0, {tests!r})
@@ -188,7 +190,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     (folder / "pytest.ini").write_text("[pytest]\n", "utf-8")
     report = folder / "report.xml"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", "."],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *NO_OTHERS, f"--junitxml={report}", "."],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -209,6 +211,7 @@ def test_every_test_has_run(said: dict[str, str]) -> None:
     assert len([name for name in LEAKS if not name.startswith("nothing")]) >= 20
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", LEAKS)
 def test_a_leak_fails_the_test_in_which_it_happens(said: dict[str, str], name: str) -> None:
     """The message names the kind and the place of each leak, and a test without one passes."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from procountor_auth.stores import Store
     from tests.conftest import RedisServer
+    from tests.forkserver.forkserver import ForkServer
 
 HERE = Path(__file__).parent
 
@@ -53,7 +54,8 @@ class Place:
         drop: Takes the entry away.
         aside: The bytes that were kept aside of a key, or None.
         steal: Takes the lock of a key from its holder.
-        environment: What another process needs beyond its own environment.
+        python: What runs another process.
+        environment: What that needs beyond its own environment.
     """
 
     kind: str
@@ -64,6 +66,7 @@ class Place:
     drop: Callable[[str], object]
     aside: Callable[[str], bytes | None]
     steal: Callable[[str], object]
+    python: str = sys.executable
     environment: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -74,7 +77,7 @@ class Place:
     def run(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start `worker.py` over the same entries."""
         return subprocess.Popen(
-            [sys.executable, str(HERE / "worker.py"), *arguments],
+            [self.python, str(HERE / "worker.py"), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -124,10 +127,15 @@ def keychain(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 - keyrings
 
 
 @pytest.fixture
-def place_of(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Place]:
+def place_of(request: pytest.FixtureRequest, tmp_path: Path, fork_server: ForkServer) -> Callable[[str], Place]:
     """Make the place of a kind of store."""
 
     def make(kind: str) -> Place:
+        place = find(kind)
+        place.python = fork_server.python
+        return place
+
+    def find(kind: str) -> Place:
         if kind == "memory":
             return _in_memory()
         if kind == "keyring":

@@ -209,6 +209,7 @@ def test_a_file_that_is_too_large_is_damaged(store: FileStore, folder: Path) -> 
     assert (folder / f"{KEY}.damaged-1.json").stat().st_size == LARGEST + 1
 
 
+@pytest.mark.process
 def test_a_full_disk_leaves_the_old_token(small_disk: Path, token: Token, other: Token) -> None:
     """On a full disk, a write is an error that says so, the old token stays, and no piece of the new one does."""
     store = FileStore(small_disk / "tokens")
@@ -236,6 +237,7 @@ def test_a_write_that_breaks_off_leaves_the_old_token(store: FileStore, token: T
     assert not list(store.folder.glob("*.tmp"))
 
 
+@pytest.mark.process
 def test_a_read_only_disk_can_be_read(small_disk: Path, token: Token, other: Token) -> None:
     """On a read-only disk, the token is read, and a transaction is an error that says why."""
     store = FileStore(small_disk / "tokens")
@@ -248,6 +250,7 @@ def test_a_read_only_disk_can_be_read(small_disk: Path, token: Token, other: Tok
         FileStore(small_disk / "new").read(KEY)
 
 
+@pytest.mark.process
 def test_a_disk_that_becomes_read_only_leaves_the_old_token(small_disk: Path, token: Token, other: Token) -> None:
     """If the disk becomes read-only within a transaction, the write is an error, and the old token stays."""
     store = FileStore(small_disk / "tokens")

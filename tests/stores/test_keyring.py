@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from procountor_auth.token import Token
 
+# Looking for a keychain may run a program.
+pytestmark = pytest.mark.process
+
 KEY = "company-1"
 
 NULL, FAIL, CHAINER = (

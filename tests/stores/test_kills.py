@@ -1,4 +1,4 @@
-"""Writers that are killed: what is stored is the old or the new token, whole. `PROCOUNTOR_AUTH_LONG=1` kills more."""
+"""Writers that are killed: what is stored is the old or the new token, whole. The long run kills more."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from procountor_auth.stores.redis import RedisStore
 from procountor_auth.token import Token
+from tests.sizes import size
 
 if TYPE_CHECKING:
     import subprocess
@@ -26,17 +27,11 @@ if TYPE_CHECKING:
     from tests.conftest import RedisServer
     from tests.stores.conftest import Place
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+pytestmark = [pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"), pytest.mark.long]
 
 KEY = "company-1"
 
-LONG = "PROCOUNTOR_AUTH_LONG"
-"""Read when this file is imported: a fixture takes every variable of ours away from the tests themselves."""
-
-ROUNDS = {
-    kind: (1000 if os.environ.get(LONG) else few)
-    for kind, few in {"file": 200, "file-sealed": 50, "keyring": 20, "redis": 20}.items()
-}
+ROUNDS = {kind: size(few, 1000) for kind, few in {"file": 100, "file-sealed": 25, "keyring": 10, "redis": 10}.items()}
 
 SPAN = {"file": 0.008, "file-sealed": 0.008, "keyring": 0.03, "redis": 0.008}
 """Seconds after its first write within which a writer is killed: some writes' time."""
@@ -173,7 +168,7 @@ def test_the_lock_of_a_killed_process_is_free(
     """K6: the operating system releases a dead holder's lock: the next one has it within a second."""
     place = place_of(kind)
     with nursery(place) as writers:  # type: ignore[attr-defined]
-        for _ in range(10):
+        for _ in range(size(4, 100)):
             writers.kill(writers.start("hold"))
             start = time.monotonic()
             with place.open().transaction(KEY, timeout=1):

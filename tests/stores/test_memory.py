@@ -46,6 +46,7 @@ def test_all_sources_share_one_store() -> None:
     assert MemoryStore() is not MemoryStore.shared_instance()
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_child_does_not_wait_for_a_thread_that_it_does_not_have() -> None:
     """A lock that another thread held when the process was forked is free in the child, and the entries are there."""

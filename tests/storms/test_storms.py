@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,13 +15,28 @@ import pytest
 from procountor_auth import Settings, Token, TokenSource
 from procountor_auth.errors import ProcountorAuthError, ServiceUnavailable
 from procountor_auth.sandbox import Quirks, Sandbox, Weather
+from tests.sizes import size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.forkserver.forkserver import ForkServer
+
+    Run = Callable[..., list[str]]
     TokenRequests = Callable[[Sandbox], list[str]]
 
+pytestmark = pytest.mark.long
+
 HERE = Path(__file__).parent
+
+THREADS = size(200, 1000)
+COROUTINES = size(1000, 10_000)
+PROCESSES = size(16, 64)
+ROUNDS = size(100, 1000)
+FORKS = size(40, 200)
+SOURCES = 500
+LATENCY = size(2, 5) / 10
+"""Seconds that an answer takes: long enough for all callers to have asked."""
 
 
 class Clock:
@@ -42,19 +56,24 @@ def source(sandbox: Sandbox, strategy: str = "client_credentials", clock: Clock 
     return TokenSource.from_settings(Settings(**named), clock=clock or Clock())
 
 
-def run(script: str, *arguments: object, variables: dict[str, str]) -> list[str]:
-    """Run one of the scripts beside this file in a Python of its own; return the lines that it prints."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    done = subprocess.run(
-        [sys.executable, str(HERE / script), *map(str, arguments)],
-        env=inherited | variables,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+@pytest.fixture
+def run(fork_server: ForkServer) -> Callable[..., list[str]]:
+    """Run one of the scripts beside this file in a process of its own; return the lines that it prints."""
+
+    def script(name: str, *arguments: object, variables: dict[str, str]) -> list[str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        done = subprocess.run(
+            [fork_server.python, str(HERE / name), *map(str, arguments)],
+            env=inherited | variables,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    return script
 
 
 def ask_all(tokens: TokenSource, threads: int, calls: int) -> list[Token | str]:
@@ -75,68 +94,68 @@ def ask_all(tokens: TokenSource, threads: int, calls: int) -> list[Token | str]:
         return [each for got in pool.map(ask, range(threads)) for each in got]
 
 
-def test_s1_1000_threads(sandbox: Sandbox, token_requests: TokenRequests) -> None:
-    """S1: 1,000 threads that ask 10 times each, cold, make 1 token request."""
-    got = ask_all(source(sandbox), threads=1000, calls=10)
+def test_s1_threads(sandbox: Sandbox, token_requests: TokenRequests) -> None:
+    """S1: threads (1,000 in the long run) that ask 10 times each, cold, make 1 token request."""
+    got = ask_all(source(sandbox), threads=THREADS, calls=10)
 
-    assert len(got) == 10_000
+    assert len(got) == THREADS * 10
     assert len(set(got)) == 1
     assert len(token_requests(sandbox)) == 1
 
 
-def test_s2_10000_coroutines(sandbox: Sandbox, token_requests: TokenRequests) -> None:
-    """S2: 10,000 coroutines, cold, make 1 token request."""
+def test_s2_coroutines(sandbox: Sandbox, token_requests: TokenRequests) -> None:
+    """S2: coroutines (10,000 in the long run), cold, make 1 token request."""
     tokens = source(sandbox)
 
     async def crowd() -> set[Token]:
-        return set(await asyncio.gather(*(tokens.atoken() for _ in range(10_000))))
+        return set(await asyncio.gather(*(tokens.atoken() for _ in range(COROUTINES))))
 
     assert len(asyncio.run(crowd())) == 1
     assert len(token_requests(sandbox)) == 1
 
 
-def test_s4_64_processes_share_a_file(sandbox: Sandbox, token_requests: TokenRequests, tmp_path: Path) -> None:
-    """S4: 64 processes with one file store make 1 token request."""
+def test_s4_processes_share_a_file(sandbox: Sandbox, token_requests: TokenRequests, run: Run, tmp_path: Path) -> None:
+    """S4: processes (64 in the long run) with one file store make 1 token request."""
     variables = sandbox.environment("client_credentials") | {"PROCOUNTOR_TOKEN_STORE": "file"}
 
-    got = run("herd.py", 64, 1, tmp_path, variables=variables)
+    got = run("herd.py", PROCESSES, 1, tmp_path, variables=variables)
 
-    assert len(got) == 64
+    assert len(got) == PROCESSES
     assert len(set(got)) == 1
     assert len(token_requests(sandbox)) == 1
 
 
 def test_s5_8_hosts_share_a_redis(
-    sandbox: Sandbox, token_requests: TokenRequests, tmp_path: Path, redis_url: str
+    sandbox: Sandbox, token_requests: TokenRequests, run: Run, tmp_path: Path, redis_url: str
 ) -> None:
-    """S5: 8 hosts with 8 processes each make 1 token request over Redis."""
+    """S5: 8 hosts with several processes each (8 in the long run) make 1 token request over Redis."""
     variables = sandbox.environment("client_credentials") | {"PROCOUNTOR_TOKEN_STORE": redis_url}
 
-    got = run("herd.py", 64, 8, tmp_path, variables=variables)
+    got = run("herd.py", PROCESSES, 8, tmp_path, variables=variables)
 
-    assert len(got) == 64
+    assert len(got) == PROCESSES
     assert len(set(got)) == 1
     assert len(token_requests(sandbox)) == 1
 
 
 def test_s6_threads_share_a_failure(sandbox: Sandbox, token_requests: TokenRequests) -> None:
-    """S6: with 503, 1,000 threads share one error, after at most 3 attempts."""
-    sandbox.weather = Weather(status=503, latency=0.5)
+    """S6: with 503, threads (1,000 in the long run) share one error, after at most 3 attempts."""
+    sandbox.weather = Weather(status=503, latency=LATENCY)
 
-    got = ask_all(source(sandbox), threads=1000, calls=1)
+    got = ask_all(source(sandbox), threads=THREADS, calls=1)
 
-    assert len(got) == 1000
+    assert len(got) == THREADS
     assert len(set(got)) == 1
     assert len(token_requests(sandbox)) <= 3
 
 
 def test_s6_coroutines_share_a_failure(sandbox: Sandbox, token_requests: TokenRequests) -> None:
-    """S6: with 503, 10,000 coroutines share one error, after at most 3 attempts."""
-    sandbox.weather = Weather(status=503, latency=0.5)  # long enough for all of them to have started
+    """S6: with 503, coroutines (10,000 in the long run) share one error, after at most 3 attempts."""
+    sandbox.weather = Weather(status=503, latency=LATENCY)  # long enough for all of them to have started
     tokens = source(sandbox)
 
     async def crowd() -> set[str]:
-        got = await asyncio.gather(*(tokens.atoken() for _ in range(10_000)), return_exceptions=True)
+        got = await asyncio.gather(*(tokens.atoken() for _ in range(COROUTINES)), return_exceptions=True)
         assert all(isinstance(each, ServiceUnavailable) for each in got)
         return set(map(str, got))
 
@@ -146,30 +165,30 @@ def test_s6_coroutines_share_a_failure(sandbox: Sandbox, token_requests: TokenRe
 
 @pytest.mark.parametrize(("hosts", "store"), [(1, "file"), (8, "redis")])
 def test_s6_processes_share_a_failure(
-    sandbox: Sandbox, token_requests: TokenRequests, tmp_path: Path, redis_url: str, hosts: int, store: str
+    sandbox: Sandbox, token_requests: TokenRequests, run: Run, tmp_path: Path, redis_url: str, *, hosts: int, store: str
 ) -> None:
-    """S6: with 503, 64 processes on 1 or 8 hosts share one error, after at most 3 attempts."""
-    sandbox.weather = Weather(status=503, latency=0.5)
+    """S6: with 503, processes (64 in the long run) on 1 or 8 hosts share one error, after at most 3 attempts."""
+    sandbox.weather = Weather(status=503, latency=LATENCY)
     where = redis_url if store == "redis" else store
     variables = sandbox.environment("client_credentials") | {"PROCOUNTOR_TOKEN_STORE": where}
 
-    got = run("herd.py", 64, hosts, tmp_path, variables=variables)
+    got = run("herd.py", PROCESSES, hosts, tmp_path, variables=variables)
 
-    assert len(got) == 64
+    assert len(got) == PROCESSES
     assert len(set(got)) == 1
     assert got[0].startswith("ServiceUnavailable")
     assert len(token_requests(sandbox)) <= 3
 
 
-def test_s7_1000_expiries(sandbox: Sandbox, token_requests: TokenRequests) -> None:
-    """S7: over 1,000 expiries with strictly rotating refresh tokens none is used twice, and no caller is blocked."""
+def test_s7_expiries(sandbox: Sandbox, token_requests: TokenRequests) -> None:
+    """S7: over many expiries with strictly rotating refresh tokens none is used twice, and no caller is blocked."""
     sandbox.quirks = Quirks(refresh_token="rotate")
     clock = Clock()
     tokens = source(sandbox, "authorization_code", clock)
     token = tokens.token()
     blocked = 0
     seen = {token.refresh_token}
-    for _ in range(1000):
+    for _ in range(ROUNDS):
         clock.now = token.stale_from(0.0)
         blocked += tokens.token() is not token  # the stale token at once, while the renewal runs behind
         renewal = tokens._renewal
@@ -177,12 +196,12 @@ def test_s7_1000_expiries(sandbox: Sandbox, token_requests: TokenRequests) -> No
         seen.add(token.refresh_token)
 
     assert blocked == 0
-    assert len(seen) == 1001
-    assert token_requests(sandbox) == ["refresh_token"] * 1001
+    assert len(seen) == ROUNDS + 1
+    assert token_requests(sandbox) == ["refresh_token"] * (ROUNDS + 1)
 
 
-def test_s8_1000_cancellations(sandbox: Sandbox, token_requests: TokenRequests) -> None:
-    """S8: with the leader and half of the waiters cancelled 1,000 times, no rotated refresh token is lost."""
+def test_s8_cancellations(sandbox: Sandbox, token_requests: TokenRequests) -> None:
+    """S8: with the leader and half of the waiters cancelled again and again, no rotated refresh token is lost."""
     sandbox.quirks = Quirks(refresh_token="rotate")
     clock = Clock()
     tokens = source(sandbox, "authorization_code", clock)
@@ -199,37 +218,37 @@ def test_s8_1000_cancellations(sandbox: Sandbox, token_requests: TokenRequests) 
         return kept.pop()
 
     async def storm() -> None:
-        for _ in range(1000):
+        for _ in range(ROUNDS):
             clock.now = (await round_of_cancellations()).expires_at
 
     asyncio.run(storm())
 
-    assert token_requests(sandbox) == ["refresh_token"] * 1000
+    assert token_requests(sandbox) == ["refresh_token"] * ROUNDS
 
 
-def test_s9_200_forks(sandbox: Sandbox) -> None:
-    """S9: of 200 processes that were forked in the middle of a renewal, each gets a token within 2 seconds."""
+def test_s9_forks(sandbox: Sandbox, run: Run) -> None:
+    """S9: each of many processes that were forked in the middle of a renewal gets a token within 2 seconds."""
     sandbox.weather = Weather(latency=0.01)
 
-    assert run("forks.py", 200, variables=sandbox.environment("client_credentials")) == ["200"]
+    assert run("forks.py", FORKS, variables=sandbox.environment("client_credentials")) == [str(FORKS)]
 
 
 def test_s10_redis_down_for_client_credentials(
-    sandbox: Sandbox, token_requests: TokenRequests, tmp_path: Path, closed_port: int
+    sandbox: Sandbox, token_requests: TokenRequests, run: Run, tmp_path: Path, closed_port: int
 ) -> None:
-    """S10: without Redis, 8 hosts with 4 processes each make 1 token request per host."""
+    """S10: without Redis, 8 hosts with several processes each make 1 token request per host."""
     where = f"redis://127.0.0.1:{closed_port}/0"
     variables = sandbox.environment("client_credentials") | {"PROCOUNTOR_TOKEN_STORE": where}
 
-    got = run("herd.py", 32, 8, tmp_path, variables=variables)
+    got = run("herd.py", PROCESSES, 8, tmp_path, variables=variables)
 
-    assert len(got) == 32
+    assert len(got) == PROCESSES
     assert len(set(got)) == 8
     assert len(token_requests(sandbox)) == 8
 
 
 def test_s10_redis_down_for_refresh_tokens(
-    sandbox: Sandbox, token_requests: TokenRequests, tmp_path: Path, closed_port: int
+    sandbox: Sandbox, token_requests: TokenRequests, run: Run, tmp_path: Path, closed_port: int
 ) -> None:
     """S10: without Redis, a refresh token that may rotate is not used; the refusal says why."""
     where = f"redis://127.0.0.1:{closed_port}/0"
@@ -262,7 +281,7 @@ def test_s12_sources_do_not_renew_together(sandbox: Sandbox) -> None:
     clock = Clock()
     token = source(sandbox, clock=clock).token()
     moments = []
-    for _ in range(500):
+    for _ in range(SOURCES):
         tokens = source(sandbox, clock=clock)  # finds the token in the store of the process
         assert tokens.token() is token
         held = tokens._held

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     Audit = Callable[..., tuple[int, str]]
 
+pytestmark = pytest.mark.once
+
 PROGRAM: Final = Path(__file__).with_name("audit.py")
 
 CANARY: Final = {"name": "jinja2", "version": "2.4.1", "vulns": [{"id": "CVE-2014-1402", "fix_versions": ["2.7.2"]}]}

@@ -18,6 +18,8 @@ from .conftest import build
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+pytestmark = pytest.mark.once
+
 ROOT: Final = Path(__file__).parents[2]
 
 LEFT_BEHIND: Final = shutil.ignore_patterns(

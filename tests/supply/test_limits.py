@@ -6,9 +6,10 @@ import os
 import re
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from cryptography.fernet import Fernet
@@ -25,11 +26,46 @@ if TYPE_CHECKING:
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
-@pytest.fixture
+_PROGRAM: Final = (
+    "import gc, os; from pathlib import Path; from procountor_auth import TokenSource\n"
+    "source = TokenSource.from_env(); source.token(); source.invalidate()\n"
+    "del source; gc.collect()\n"
+    "for name in [name for name in os.environ if name.startswith('PROCOUNTOR_')]: del os.environ[name]\n"
+    "print('ready', flush=True); input()\n"
+    "print(Path('/proc/self/environ').read_text())"
+)
+"""Gets a token, forgets all it can, waits, and shows what it was started with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What is left in a process that has forgotten all it can.
+
+    Attributes:
+        memory: Its memory.
+        environment: What the system says it was started with.
+    """
+
+    memory: bytes = field(repr=False)
+    environment: str = field(repr=False)
+
+
+@pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
     """A sandbox."""
     with Sandbox() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def remains(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Remains]:
+    """What is left of the sandbox's variables in a process, by whether they were in files."""
+    with ExitStack() as stack:
+        processes = {
+            in_files: stack.enter_context(_started(sandbox, tmp_path_factory.mktemp("files"), in_files=in_files))
+            for in_files in (False, True)
+        }
+        return {in_files: _left_in(process) for in_files, process in processes.items()}
 
 
 def test_a_plain_entry_is_read_where_a_key_is_set() -> None:
@@ -41,37 +77,18 @@ def test_a_plain_entry_is_read_where_a_key_is_set() -> None:
 
 
 @on_linux
-def test_memory_keeps_what_was_deleted(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_memory_keeps_what_was_deleted(sandbox: Sandbox, remains: dict[bool, Remains]) -> None:
     """After the token was invalidated and every object deleted, the process's memory still has the secrets."""
-    program = (
-        "import gc; from procountor_auth import TokenSource\n"
-        "source = TokenSource.from_env(); source.token(); source.invalidate()\n"
-        "del source; gc.collect(); print('ready', flush=True); input()"
-    )
-    with _started(program, sandbox, tmp_path) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        memory = _memory_of(process.pid)
-        process.communicate("\n", timeout=60)
-    assert process.returncode == 0
+    memory = remains[True].memory
     assert sandbox.api_key.encode() in memory
     assert sandbox.client_secret.encode() in memory
 
 
 @on_linux
 @pytest.mark.parametrize("in_files", [False, True])
-def test_the_environment_of_a_process_stays(sandbox: Sandbox, tmp_path: Path, *, in_files: bool) -> None:
+def test_the_environment_of_a_process_stays(sandbox: Sandbox, remains: dict[bool, Remains], *, in_files: bool) -> None:
     """`/proc/PID/environ` has what a process was started with, although it has deleted it; files are not in it."""
-    program = (
-        "import os; from pathlib import Path; from procountor_auth import TokenSource\n"
-        "TokenSource.from_env().token()\n"
-        "for name in [name for name in os.environ if name.startswith('PROCOUNTOR_')]: del os.environ[name]\n"
-        "print(Path('/proc/self/environ').read_text())"
-    )
-    with _started(program, sandbox, tmp_path, in_files=in_files) as process:
-        environment, _ = process.communicate(timeout=60)
-    assert process.returncode == 0
-    assert (sandbox.api_key in environment) is not in_files
+    assert (sandbox.api_key in remains[in_files].environment) is not in_files
 
 
 def test_the_working_directory_s_file_decides_the_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -87,21 +104,31 @@ def test_the_working_directory_s_file_decides_the_host(monkeypatch: pytest.Monke
     assert Settings().endpoints.host == "https://api.procountor.com"
 
 
-def _started(program: str, sandbox: Sandbox, folder: Path, *, in_files: bool = True) -> subprocess.Popen[str]:
-    """Start Python with a program that has the sandbox's variables, in files or in its environment."""
+def _started(sandbox: Sandbox, folder: Path, *, in_files: bool) -> subprocess.Popen[str]:
+    """Start the program with the sandbox's variables, in files or in its environment."""
     variables = sandbox.environment("client_credentials")
     if in_files:
         for name, value in variables.items():
             (folder / name).write_text(value, "utf-8")
         variables = {"PROCOUNTOR_SECRETS_DIR": str(folder)}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PROCOUNTOR_")}
     return subprocess.Popen(
-        [sys.executable, "-c", program],
-        env=os.environ | variables,
+        [sys.executable, "-c", _PROGRAM],
+        env=inherited | variables,
         cwd=folder,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
+
+
+def _left_in(process: subprocess.Popen[str]) -> Remains:
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    memory = _memory_of(process.pid)
+    environment, _ = process.communicate("\n", timeout=60)
+    assert process.returncode == 0
+    return Remains(memory, environment)
 
 
 def _memory_of(pid: int) -> bytes:

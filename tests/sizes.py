@@ -1,0 +1,14 @@
+"""How much of a thing a test does: enough to find the fault in `make test`, all of it in `make test-long`."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+LONG: Final = bool(os.environ.get("PROCOUNTOR_AUTH_LONG"))
+"""Whether the full counts run. Read once: a fixture takes every variable of ours away from the tests themselves."""
+
+
+def size(few: int, full: int) -> int:
+    """Return how often something is done: `few` times, or `full` times in the long run."""
+    return full if LONG else few
