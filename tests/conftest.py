@@ -20,15 +20,20 @@ from procountor_auth.migration import lifecycle
 from procountor_auth.sandbox import Sandbox
 from procountor_auth.stores.memory import MemoryStore
 
+from .forkserver.forkserver import ForkServer
 from .leaks.plugin import LeakScanner
+from .resources import Resources
+from .schedule import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Look for secrets in whatever any test says."""
+    """Look for secrets in whatever any test says, at what it needs beside its own process, and at how long it takes."""
     config.pluginmanager.register(LeakScanner(), "leaks")
+    config.pluginmanager.register(Resources(), "resources")
+    config.pluginmanager.register(Schedule(), "schedule")
 
 
 class RedisServer:
@@ -136,7 +141,7 @@ def log_in() -> Callable[[str, Sandbox], str]:
     def visit(url: str, sandbox: Sandbox) -> str:
         page, _, asked = url.partition("?")
         person = {"username": sandbox.username, "password": sandbox.password, "company": sandbox.company}
-        with backend.Client() as browser:
+        with backend.Client(verify=False) as browser:
             answer = browser.post(page, data=dict(parse_qsl(asked)) | person)
         return answer.headers["Location"]
 
@@ -153,6 +158,13 @@ def token_requests() -> Callable[[Sandbox], list[str]]:
         ]
 
     return served
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[ForkServer]:
+    """Runs programs in processes of their own, without an interpreter's start."""
+    with ForkServer() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ import pytest
 from .page import PAGE, page
 from .rules import RULES, Rule
 
+pytestmark = pytest.mark.once
+
 TESTS = Path(__file__).parents[1]
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from procountor_auth.sandbox import Sandbox
     from procountor_auth.strategies import Strategy
 
+pytestmark = pytest.mark.once
+
 CLIENT = OAuthClient(
     Endpoints("https://api.example"), "client-1", SecretStr("cl13nt-s3cret"), "https://app.example/callback"
 )
