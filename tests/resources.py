@@ -32,6 +32,7 @@ _ONCE: Final = frozenset({"browser", "documents", "forkserver", "fuzz", "leaks"}
 
 _BY_FIXTURE: Final = {
     "fork_server": ("process",),
+    "place_of": ("process", "server"),  # it asks for a Redis as it goes
     "running_redis": ("process", "server"),
     "start_redis": ("process", "server"),
     "sandbox": ("server",),
