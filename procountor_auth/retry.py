@@ -17,14 +17,14 @@ import random
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from tenacity import AsyncRetrying, RetryCallState, Retrying
+from tenacity import RetryCallState, Retrying
 
 from procountor_auth.errors import ConnectionFailed
 from procountor_auth.protocol.answer import is_temporary, retry_after
 from procountor_auth.protocol.flow import Repeat, Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
 ATTEMPTS: Final = 3
 """How often one request is sent at most."""
@@ -49,21 +49,10 @@ class Retry:
 
     def run(self, send: Callable[[], Response], sleep: Callable[[float], None]) -> Response:
         """Send it until it is answered for good; return the last answer or raise the last error."""
-        return Retrying(sleep=sleep, **self._rules())(send)
-
-    async def arun(
-        self, send: Callable[[], Awaitable[Response]], sleep: Callable[[float], Awaitable[None]]
-    ) -> Response:
-        """Do what `run` does in an event loop."""
-        return await AsyncRetrying(sleep=sleep, **self._rules())(send)
-
-    def _rules(self) -> dict[str, Any]:
-        return {
-            "retry": self._again,
-            "wait": self._wait,
-            "stop": self._stop,
-            "retry_error_callback": _last,
-        }
+        repeated = Retrying(
+            sleep=sleep, retry=self._again, wait=self._wait, stop=self._stop, retry_error_callback=_last
+        )
+        return repeated(send)
 
     def _again(self, attempt: RetryCallState) -> bool:
         outcome = attempt.outcome

@@ -1,4 +1,4 @@
-"""The only room that opens sockets: it drives a flow, in a thread or in an event loop.
+"""The only room that opens sockets: it drives a flow, on the thread that it is called on.
 
 Tokens are fetched on a connection of our own, below the level of an HTTP client: no redirect is followed, no
 cookie kept, no netrc or proxy variable read, no hook of the user's client sees a password. A connection lives as
@@ -7,7 +7,6 @@ long as its flow, so that none is left open, stale, or shared with a forked proc
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import socket
 import ssl
@@ -26,7 +25,7 @@ from procountor_auth.quiet import quiet
 from procountor_auth.retry import Retry
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from pydantic import SecretStr
@@ -49,9 +48,6 @@ _HEADERS: Final = {
     "User-Agent": "procountor-auth",
 }
 
-_AFTER: Final = 0.1
-"""Seconds after the deadline at which an answer that is still coming in an event loop is given up."""
-
 _CHECK_HOST: Final = "Check PROCOUNTOR_BASE_URL and the network."
 
 _logger = logging.getLogger("procountor_auth")
@@ -66,20 +62,16 @@ class Transport:
         ca_bundle: A PEM file of authorities to trust instead of the HTTP library's own.
         proxy: The URL of a proxy. Proxy variables of the environment are not read.
         http: A transport of the HTTP library (`BaseTransport`) to use instead of a new connection. It is not closed.
-        async_http: The same for `arun` (`AsyncBaseTransport`).
         monotonic: The clock for the deadline, in seconds.
         sleep: How to wait before a request is sent again, in seconds.
-        async_sleep: The same for `arun`.
     """
 
     timeout: float = 30.0
     ca_bundle: Path | None = None
     proxy: SecretStr | None = None
     http: backend.BaseTransport | None = field(default=None, repr=False)
-    async_http: backend.AsyncBaseTransport | None = field(default=None, repr=False)
     monotonic: Callable[[], float] = field(default=time.monotonic, repr=False)
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
-    async_sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep, repr=False)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Transport:
@@ -94,15 +86,28 @@ class Transport:
         Raises:
             ConfigurationError: The CA bundle or the proxy can't be used.
         """
-        self._connect(backend.HTTPTransport).close()
+        self.open().close()
 
     def open(self) -> backend.HTTPTransport:
         """Open what `http` can be: a transport that keeps its connections, for whoever drives many flows and closes it.
 
+        It has our TLS and our proxy, and nothing of the environment's.
+
         Raises:
             ConfigurationError: The CA bundle or the proxy can't be used.
         """
-        return self._connect(backend.HTTPTransport)
+        problem = ""
+        try:
+            return backend.HTTPTransport(
+                verify=_tls(self.ca_bundle),
+                proxy=backend.Proxy(self.proxy.get_secret_value()) if self.proxy else None,
+                trust_env=False,
+            )
+        except (OSError, ssl.SSLError):
+            problem = "PROCOUNTOR_CA_BUNDLE does not name a PEM file that can be read."
+        except (ValueError, TypeError, ImportError, backend.InvalidURL):
+            problem = "PROCOUNTOR_PROXY is not a proxy URL that can be used."
+        raise ConfigurationError(problem, hint="Correct the variable, or remove it.")
 
     def run(self, flow: Flow[T], *, timeout: float | None = None) -> T:
         """Drive a flow to its result, within `timeout` seconds if less are left than usual.
@@ -111,7 +116,7 @@ class Transport:
             ProcountorAuthError: What the flow raises, or `ConnectionFailed`.
         """
         deadline = self.monotonic() + (self.timeout if timeout is None else timeout)
-        http = self.http or self._connect(backend.HTTPTransport)
+        http = self.http or self.open()
         try:
             response: Response | None = None
             while True:
@@ -128,43 +133,13 @@ class Transport:
             if http is not self.http:
                 http.close()
 
-    async def arun(self, flow: Flow[T]) -> T:
-        """Drive a flow to its result without blocking the event loop.
-
-        Raises:
-            ProcountorAuthError: What the flow raises, or `ConnectionFailed`.
-        """
-        deadline = self.monotonic() + self.timeout
-        http = self.async_http or self._connect(backend.AsyncHTTPTransport)
-        try:
-            response: Response | None = None
-            while True:
-                try:
-                    request = flow.send(response)  # type: ignore[arg-type]  # None starts a generator
-                except StopIteration as done:
-                    result: T = done.value
-                    return result
-                response = await Retry(request, lambda: deadline - self.monotonic()).arun(
-                    partial(self._asend, http, request, deadline), self.async_sleep
-                )
-        finally:
-            flow.close()
-            if http is not self.async_http:
-                await http.aclose()
-
     def _send(self, http: backend.BaseTransport, request: Request, deadline: float) -> Response:
         answer = self._exchange(http, request, deadline)
         if isinstance(answer, Response):
             return answer
         raise answer
 
-    async def _asend(self, http: backend.AsyncBaseTransport, request: Request, deadline: float) -> Response:
-        answer = await self._aexchange(http, request, deadline)
-        if isinstance(answer, Response):
-            return answer
-        raise answer
-
-    # An error is returned and raised elsewhere: the frames of these two hold bytes of the answer, even of a token.
+    # An error is returned and raised elsewhere: the frames here hold bytes of the answer, even of a token.
 
     def _exchange(
         self, http: backend.BaseTransport, request: Request, deadline: float
@@ -174,46 +149,13 @@ class Transport:
                 answer = http.handle_request(self._prepare(request, deadline, trace=cut.trace))
                 body = _Body(self, deadline)
                 with closing(answer):
-                    for chunk in _sync(answer.stream):
+                    for chunk in _chunks(answer.stream):
                         body.add(chunk)
                 if cut.ended:  # a body whose end is the connection's looks whole then
                     return self._too_late()
                 return _response(request, answer, body)
             except Exception as error:  # noqa: BLE001 - whatever an HTTP library raises becomes ours
                 return self._translate(error, request, deadline)
-
-    async def _aexchange(
-        self, http: backend.AsyncBaseTransport, request: Request, deadline: float
-    ) -> Response | ProcountorAuthError:
-        with quiet():
-            try:
-                # The library's own limits come first, and end one read each; this one ends whatever goes on and on.
-                async with asyncio.timeout(max(0.0, deadline - self.monotonic()) + _AFTER):
-                    answer = await http.handle_async_request(self._prepare(request, deadline))
-                    body = _Body(self, deadline)
-                    try:
-                        async for chunk in _async(answer.stream):
-                            body.add(chunk)
-                    finally:
-                        await answer.aclose()
-                return _response(request, answer, body)
-            except Exception as error:  # noqa: BLE001 - see _exchange
-                return self._translate(error, request, deadline)
-
-    def _connect(self, kind: type[T]) -> T:
-        """Open a transport of the HTTP library with our TLS and our proxy, and nothing of the environment's."""
-        problem = ""
-        try:
-            return kind(
-                verify=_tls(self.ca_bundle),  # type: ignore[call-arg]  # both transports take these
-                proxy=backend.Proxy(self.proxy.get_secret_value()) if self.proxy else None,
-                trust_env=False,
-            )
-        except (OSError, ssl.SSLError):
-            problem = "PROCOUNTOR_CA_BUNDLE does not name a PEM file that can be read."
-        except (ValueError, TypeError, ImportError, backend.InvalidURL):
-            problem = "PROCOUNTOR_PROXY is not a proxy URL that can be used."
-        raise ConfigurationError(problem, hint="Correct the variable, or remove it.")
 
     def _prepare(self, request: Request, deadline: float, **extensions: object) -> backend.Request:
         left = deadline - self.monotonic()
@@ -353,11 +295,6 @@ def _tls(ca_bundle: Path | None) -> ssl.SSLContext:
     return context
 
 
-def _sync(stream: Any) -> Iterable[bytes]:  # noqa: ANN401 - the libraries type both worlds' streams as one
+def _chunks(stream: Any) -> Iterable[bytes]:  # noqa: ANN401 - the libraries type both worlds' streams as one
     chunks: Iterable[bytes] = stream
-    return chunks
-
-
-def _async(stream: Any) -> AsyncIterable[bytes]:  # noqa: ANN401 - see _sync
-    chunks: AsyncIterable[bytes] = stream
     return chunks

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING
-
 import pytest
 
 from procountor_auth.errors import ConnectionFailed
 from procountor_auth.protocol.flow import Repeat, Request, Response
 from procountor_auth.retry import ATTEMPTS, FIRST_WAIT, Retry
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 OK = Response(200)
 
@@ -40,14 +34,6 @@ class Server:
             raise answer
         return answer
 
-    async def asend(self) -> Response:
-        """Answer once, in an event loop."""
-        return self.send()
-
-    async def asleep(self, seconds: float) -> None:
-        """Wait no time at all, in an event loop."""
-        self.waits.append(seconds)
-
 
 def run(server: Server, repeat: Repeat, time_left: float = 30.0) -> Response:
     """Send one request."""
@@ -55,27 +41,16 @@ def run(server: Server, repeat: Repeat, time_left: float = 30.0) -> Response:
     return Retry(request, lambda: time_left).run(server.send, server.waits.append)
 
 
-def arun(server: Server, repeat: Repeat, time_left: float = 30.0) -> Response:
-    """Send one request in an event loop."""
-    request = Request("POST", "https://api.example/oauth/token", repeat=repeat)
-    return asyncio.run(Retry(request, lambda: time_left).arun(server.asend, server.asleep))
-
-
-WAYS = pytest.mark.parametrize("way", [run, arun])
-
-
-@WAYS
 @pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404])
 @pytest.mark.parametrize("repeat", Repeat)
-def test_an_answer_is_an_answer(way: Callable[..., Response], status: int, repeat: Repeat) -> None:
+def test_an_answer_is_an_answer(status: int, repeat: Repeat) -> None:
     """What the server has decided is not asked for again, whatever the request."""
     server = Server(Response(status))
 
-    assert way(server, repeat).status == status
+    assert run(server, repeat).status == status
     assert (server.asked, server.waits) == (1, [])
 
 
-@WAYS
 @pytest.mark.parametrize(
     ("answer", "safe", "unprocessed"),
     [
@@ -91,27 +66,24 @@ def test_an_answer_is_an_answer(way: Callable[..., Response], status: int, repea
         (failure(sent=False, retryable=False), 1, 1),
     ],
 )
-def test_what_is_repeated(
-    way: Callable[..., Response], answer: Response | ConnectionFailed, safe: int, unprocessed: int
-) -> None:
+def test_what_is_repeated(answer: Response | ConnectionFailed, safe: int, unprocessed: int) -> None:
     """A code or a refresh token is sent again only if the server can't have acted on it; the last outcome stands."""
     for repeat, attempts in ((Repeat.SAFE, safe), (Repeat.UNPROCESSED, unprocessed)):
         server = Server(answer)
         if isinstance(answer, ConnectionFailed):
             with pytest.raises(ConnectionFailed) as failed:
-                way(server, repeat)
+                run(server, repeat)
             assert failed.value is answer
         else:
-            assert way(server, repeat) is answer
+            assert run(server, repeat) is answer
         assert server.asked == attempts
 
 
-@WAYS
-def test_a_second_attempt_may_succeed(way: Callable[..., Response]) -> None:
+def test_a_second_attempt_may_succeed() -> None:
     """As soon as there is an answer it is returned."""
     server = Server(Response(503), failure(sent=False), OK)
 
-    assert way(server, Repeat.UNPROCESSED) is OK
+    assert run(server, Repeat.UNPROCESSED) is OK
     assert server.asked == 3
 
 
@@ -125,19 +97,17 @@ def test_waits_grow_with_jitter() -> None:
     assert FIRST_WAIT <= second <= 2 * FIRST_WAIT
 
 
-@WAYS
-def test_retry_after_is_honoured(way: Callable[..., Response]) -> None:
+def test_retry_after_is_honoured() -> None:
     """The server's wait is kept to, to the second."""
     server = Server(Response(429, {"retry-after": ("7",)}), OK)
 
-    assert way(server, Repeat.SAFE) is OK
+    assert run(server, Repeat.SAFE) is OK
     assert server.waits == [7.0]
 
 
-@WAYS
-def test_a_wait_beyond_the_deadline_is_not_begun(way: Callable[..., Response]) -> None:
+def test_a_wait_beyond_the_deadline_is_not_begun() -> None:
     """If the server asks for more time than there is, its answer stands at once."""
     server = Server(Response(429, {"retry-after": ("60",)}))
 
-    assert way(server, Repeat.SAFE, 30.0).status == 429
+    assert run(server, Repeat.SAFE, 30.0).status == 429
     assert (server.asked, server.waits) == (1, [])

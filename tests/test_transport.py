@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import gc
 import importlib.util
@@ -46,34 +45,8 @@ _SLOWEST: Final = 0.15
 """Seconds that a flow may take here before it is too late."""
 
 
-async def _at_once(_: float) -> None:
-    """Wait no time between attempts, in an event loop."""
-
-
-_IMPATIENT: Final = Transport(sleep=lambda _: None, async_sleep=_at_once)
+_IMPATIENT: Final = Transport(sleep=lambda _: None)
 """Tries again at once."""
-
-
-class Drive(Protocol):
-    """Drives a flow with a transport, in this thread or in an event loop."""
-
-    def __call__(self, transport: Transport, flow: Flow[T]) -> T:
-        """Return what the flow returns."""
-
-
-def _run(transport: Transport, flow: Flow[T]) -> T:
-    return transport.run(flow)
-
-
-def _arun(transport: Transport, flow: Flow[T]) -> T:
-    return asyncio.run(transport.arun(flow))
-
-
-@pytest.fixture(params=[_run, _arun], ids=["run", "arun"])
-def drive(request: pytest.FixtureRequest) -> Drive:
-    """Both drivers, one after the other."""
-    chosen: Drive = request.param
-    return chosen
 
 
 class Server:
@@ -212,10 +185,10 @@ def _ask(*urls: str) -> Flow[list[Response]]:
     return responses
 
 
-def _fails(drive: Drive, transport: Transport, url: str) -> ProcountorAuthError:
+def _fails(transport: Transport, url: str) -> ProcountorAuthError:
     """Return the error of a request, which must be ours, whole, and free of secrets."""
     with pytest.raises(ProcountorAuthError) as caught:
-        drive(transport, _ask(f"{url}/api/oauth/token?state=st4te"))
+        transport.run(_ask(f"{url}/api/oauth/token?state=st4te"))
     error = caught.value
     shown = traceback.TracebackException.from_exception(error, capture_locals=True)
     shown.stack[:] = [frame for frame in shown.stack if frame.filename != __file__]
@@ -228,25 +201,25 @@ def _fails(drive: Drive, transport: Transport, url: str) -> ProcountorAuthError:
     return error
 
 
-def test_an_answer_comes_back_whole(drive: Drive, serve: Serve) -> None:
+def test_an_answer_comes_back_whole(serve: Serve) -> None:
     """Status, every value of every header, and the body arrive, whatever the status is."""
     server = serve(_say(b"HTTP/1.1 418 No\r\nX-A: 1\r\nx-a: 2\r\nContent-Length: 3\r\n\r\n\xff\x00a"))
-    (response,) = drive(Transport(), _ask(server.url))
+    (response,) = Transport().run(_ask(server.url))
     assert (response.status, response.headers["x-a"], response.body) == (418, ("1", "2"), b"\xff\x00a")
 
 
-def test_a_chunked_answer_is_put_together(drive: Drive, serve: Serve) -> None:
+def test_a_chunked_answer_is_put_together(serve: Serve) -> None:
     """A body that comes in chunks is one body."""
     server = serve(
         _say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n{\r\n", b"1\r\n}\r\n0\r\n\r\n")
     )
-    assert drive(Transport(), _ask(server.url))[0].body == b"{}"
+    assert Transport().run(_ask(server.url))[0].body == b"{}"
 
 
-def test_the_request_is_as_the_flow_says(drive: Drive, serve: Serve) -> None:
+def test_the_request_is_as_the_flow_says(serve: Serve) -> None:
     """Method, path, form body and bearer token are sent; no compression is asked for; no cookie is kept."""
     server = serve(_say(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n"))
-    drive(Transport(), _ask(f"{server.url}/api/oauth/token?a=b", f"{server.url}/second"))
+    Transport().run(_ask(f"{server.url}/api/oauth/token?a=b", f"{server.url}/second"))
     first, second = server.requests
     assert first.startswith(b"POST /api/oauth/token?a=b HTTP/1.1\r\n")
     assert first.endswith(b"\r\n\r\npassword=s3cret")
@@ -258,7 +231,7 @@ def test_the_request_is_as_the_flow_says(drive: Drive, serve: Serve) -> None:
     assert b"cookie" not in second.lower()
 
 
-def test_a_get_has_no_body_and_no_token(drive: Drive, serve: Serve) -> None:
+def test_a_get_has_no_body_and_no_token(serve: Serve) -> None:
     """A request without body and bearer has neither their headers nor a length."""
 
     def get(url: str) -> Flow[int]:
@@ -266,24 +239,24 @@ def test_a_get_has_no_body_and_no_token(drive: Drive, serve: Serve) -> None:
         return response.status
 
     server = serve(_say(_OK))
-    assert drive(Transport(), get(server.url)) == 200
+    assert Transport().run(get(server.url)) == 200
     assert not [name for name in (b"authorization", b"content-") if name in server.requests[0].lower()]
 
 
-def test_one_flow_is_one_connection_that_ends_with_it(drive: Drive, serve: Serve) -> None:
+def test_one_flow_is_one_connection_that_ends_with_it(serve: Serve) -> None:
     """The requests of a flow share a connection, and the server sees it end when the flow does."""
     server = serve(_say(_OK))
-    drive(Transport(), _ask(server.url, server.url, server.url))
+    Transport().run(_ask(server.url, server.url, server.url))
     for thread in server._threads[1:]:
         thread.join(10)
     assert (server.connections, len(server.requests)) == (1, 3)
     assert not any(thread.is_alive() for thread in server._threads[1:])
 
 
-def test_a_dead_connection_is_not_used_again(drive: Drive, serve: Serve) -> None:
+def test_a_dead_connection_is_not_used_again(serve: Serve) -> None:
     """A server that hangs up after each answer gets a new connection for the flow's next request."""
     server = serve(_say_and_hang_up(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"))
-    assert len(drive(Transport(), _ask(server.url, server.url))) == 2
+    assert len(Transport().run(_ask(server.url, server.url))) == 2
     assert server.connections == 2
 
 
@@ -306,11 +279,9 @@ _BROKEN: Final[dict[str, Callable[[Server, socket.socket], None]]] = {
 
 
 @pytest.mark.parametrize("answer", _BROKEN.values(), ids=_BROKEN)
-def test_a_broken_answer_may_be_tried_again(
-    drive: Drive, serve: Serve, answer: Callable[[Server, socket.socket], None]
-) -> None:
+def test_a_broken_answer_may_be_tried_again(serve: Serve, answer: Callable[[Server, socket.socket], None]) -> None:
     """A connection that breaks, or is not HTTP, is a retryable failure that repeats nothing of the answer."""
-    error = _fails(drive, Transport(), serve(answer).url)
+    error = _fails(Transport(), serve(answer).url)
     assert type(error) is ConnectionFailed
     assert error.retryable
 
@@ -324,13 +295,11 @@ _STALLS: Final[dict[str, Callable[[Server, socket.socket], None]]] = {
 
 
 @pytest.mark.parametrize("answer", _STALLS.values(), ids=_STALLS)
-def test_a_server_that_stalls_meets_the_deadline(
-    drive: Drive, serve: Serve, answer: Callable[[Server, socket.socket], None]
-) -> None:
+def test_a_server_that_stalls_meets_the_deadline(serve: Serve, answer: Callable[[Server, socket.socket], None]) -> None:
     """A server that falls silent is given up at the deadline, with the setting that would give it more time."""
     server = serve(answer)
     began = time.monotonic()
-    error = _fails(drive, Transport(timeout=_SLOWEST), server.url)
+    error = _fails(Transport(timeout=_SLOWEST), server.url)
     assert _SLOWEST <= time.monotonic() - began < _SLOWEST + 0.5
     assert type(error) is ConnectionFailed
     assert error.retryable
@@ -338,20 +307,20 @@ def test_a_server_that_stalls_meets_the_deadline(
     assert "PROCOUNTOR_TIMEOUT" in error.hint
 
 
-def test_a_body_that_goes_on_past_the_deadline_is_given_up(drive: Drive, serve: Serve) -> None:
+def test_a_body_that_goes_on_past_the_deadline_is_given_up(serve: Serve) -> None:
     """Bytes that keep coming do not extend the deadline, by the transport's own clock."""
     server = serve(_say_and_stall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nansw3r"))
     clock = itertools.chain([0.0, 0.0], itertools.repeat(31.0))
-    error = _fails(drive, Transport(timeout=30.0, monotonic=lambda: next(clock)), server.url)
+    error = _fails(Transport(timeout=30.0, monotonic=lambda: next(clock)), server.url)
     assert "did not answer within 30 seconds" in error.message
 
 
-def test_the_deadline_is_for_the_whole_flow(drive: Drive, serve: Serve) -> None:
+def test_the_deadline_is_for_the_whole_flow(serve: Serve) -> None:
     """A second request is not sent once the flow's time is up."""
     server = serve(_say(_OK))
     clock = iter([0.0, 0.0, 1.0, 31.0])
     with pytest.raises(ConnectionFailed, match="within 30 seconds"):
-        drive(Transport(timeout=30.0, monotonic=lambda: next(clock, 31.0)), _ask(server.url, server.url))
+        Transport(timeout=30.0, monotonic=lambda: next(clock, 31.0)).run(_ask(server.url, server.url))
     assert len(server.requests) == 1
 
 
@@ -364,58 +333,58 @@ _TOO_LARGE: Final = {
 
 
 @pytest.mark.parametrize("answer", _TOO_LARGE.values(), ids=_TOO_LARGE)
-def test_a_huge_answer_is_refused(drive: Drive, serve: Serve, answer: Callable[[Server, socket.socket], None]) -> None:
+def test_a_huge_answer_is_refused(serve: Serve, answer: Callable[[Server, socket.socket], None]) -> None:
     """An answer of more than a mebibyte is not kept, and asking again would not help."""
-    error = _fails(drive, Transport(), serve(answer).url)
+    error = _fails(Transport(), serve(answer).url)
     assert type(error) is UnexpectedAnswer
     assert "1024 KiB" in error.message
     assert not error.retryable
 
 
-def test_the_largest_answer_is_read(drive: Drive, serve: Serve) -> None:
+def test_the_largest_answer_is_read(serve: Serve) -> None:
     """An answer of exactly a mebibyte is read."""
     server = serve(_say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % LARGEST_BODY, b"x" * LARGEST_BODY))
-    assert len(drive(Transport(), _ask(server.url))[0].body) == LARGEST_BODY
+    assert len(Transport().run(_ask(server.url))[0].body) == LARGEST_BODY
 
 
 @pytest.mark.parametrize("encoding", [b"gzip", b"br", b"deflate", b"identity, gzip"])
-def test_a_compressed_answer_is_refused(drive: Drive, serve: Serve, encoding: bytes) -> None:
+def test_a_compressed_answer_is_refused(serve: Serve, encoding: bytes) -> None:
     """What was not asked for is not unpacked: a few bytes could become gigabytes."""
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: 6\r\n\r\nansw3r" % encoding
-    error = _fails(drive, Transport(), serve(_say(head)).url)
+    error = _fails(Transport(), serve(_say(head)).url)
     assert type(error) is UnexpectedAnswer
     assert "compressed" in error.message
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_an_answer(drive: Drive, serve: Serve, status: int) -> None:
+def test_a_redirect_is_an_answer(serve: Serve, status: int) -> None:
     """A redirect to another origin comes back as it is, and the other origin sees nothing at all."""
     other = serve(_say(_OK))
     location = f"HTTP/1.1 {status} Moved\r\nLocation: {other.url}/\r\nContent-Length: 0\r\n\r\n".encode()
-    (response,) = drive(Transport(), _ask(serve(_say(location)).url))
+    (response,) = Transport().run(_ask(serve(_say(location)).url))
     assert (response.status, response.header("location")) == (status, f"{other.url}/")
     assert other.connections == 0
 
 
-def test_a_closed_port_is_unreachable(drive: Drive) -> None:
+def test_a_closed_port_is_unreachable() -> None:
     """A refused connection is retryable and asks to check the host."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    error = _fails(drive, _IMPATIENT, f"http://127.0.0.1:{port}")
+    error = _fails(_IMPATIENT, f"http://127.0.0.1:{port}")
     assert type(error) is ConnectionFailed
     assert error.retryable
     assert "can't be reached" in error.message
     assert "PROCOUNTOR_BASE_URL" in error.hint
 
 
-def test_an_unknown_name_is_unreachable(drive: Drive) -> None:
+def test_an_unknown_name_is_unreachable() -> None:
     """A host name that nobody knows is retryable: name servers have bad days."""
     began = time.monotonic()
     with pytest.raises(OSError, match=r"(?i)name|address|resol"):
         socket.getaddrinfo("name.invalid", 80)
     if time.monotonic() - began > 1:
         pytest.skip("looking up a name takes a network here")
-    error = _fails(drive, _IMPATIENT, "http://name.invalid")
+    error = _fails(_IMPATIENT, "http://name.invalid")
     assert type(error) is ConnectionFailed
     assert error.retryable
     assert "can't be reached" in error.message
@@ -448,57 +417,57 @@ class Certificate:
         self.shown.load_cert_chain(self.file, secret)
 
 
-def test_an_unknown_authority_is_refused(drive: Drive, serve: Serve, tmp_path: Path) -> None:
+def test_an_unknown_authority_is_refused(serve: Serve, tmp_path: Path) -> None:
     """A certificate that nobody vouches for ends the connection before anything is sent, for good."""
     server = serve(_say(_OK), Certificate(tmp_path).shown)
-    error = _fails(drive, Transport(), server.url)
+    error = _fails(Transport(), server.url)
     assert type(error) is ConnectionFailed
     assert not error.retryable
     assert "PROCOUNTOR_CA_BUNDLE" in error.hint
     assert server.requests == []
 
 
-def test_a_named_authority_is_trusted(drive: Drive, serve: Serve, tmp_path: Path) -> None:
+def test_a_named_authority_is_trusted(serve: Serve, tmp_path: Path) -> None:
     """With the authority's file in the CA bundle the connection stands."""
     certificate = Certificate(tmp_path)
     server = serve(_say(_OK), certificate.shown)
-    assert drive(Transport(ca_bundle=certificate.file), _ask(server.url))[0].status == 200
+    assert Transport(ca_bundle=certificate.file).run(_ask(server.url))[0].status == 200
 
 
-def test_another_host_s_certificate_is_refused(drive: Drive, serve: Serve, tmp_path: Path) -> None:
+def test_another_host_s_certificate_is_refused(serve: Serve, tmp_path: Path) -> None:
     """A trusted certificate for another address is refused before anything is sent."""
     certificate = Certificate(tmp_path, "192.0.2.1")
     server = serve(_say(_OK), certificate.shown)
-    error = _fails(drive, Transport(ca_bundle=certificate.file), server.url)
+    error = _fails(Transport(ca_bundle=certificate.file), server.url)
     assert not error.retryable
     assert server.requests == []
 
 
 def test_variables_of_the_tls_library_are_not_read(
-    drive: Drive, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`SSL_CERT_FILE` does not decide whom we trust: the CA bundle that is configured does."""
     certificate = Certificate(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.file))
     monkeypatch.setattr("procountor_auth.transport._contexts", {})
-    assert not _fails(drive, Transport(), serve(_say(_OK), certificate.shown).url).retryable
+    assert not _fails(Transport(), serve(_say(_OK), certificate.shown).url).retryable
 
 
-def test_tls_with_a_server_that_has_none_fails(drive: Drive, serve: Serve) -> None:
+def test_tls_with_a_server_that_has_none_fails(serve: Serve) -> None:
     """HTTPS to a port that speaks plain HTTP is a failed connection, and nothing is sent in the clear."""
     server = serve(_say_and_hang_up(_OK))
-    assert type(_fails(drive, Transport(timeout=_SLOWEST), server.url.replace("http:", "https:"))) is ConnectionFailed
+    assert type(_fails(Transport(timeout=_SLOWEST), server.url.replace("http:", "https:"))) is ConnectionFailed
     assert server.requests == []
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no PEM", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
-def test_an_unusable_ca_bundle_is_named(drive: Drive, tmp_path: Path, content: bytes | None) -> None:
+def test_an_unusable_ca_bundle_is_named(tmp_path: Path, content: bytes | None) -> None:
     """A CA bundle that is not there, or holds no certificate, is a configuration error that names its variable."""
     file = tmp_path / "bundle.pem"
     if content is not None:
         file.write_bytes(content)
     for bundle in (file, tmp_path):
-        error = _fails(drive, Transport(ca_bundle=bundle), "https://127.0.0.1:1")
+        error = _fails(Transport(ca_bundle=bundle), "https://127.0.0.1:1")
         assert type(error) is ConfigurationError
         assert "PROCOUNTOR_CA_BUNDLE" in error.message
 
@@ -506,40 +475,40 @@ def test_an_unusable_ca_bundle_is_named(drive: Drive, tmp_path: Path, content: b
 @pytest.mark.parametrize(
     "proxy", ["answ3r", "answ3r://proxy.example", "http://[::1", "http://proxy.example:port", "://"]
 )
-def test_an_unusable_proxy_is_named(drive: Drive, proxy: str) -> None:
+def test_an_unusable_proxy_is_named(proxy: str) -> None:
     """A proxy that is no URL of a proxy is a configuration error that names its variable, and not its value."""
-    error = _fails(drive, Transport(proxy=SecretStr(proxy)), "http://127.0.0.1:1")
+    error = _fails(Transport(proxy=SecretStr(proxy)), "http://127.0.0.1:1")
     assert type(error) is ConfigurationError
     assert "PROCOUNTOR_PROXY" in error.message
 
 
 @pytest.mark.skipif(importlib.util.find_spec("socksio") is not None, reason="the SOCKS library is installed")
-def test_a_proxy_that_needs_another_library_is_named(drive: Drive) -> None:
+def test_a_proxy_that_needs_another_library_is_named() -> None:
     """A SOCKS proxy without the library for it is a configuration error."""
-    error = _fails(drive, Transport(proxy=SecretStr("socks5://127.0.0.1:1")), "http://127.0.0.1:1")
+    error = _fails(Transport(proxy=SecretStr("socks5://127.0.0.1:1")), "http://127.0.0.1:1")
     assert "PROCOUNTOR_PROXY" in error.message
 
 
-def test_the_configured_proxy_is_used(drive: Drive, serve: Serve) -> None:
+def test_the_configured_proxy_is_used(serve: Serve) -> None:
     """Requests go through the proxy, with the password that its URL has."""
     proxy = serve(_say(_OK))
     through = SecretStr(f"http://me:pr0xy@127.0.0.1:{proxy.port}")
-    assert drive(Transport(proxy=through), _ask("http://host.invalid/path"))[0].status == 200
+    assert Transport(proxy=through).run(_ask("http://host.invalid/path"))[0].status == 200
     assert proxy.requests[0].startswith(b"POST http://host.invalid/path HTTP/1.1\r\n")
     assert b"proxy-authorization: basic" in proxy.requests[0].lower()
 
 
-def test_a_proxy_that_refuses_is_named(drive: Drive, serve: Serve) -> None:
+def test_a_proxy_that_refuses_is_named(serve: Serve) -> None:
     """A proxy that wants other credentials is an error of its own, and asking again would not help."""
     proxy = serve(_say_and_hang_up(b"HTTP/1.1 407 answ3r\r\nContent-Length: 0\r\n\r\n"))
-    error = _fails(drive, Transport(proxy=SecretStr(proxy.url)), "https://host.invalid")
+    error = _fails(Transport(proxy=SecretStr(proxy.url)), "https://host.invalid")
     assert type(error) is ConnectionFailed
     assert not error.retryable
     assert "PROCOUNTOR_PROXY" in error.hint
 
 
 def test_the_environment_s_proxies_and_passwords_are_not_used(
-    drive: Drive, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither proxy variables nor `.netrc` touch a request for a token."""
     other, server = serve(_say(_OK)), serve(_say(_OK))
@@ -548,21 +517,21 @@ def test_the_environment_s_proxies_and_passwords_are_not_used(
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password n3trc\n")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
-    drive(Transport(), _ask(server.url))
+    Transport().run(_ask(server.url))
     assert other.connections == 0
     assert b"authorization: bearer b34rer" in server.requests[0].lower()
 
 
-def test_a_url_that_is_none_is_our_error(drive: Drive) -> None:
+def test_a_url_that_is_none_is_our_error() -> None:
     """Whatever the HTTP library raises for a URL that it can't read is one of our errors."""
-    assert type(_fails(drive, Transport(), "http://127.0.0.1:x")) is ConnectionFailed
+    assert type(_fails(Transport(), "http://127.0.0.1:x")) is ConnectionFailed
 
 
-def test_nothing_is_logged_but_the_path(drive: Drive, serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_is_logged_but_the_path(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     """With every logger at DEBUG we log one line for each request, and nobody logs what was sent or answered."""
     server = serve(_say(b"HTTP/1.1 302 Found\r\nLocation: word?code=answ3r\r\nContent-Length: 6\r\n\r\nansw3r"))
     with caplog.at_level(logging.DEBUG):
-        drive(Transport(), _ask(f"{server.url}/api/oauth/authz?state=st4te"))
+        Transport().run(_ask(f"{server.url}/api/oauth/authz?state=st4te"))
     ours = [record.getMessage() for record in caplog.records if record.name == "procountor_auth"]
     assert ours == ["POST /api/oauth/authz: status 302"]
     assert not [secret for secret in ("s3cret", "b34rer", "answ3r", "st4te") if secret in caplog.text]
@@ -571,7 +540,7 @@ def test_nothing_is_logged_but_the_path(drive: Drive, serve: Serve, caplog: pyte
 def test_a_program_s_own_requests_are_still_logged(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     """The silence ends with the flow: a request of the program's own client is logged as ever."""
     server = serve(_say(_OK))
-    _run(Transport(), _ask(server.url))
+    Transport().run(_ask(server.url))
     with caplog.at_level(logging.INFO), backend.Client(trust_env=False, verify=False) as client:
         client.get(f"{server.url}/own")
     assert "/own" in caplog.text
@@ -582,43 +551,26 @@ def test_a_transport_can_be_passed_in(serve: Serve) -> None:
     server = serve(_say(_OK))
     with backend.HTTPTransport(trust_env=False) as http:
         for _ in range(2):
-            _run(Transport(http=http), _ask(server.url))
+            Transport(http=http).run(_ask(server.url))
     assert (server.connections, len(server.requests)) == (1, 2)
 
 
-def test_an_async_transport_can_be_passed_in(serve: Serve) -> None:
-    """The same holds in an event loop."""
-    server = serve(_say(_OK))
-
-    async def twice() -> None:
-        async with backend.AsyncHTTPTransport(trust_env=False) as http:
-            for _ in range(2):
-                await Transport(async_http=http).arun(_ask(server.url))
-
-    asyncio.run(twice())
-    assert (server.connections, len(server.requests)) == (1, 2)
-
-
-class Strange(backend.BaseTransport, backend.AsyncBaseTransport):
+class Strange(backend.BaseTransport):
     """A transport of somebody else's that raises what no HTTP library does."""
 
     def handle_request(self, request: Any) -> Any:  # noqa: ANN401 - either library's
         """Fail."""
         raise LookupError(f"answ3r to {request.content!r}")
 
-    async def handle_async_request(self, request: Any) -> Any:  # noqa: ANN401 - either library's
-        """Fail."""
-        raise LookupError(f"answ3r to {request.content!r}")
 
-
-def test_whatever_a_transport_raises_is_ours(drive: Drive) -> None:
+def test_whatever_a_transport_raises_is_ours() -> None:
     """An error that nobody knows is named by its class, and its text, which may repeat the request, is not kept."""
-    error = _fails(drive, Transport(http=Strange(), async_http=Strange()), "http://127.0.0.1:1")
+    error = _fails(Transport(http=Strange()), "http://127.0.0.1:1")
     assert type(error) is ConnectionFailed
     assert "LookupError" in error.message
 
 
-def test_a_flow_is_closed_however_it_ends(drive: Drive, serve: Serve) -> None:
+def test_a_flow_is_closed_however_it_ends(serve: Serve) -> None:
     """A flow's own cleanup has run when the driver returns or raises."""
     ended = []
 
@@ -630,13 +582,13 @@ def test_a_flow_is_closed_however_it_ends(drive: Drive, serve: Serve) -> None:
         return "result"
 
     good, bad = serve(_say(_OK)).url, serve(_say_and_reset()).url
-    assert drive(Transport(), asking(good)) == "result"
+    assert Transport().run(asking(good)) == "result"
     with pytest.raises(ConnectionFailed):
-        drive(Transport(), asking(bad))
+        Transport().run(asking(bad))
     assert ended == [good, bad]
 
 
-def test_an_error_of_the_flow_comes_out_as_it_is(drive: Drive, serve: Serve) -> None:
+def test_an_error_of_the_flow_comes_out_as_it_is(serve: Serve) -> None:
     """What a flow raises about an answer is what the driver raises."""
 
     def refusing(url: str) -> Flow[None]:
@@ -644,36 +596,14 @@ def test_an_error_of_the_flow_comes_out_as_it_is(drive: Drive, serve: Serve) -> 
         raise UnexpectedAnswer("It is not right.")
 
     with pytest.raises(UnexpectedAnswer, match="It is not right"):
-        drive(Transport(), refusing(serve(_say(_OK)).url))
+        Transport().run(refusing(serve(_say(_OK)).url))
 
 
-def test_a_flow_without_requests_needs_no_server(drive: Drive) -> None:
+def test_a_flow_without_requests_needs_no_server() -> None:
     """A flow that knows its result already opens no connection."""
 
     def knowing() -> Flow[int]:
         yield from ()
         return 5
 
-    assert drive(Transport(), knowing()) == 5
-
-
-def test_a_cancelled_flow_is_closed(serve: Serve) -> None:
-    """Cancelling the task ends the flow and its connection at once."""
-    server = serve(_say_and_stall())
-    ended = threading.Event()
-
-    def asking() -> Flow[None]:
-        try:
-            yield Request("GET", server.url)
-        finally:
-            ended.set()
-
-    async def cancelled() -> None:
-        task = asyncio.create_task(Transport().arun(asking()))
-        await asyncio.to_thread(server.asked.wait, 10)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    asyncio.run(cancelled())
-    assert ended.is_set()
+    assert Transport().run(knowing()) == 5

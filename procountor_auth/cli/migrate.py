@@ -410,10 +410,6 @@ def _columns(standings: Sequence[Standing]) -> dict[str, list[Text]]:
     return {heading: cells for heading, cells in columns.items() if any(cell.plain for cell in cells)}
 
 
-def _end(each: Standing) -> str:
-    return day(each.token.sunset_at) if each.token and each.token.sunset_at else ""
-
-
 def _rehearsed(each: Standing) -> str:
     if each.rehearsed is None:
         return ""

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from .world import World
 
-MOST: Final = 10_000
 
 #: The first line of a file that may be written again.
 MARK: Final = "# Made by procountor-auth sandbox, which writes it again when it starts. Its secrets are made up."

@@ -59,11 +59,9 @@ class Store(ABC):
 
     Attributes:
         name: Its name in `PROCOUNTOR_TOKEN_STORE`.
-        shared: Whether other processes see it.
     """
 
     name: ClassVar[str]
-    shared: ClassVar[bool] = True
 
     @abstractmethod
     def read(self, key: str) -> Entry | None:

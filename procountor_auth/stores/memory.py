@@ -20,7 +20,6 @@ class MemoryStore(Store):
     """Keeps tokens in this process. `MemoryStore.shared_instance()` is the one that all sources share."""
 
     name = "memory"
-    shared = False
 
     _instance: ClassVar[MemoryStore | None] = None
     _alive: ClassVar[weakref.WeakSet[MemoryStore]] = weakref.WeakSet()

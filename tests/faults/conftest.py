@@ -163,9 +163,7 @@ class Case:
             return asyncio.run(self.login.acomplete(self.redirected))
         if how == "token":
             return self.source.token()
-        if how == "atoken":
-            return asyncio.run(self.source.atoken())
-        return asyncio.run(self.transport.arun(self.strategy.acquire()))
+        return asyncio.run(self.source.atoken())
 
 
 class Run:
@@ -204,10 +202,10 @@ def judge(fault: Fault, build: Callable[[Fault], Case], how: str, capfd: pytest.
     if not case.safe and case.fault.once is not None:
         expected = case.fault.once
     requests = expected.safe if case.safe else expected.once
-    _is_as_expected(case, run, expected, how)
+    _is_as_expected(case, run, expected)
     reaches = case.fault.where in {"plain", "tls", "proxy", "tunnel"}
     assert case.server.count("" if case.fault.where == "tunnel" else case.path) == (requests if reaches else 0)
-    _is_kept_whole(case, run, how)
+    _is_kept_whole(case, run)
     said = "".join(capfd.readouterr()) + witness.said
     state = [case.server.requests[0].state] if case.server.requests and case.server.requests[0].state else []
     secrets = [*SECRETS, *state]
@@ -224,13 +222,13 @@ def judge(fault: Fault, build: Callable[[Fault], Case], how: str, capfd: pytest.
     assert case.trap.connections == arrived
 
 
-def _is_as_expected(case: Case, run: Run, expected: Accepted | Refused, how: str) -> None:
+def _is_as_expected(case: Case, run: Run, expected: Accepted | Refused) -> None:
     if isinstance(expected, Accepted):
         assert run.error is None
         token = run.result
         assert token.access_token == ACCESS
         assert token.expires_at - token.issued_at == expected.lifetime
-        kept = case.old.refresh_token if case.old and how != "arun" else None
+        kept = case.old.refresh_token if case.old else None
         assert token.refresh_token == (REFRESH if expected.refresh else kept)
         return
     kind = expected.error
@@ -243,11 +241,11 @@ def _is_as_expected(case: Case, run: Run, expected: Accepted | Refused, how: str
     assert run.error.message
 
 
-def _is_kept_whole(case: Case, run: Run, how: str) -> None:
+def _is_kept_whole(case: Case, run: Run) -> None:
     """The store holds the new token, or what it held before."""
     entry = FileStore(case.store.folder).read("entry") if case.store.folder.exists() else None
     kept = entry.token if entry is not None else None
-    assert kept == (case.old if run.error is not None or how == "arun" else run.result)
+    assert kept == (case.old if run.error is not None else run.result)
     files = {path.name for path in case.store.folder.iterdir()} if case.store.folder.exists() else set()
     assert files <= {"entry.json", "entry.lock"}
 
@@ -290,7 +288,6 @@ def prepare(
                 proxy=SecretStr(server.url) if fault.where in {"proxy", "tunnel"} else None,
                 monotonic=clock.monotonic,
                 sleep=clock.sleep,
-                async_sleep=clock.asleep,
             )
             client = OAuthClient(
                 Endpoints(host), "client-1", SecretStr(CLIENT_SECRET), fault.redirect_uri, clock=lambda: NOW

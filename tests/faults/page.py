@@ -53,8 +53,6 @@ def summary() -> list[tuple[str, int, int, int]]:
         rows.append(_row(f"oauth/authz: {family}", [_accepts(fault, "legacy") for fault in faults]))
     rows.append(_row("loopback listener", [each.stays_open or each.id == "right" for each in CALLBACKS]))
     rows.append(_row("file store", [each.error is None for fault in FILE for each in (fault.key, fault.refresh)]))
-    arun = [_accepts(fault, "client_credentials") for fault in TOKEN_ENDPOINT]
-    rows.append(("Transport.arun", len(arun), sum(arun), arun.count(False)))
     return rows
 
 

@@ -23,11 +23,3 @@ def test_the_token_endpoint(
 ) -> None:
     """A fault has the outcome that its table says, and all six oracles agree."""
     judge(fault, lambda each: prepare(each, grant), how, capfd)
-
-
-@pytest.mark.parametrize("fault", TOKEN_ENDPOINT, ids=lambda fault: fault.id)
-def test_the_async_driver(
-    fault: Fault, prepare: Callable[[Fault, str], Case], capfd: pytest.CaptureFixture[str]
-) -> None:
-    """`Transport.arun`, which drives a flow on the event loop itself, judges every fault as `run` does."""
-    judge(fault, lambda each: prepare(each, "client_credentials"), "arun", capfd)

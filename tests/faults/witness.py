@@ -67,10 +67,6 @@ class Clock:
         """Wait."""
         self.waited += max(0.0, seconds)
 
-    async def asleep(self, seconds: float) -> None:
-        """Wait."""
-        self.waited += max(0.0, seconds)
-
 
 class _Addresses:
     """Hears from the interpreter to which addresses sockets connect, and which names are looked up."""

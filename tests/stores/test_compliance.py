@@ -340,11 +340,9 @@ def test_a_store_is_not_pickled(place: Place) -> None:
             use(place.open())
 
 
-def test_only_memory_is_not_shared(place: Place) -> None:
-    """A store says whether other processes see what it has, and its name is that of the setting."""
-    store = place.open()
-    assert store.shared is (place.kind != "memory")
-    assert store.name == place.kind.removesuffix("-sealed")
+def test_a_store_has_the_name_of_its_setting(place: Place) -> None:
+    """A store's name is that of the setting."""
+    assert place.open().name == place.kind.removesuffix("-sealed")
 
 
 def test_a_sealed_store_has_no_token_in_its_bytes(
