@@ -15,7 +15,7 @@ FUZZ ?= 1000000
 # The suite starts hundreds of interpreters: none of them is to compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-fast proof faults conformance fuzz kills storms companies test-long test-lowest audit build bench-renewal bench-sandbox foreign screenshots check format lint types test-httpx test-httpx2 test-python clean
+.PHONY: help demo test test-fast proof faults conformance fuzz kills storms companies test-long test-lowest audit build bench-renewal bench-sandbox foreign screenshots check format lint types imports test-httpx test-httpx2 test-python clean
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -65,7 +65,7 @@ foreign: $(READY)  ## clients that others wrote, against the sandbox
 screenshots: $(READY)  ## the pictures in docs/images, with Chromium
 	@$(BIN)/python docs/screenshots.py
 
-check: format lint types test  ## what CI runs, and what to run before every commit
+check: format lint types imports test  ## what CI runs, and what to run before every commit
 
 format: $(READY)  ## check the formatting
 	@$(BIN)/ruff format --check --quiet . || { echo "Run $(BIN)/ruff format to format these files:"; $(BIN)/ruff format --check .; exit 1; }
@@ -78,6 +78,9 @@ types: $(READY)  ## check the types
 
 # Other configurations run what depends on them: `once` marks the tests that don't (tests/resources.py).
 DEPENDS := -m 'not once'
+
+imports: $(READY)  ## check that imports run down the floors of docs/architecture.md
+	@$(BIN)/lint-imports --no-cache --no-logo >$(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
 
 test-httpx: VENV := .venv-httpx
 test-httpx:  ## the tests that depend on it with httpx and without httpx2

@@ -19,6 +19,7 @@ from procountor_auth import Settings, TokenSource
 from procountor_auth.sandbox import Quirks, Sandbox
 from procountor_auth.stores.file import FileStore
 from procountor_auth.strategies import build
+from procountor_auth.tokens import renewal
 
 READS = 200_000
 
@@ -46,7 +47,8 @@ def main(renewals: int) -> None:
 def window(source: TokenSource) -> float:
     """Return the seconds from the answer of one renewal until its token is durable."""
     moments: list[float] = []
-    ask, write = source._supply.drive, source._supply.write  # the two ends of the window
+    provider = source._cache.provider
+    ask, write = provider.drive, renewal.write_token  # the two ends of the window
 
     def asked(*arguments: object) -> object:
         answer: object = ask(*arguments)  # type: ignore[arg-type]
@@ -57,11 +59,11 @@ def window(source: TokenSource) -> float:
         write(*arguments)  # type: ignore[arg-type]
         moments.append(time.perf_counter())
 
-    source._supply.drive, source._supply.write = asked, written  # type: ignore[method-assign,assignment]
+    provider.drive, renewal.write_token = asked, written  # type: ignore[method-assign,assignment]
     try:
         source.renew(source.token())
     finally:
-        source._supply.drive, source._supply.write = ask, write  # type: ignore[method-assign]
+        provider.drive, renewal.write_token = ask, write  # type: ignore[method-assign]
     return moments[1] - moments[0]
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import httpx
 from playwright.sync_api import sync_playwright
 
-from procountor_auth.sandbox import Sandbox, Weather
+from procountor_auth.sandbox import Faults, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,13 +119,13 @@ def use(sandbox: Sandbox, clock: Clock) -> None:
         clock.advance()
         http.post("/latest/api/oauth/authz/", params={**client, **person, "response_type": "code"})
         clock.advance()
-        sandbox.weather = Weather(status=503, times=1)
+        sandbox.faults = Faults(status=503, times=1)
         http.post("/api/oauth/token", data=machine)
         clock.advance()
         http.post("/api/oauth/token", data={**machine, "api_key": "revoked"})
         clock.advance()
         http.post("/api/oauth/token", data=machine)
-    sandbox.weather = Weather(status=429, retry_after="7", where="token")
+    sandbox.faults = Faults(status=429, retry_after="7", where="token")
 
 
 def shoot_dashboard(page: Page, sandbox: Sandbox) -> None:

@@ -16,17 +16,18 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from procountor_auth.errors import ConfigurationError, InteractionRequired, ProcountorAuthError
-    from procountor_auth.login import KeyLogin
-    from procountor_auth.migration.lifecycle import LegacyAuthWarning
-    from procountor_auth.settings import Settings
-    from procountor_auth.source import TokenSource
+    from procountor_auth.login.login import KeyLogin
+    from procountor_auth.protocol.token import Token
+    from procountor_auth.settings.profiles import Profiles
+    from procountor_auth.settings.settings import Settings
     from procountor_auth.strategies import (
         AuthorizationCodeStrategy,
         ClientCredentialsStrategy,
         LegacyPasswordStrategy,
         Strategy,
     )
-    from procountor_auth.token import Token
+    from procountor_auth.strategies.deprecation import LegacyAuthWarning
+    from procountor_auth.tokens.source import TokenSource
 
 __all__ = [
     "AuthorizationCodeStrategy",
@@ -37,6 +38,7 @@ __all__ = [
     "LegacyAuthWarning",
     "LegacyPasswordStrategy",
     "ProcountorAuthError",
+    "Profiles",
     "Settings",
     "Strategy",
     "Token",
@@ -48,14 +50,15 @@ _HOMES: Final = {
     "ClientCredentialsStrategy": "strategies",
     "ConfigurationError": "errors",
     "InteractionRequired": "errors",
-    "KeyLogin": "login",
-    "LegacyAuthWarning": "migration.lifecycle",
+    "KeyLogin": "login.login",
+    "LegacyAuthWarning": "strategies.deprecation",
     "LegacyPasswordStrategy": "strategies",
     "ProcountorAuthError": "errors",
-    "Settings": "settings",
+    "Profiles": "settings.profiles",
+    "Settings": "settings.settings",
     "Strategy": "strategies",
-    "Token": "token",
-    "TokenSource": "source",
+    "Token": "protocol.token",
+    "TokenSource": "tokens.source",
 }
 
 __version__ = "0.1.0"

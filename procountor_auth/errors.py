@@ -3,17 +3,17 @@
     ProcountorAuthError                 catch this one to catch them all
     ├── ConfigurationError              yours: a PROCOUNTOR_* variable is missing, wrong or unknown
     │   └── LegacyNotAllowed            PROCOUNTOR_LEGACY_POLICY=error forbids the chosen strategy
-    ├── InteractionRequired             a person has to log in before there can be a token
+    ├── InteractionRequired             a user has to log in before there can be a token
     ├── RedirectError                   the redirect that should bring a code can't be trusted or used
     │   ├── StateMismatch               its `state` is not the one that was sent
-    │   └── AccessDenied                the person said no on the login page
+    │   └── AccessDenied                the user declined on the login page
     ├── LoginTimedOut                   nobody came back from the login page in time
     ├── CannotListen                    the redirect URI's port on this machine can't be had
-    ├── CredentialsRefused              the server's definite no (RFC 6749, section 5.2)
-    │   ├── InvalidGrant                to the password, code, refresh token or API key
-    │   └── InvalidClient               to the client ID or client secret
+    ├── CredentialsRefused              the server rejects what was sent (RFC 6749, section 5.2)
+    │   ├── InvalidGrant                the password, code, refresh token or API key
+    │   └── InvalidClient               the client ID or client secret
     ├── LegacyRemoved                   the server no longer offers the legacy login
-    ├── UnexpectedAnswer                theirs: not what the protocol promises (HTML, impossible fields)
+    ├── UnexpectedResponse              theirs: not what the protocol promises (HTML, impossible fields)
     ├── ServiceUnavailable              theirs, for now: 429 or 5xx; try again later
     ├── ConnectionFailed                the network's: DNS, refused, TLS, a deadline; try again later
     └── StoreError                      the token store's: no permission, a newer schema, another key
@@ -36,7 +36,7 @@ class ProcountorAuthError(Exception):
 
     Attributes:
         code: A stable machine-readable word for this kind of error.
-        hint: What to do next, for a person.
+        hint: What to do next, for a human.
         retryable: Whether the same call may succeed later with nothing changed.
     """
 
@@ -65,7 +65,7 @@ class Problem:
     Attributes:
         variable: The environment's own name for it, `PROCOUNTOR_…`.
         kind: `missing`, `invalid`, `unknown` or `unreadable`.
-        message: The sentence for a person. It never holds the value.
+        message: The sentence for a human. It never holds the value.
         needed_by: The strategy that misses it, if one does.
     """
 
@@ -121,7 +121,7 @@ class LegacyNotAllowed(ConfigurationError):
 
 
 class InteractionRequired(ProcountorAuthError):
-    """Only a person at the login page can start this."""
+    """Only a user at the login page can start this."""
 
     code = "interaction_required"
 
@@ -130,7 +130,7 @@ class RedirectError(ProcountorAuthError):
     """The authorization response (RFC 6749, section 4.1.2) can't be used.
 
     Attributes:
-        ends_login: Whether it was the answer to the login, proven by its `state`: then the login is over. Any other
+        ends_login: Whether it was the response to the login, proven by its `state`: then the login is over. Any other
             redirect may be anybody's, and the login stays open for the right one.
     """
 
@@ -145,7 +145,7 @@ class StateMismatch(RedirectError):
 
 
 class AccessDenied(RedirectError):
-    """The person declined on the login page (`error=access_denied`)."""
+    """The user declined on the login page (`error=access_denied`)."""
 
     code = "access_denied"
 
@@ -163,7 +163,7 @@ class CannotListen(ProcountorAuthError):
 
 
 class CredentialsRefused(ProcountorAuthError):
-    """The server refused what was sent. Sending it again will not help.
+    """The server rejected what was sent. Sending it again will not help.
 
     Attributes:
         error: The server's own error code where it gave one, such as `invalid_scope`.
@@ -174,13 +174,13 @@ class CredentialsRefused(ProcountorAuthError):
 
 
 class InvalidGrant(CredentialsRefused):
-    """The password, authorization code, refresh token or API key was refused."""
+    """The password, authorization code, refresh token or API key was rejected."""
 
     code = "invalid_grant"
 
 
 class InvalidClient(CredentialsRefused):
-    """The client ID or client secret was refused, or the client may not use this grant."""
+    """The client ID or client secret was rejected, or the client may not use this grant."""
 
     code = "invalid_client"
 
@@ -191,17 +191,17 @@ class LegacyRemoved(ProcountorAuthError):
     code = "legacy_removed"
 
 
-class UnexpectedAnswer(ProcountorAuthError):
-    """The server answered, but not with what the protocol promises."""
+class UnexpectedResponse(ProcountorAuthError):
+    """The server responded, but not with what the protocol promises."""
 
     code = "unexpected_answer"
 
 
 class ServiceUnavailable(ProcountorAuthError):
-    """The server can't answer now (429 or 5xx).
+    """The server can't serve the request now (429 or 5xx).
 
     Attributes:
-        retry_after: The seconds that the server asked to wait, if it did.
+        retry_after: The seconds that the server demanded to wait, if it did.
     """
 
     code = "service_unavailable"
@@ -210,7 +210,7 @@ class ServiceUnavailable(ProcountorAuthError):
 
 
 class ConnectionFailed(ProcountorAuthError):
-    """No answer: DNS, a refused connection, TLS, or the deadline.
+    """No response: DNS, a refused connection, TLS, or the deadline.
 
     Attributes:
         sent: Whether the server may have got the request, and acted on it.

@@ -11,11 +11,10 @@ No event holds a secret. A log record has the event's values as its attribute `p
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from procountor_auth.protocol.ending import Ending
+from procountor_auth.protocol.sunset import SunsetNotice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -171,30 +170,9 @@ class SunsetAnnounced(Event):
         path = "".join(character if character.isprintable() else "?" for character in self.path)
         if self.deprecated_at is None and self.sunset_at is None:
             return f"{self.host} names a page about the end of {path}: {self.link}"
-        ending = Ending(self.deprecated_at, self.sunset_at, self.link)
+        ending = SunsetNotice(self.deprecated_at, self.sunset_at, self.link)
         return f"{self.host} announces the end of {path}, {ending}"
 
 
 Listener: TypeAlias = "Callable[[Event], None]"
 """Called with each event, on the thread where it happens: be quick, and raise nothing."""
-
-
-def emit(event: Event, listener: Listener | None) -> None:
-    """Tell the log, the listener and OpenTelemetry. Nothing that they do reaches the token."""
-    _log(event.level, "%s", event, extra={"procountor_event": event.as_dict()})
-    if listener is not None:
-        try:
-            listener(event)
-        except Exception as error:  # noqa: BLE001 - a broken listener must not cost anybody the token
-            _log(logging.ERROR, "the listener failed on %s: %s", event.name, type(error).__name__)
-    from procountor_auth.telemetry import record  # noqa: PLC0415 - only whoever has events pays for the look
-
-    try:
-        record(event)
-    except Exception as error:  # noqa: BLE001 - nor must a provider that is set up wrongly
-        _log(logging.ERROR, "OpenTelemetry failed on %s: %s", event.name, type(error).__name__)
-
-
-def _log(level: int, text: str, *values: object, extra: dict[str, Any] | None = None) -> None:
-    with suppress(Exception):  # a program's own filter may raise
-        _logger.log(level, text, *values, extra=extra)

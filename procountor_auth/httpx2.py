@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx2
 
-from procountor_auth.bearer import HttpxBearer
+from procountor_auth.tokens.bearer import HttpxBearer
 
 
 class ProcountorAuth(HttpxBearer, httpx2.Auth):

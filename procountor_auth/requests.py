@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 from requests.auth import AuthBase
 
-from procountor_auth.bearer import Bearer
+from procountor_auth.tokens.bearer import Bearer
 
 if TYPE_CHECKING:
     import requests
 
-    from procountor_auth.token import Token
+    from procountor_auth.protocol.token import Token
 
 
 class ProcountorAuth(Bearer, AuthBase):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import signal
@@ -9,16 +10,17 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+import keyring
 import pytest
 import redis
 
-from procountor_auth.backend import backend
-from procountor_auth.migration import lifecycle
 from procountor_auth.sandbox import Sandbox
 from procountor_auth.stores.memory import MemoryStore
+from procountor_auth.strategies import deprecation as lifecycle
+from procountor_auth.transport.backend import backend
 
 from .forkserver.forkserver import ForkServer
 from .leaks.plugin import LeakScanner
@@ -106,7 +108,7 @@ def _a_clean_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(variable)
     monkeypatch.chdir(tmp_path)
     # Docker's default directory may exist on the machine that runs the tests.
-    monkeypatch.setattr("procountor_auth.variables.DEFAULT_SECRETS_DIR", str(tmp_path / "no-secrets"))
+    monkeypatch.setattr("procountor_auth.settings.variables.DEFAULT_SECRETS_DIR", str(tmp_path / "no-secrets"))
     lifecycle.forget_warning()
     if "keyring.core" in sys.modules:  # it looks for its keychain once in a process
         monkeypatch.setattr(sys.modules["keyring.core"], "_keyring_backend", None)
@@ -215,6 +217,18 @@ def start_redis(redis_program: str, tmp_path_factory: pytest.TempPathFactory) ->
 def redis_url(redis_server: RedisServer) -> str:
     """The URL of the Redis for all tests, empty."""
     return redis_server.url
+
+
+@pytest.fixture
+def keychain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:  # noqa: ANN401 - keyrings.cryptfile has no annotations
+    """An encrypted keychain of the test's own, which the keyring package uses here and in other processes."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for variable in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / "home" / variable.lower()))
+    monkeypatch.syspath_prepend(str(Path(__file__).with_name("stores")))
+    backend = importlib.import_module("keychain").Keychain()
+    monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
+    return backend
 
 
 def _free_port() -> int:

@@ -47,7 +47,6 @@ _BY_FOLDER: Final = {
     "faults": ("process", "server"),
     "foreign": ("process", "server"),
     "forkserver": ("process",),
-    "integrations": ("server",),
     "migration": ("process", "server"),
     "sandbox": ("process", "server"),
     "storms": ("process", "server"),

@@ -25,10 +25,10 @@ from procountor_auth.events import (
     TokenAcquired,
     TokenFailed,
     TokenRenewed,
-    emit,
 )
-from procountor_auth.sandbox import Weather
-from procountor_auth.sandbox.quirks import Quirks
+from procountor_auth.sandbox import Faults
+from procountor_auth.sandbox.behaviour.quirks import Quirks
+from procountor_auth.tokens.telemetry import emit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -212,7 +212,7 @@ def test_no_secret_is_in_any_event(
     source = TokenSource.from_env(on_event=told.append)
     with caplog.at_level(logging.DEBUG, "procountor_auth"):
         tokens = [source.token()]
-        sandbox.weather = Weather(revoked_keys=True, sunset="2027-01-31", sunset_link=_PAGE)
+        sandbox.faults = Faults(revoked_keys=True, sunset="2027-01-31", sunset_link=_PAGE)
         tokens.append(source.renew(tokens[-1]))
         sandbox.quirks = Quirks(legacy_removed="410")
         with pytest.raises(ProcountorAuthError):

@@ -87,7 +87,7 @@ def test_profile_has_what_its_strategy_needs(strategy: str) -> None:
     profile = dotenv_values(ROOT / "strategies" / f"{strategy}.env", interpolate=False)
 
     assert profile["PROCOUNTOR_STRATEGY"] == strategy
-    assert {f"PROCOUNTOR_{name}".upper() for name in BUILT_IN[strategy].needs} <= profile.keys()
+    assert {f"PROCOUNTOR_{name}".upper() for name in BUILT_IN[strategy].required_settings} <= profile.keys()
 
 
 def test_missing_credentials_end_the_program_in_one_error(run_program: Run, tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from procountor_auth import KeyLogin, ProcountorAuthError, Settings, TokenSource
-from procountor_auth.bearer import Bearer
-from procountor_auth.sandbox import Quirks, Sandbox, Weather
+from procountor_auth.sandbox import Faults, Quirks, Sandbox
+from procountor_auth.tokens.bearer import Bearer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,8 +37,8 @@ def module_sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def sandbox(module_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """The module's sandbox, as it was at first; what fails there is tried again at once."""
-    monkeypatch.setattr("procountor_auth.retry.FIRST_WAIT", 0.0)
-    module_sandbox.quirks, module_sandbox.weather = Quirks(), Weather()
+    monkeypatch.setattr("procountor_auth.transport.retry.FIRST_WAIT", 0.0)
+    module_sandbox.quirks, module_sandbox.faults = Quirks(), Faults()
     return module_sandbox
 
 
@@ -119,11 +119,11 @@ def test_nothing_secret_in_a_login_at_debug(sandbox: Sandbox, caplog: pytest.Log
         ("legacy_password", {}, Quirks(state="omit")),
         ("legacy_password", {}, Quirks(location="https://elsewhere.example/?code=stolen")),
         ("legacy_password", {}, Quirks(legacy_removed="login_page")),
-        ("legacy_password", {}, Weather(body="html", where="token")),
+        ("legacy_password", {}, Faults(body="html", where="token")),
         ("legacy_password", {"base_url": "http://127.0.0.1:1"}, Quirks()),
         ("client_credentials", {"api_key": "wrong-api-key"}, Quirks()),
-        ("client_credentials", {}, Weather(body="html", where="token")),
-        ("client_credentials", {}, Weather(status=503)),
+        ("client_credentials", {}, Faults(body="html", where="token")),
+        ("client_credentials", {}, Faults(status=503)),
         ("client_credentials", {}, Quirks(token_type="mac")),
         ("client_credentials", {"base_url": "http://127.0.0.1:1"}, Quirks()),
         ("authorization_code", {"refresh_token": "wrong-refresh-token"}, Quirks()),
@@ -136,15 +136,15 @@ def test_nothing_secret_in_errors(
     caplog: pytest.LogCaptureFixture,
     strategy: str,
     changes: dict[str, str],
-    behaviour: Quirks | Weather,
+    behaviour: Quirks | Faults,
     *,
     in_a_loop: bool,
 ) -> None:
     """Each kind of failure is one typed error of one or two lines, with no secret in text, locals, or chain."""
     caplog.set_level(logging.DEBUG)
     chosen = settings(sandbox, strategy, **changes)
-    if isinstance(behaviour, Weather):
-        sandbox.weather = behaviour
+    if isinstance(behaviour, Faults):
+        sandbox.faults = behaviour
     else:
         sandbox.quirks = behaviour
     tokens = TokenSource.from_settings(chosen)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from procountor_auth import Settings, Token
-    from procountor_auth.protocol.oauth import OAuthClient
-    from procountor_auth.strategies import Flow
+    from procountor_auth import Token
+    from procountor_auth.protocol.client import OAuthClient
+    from procountor_auth.strategies import Flow, StrategySettings
 
 _HINT = "Check PROCOUNTOR_BROKER_URL and PROCOUNTOR_BROKER_SECRET, or ask whoever runs the broker."
 
@@ -39,8 +39,8 @@ class BrokerStrategy(Strategy):
     """
 
     name: ClassVar[str] = "broker"
-    needs: ClassVar[tuple[str, ...]] = ("broker_url", "broker_secret")
-    variables: ClassVar[tuple[str, ...]] = ("broker_url", "broker_secret", "broker_account")
+    required_settings: ClassVar[tuple[str, ...]] = ("broker_url", "broker_secret")
+    extra_settings: ClassVar[tuple[str, ...]] = ("broker_url", "broker_secret", "broker_account")
 
     def __init__(self, client: OAuthClient, *, url: str, secret: SecretStr, account: str = "") -> None:
         super().__init__(client)
@@ -49,8 +49,8 @@ class BrokerStrategy(Strategy):
         self._account = account
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, clock: Callable[[], float] = time.time) -> Self:
-        """Build the strategy from settings that have what it `needs`.
+    def from_settings(cls, settings: StrategySettings, *, clock: Callable[[], float] = time.time) -> Self:
+        """Build the strategy from settings that have the `required_settings`.
 
         Raises:
             ConfigurationError: `PROCOUNTOR_BROKER_URL` is not a URL that a secret may be sent to.

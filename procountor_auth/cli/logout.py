@@ -1,19 +1,21 @@
-"""``procountor-auth logout``: the stored token is forgotten, here and at Procountor."""
+"""``procountor-auth logout``: remove the stored token, here and at Procountor."""
 
 from __future__ import annotations
 
+import random
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import typer
 
-from .output import Json, print_json, store_name
-from .selection import AccountOption, ProfileOption  # noqa: TC001 - Typer reads the annotations
+from .options import AccountOption, ProfileOption  # noqa: TC001 - Typer reads the annotations
+from .output import Json, print_json
 
 if TYPE_CHECKING:
-    from procountor_auth.stores.base import Store
+    from procountor_auth.tokens.provider import TokenProvider
 
-_NOTHING: Final = {
+_NOTHING_STORED: Final = {
     "memory": "Nothing is stored: PROCOUNTOR_TOKEN_STORE is memory, where each program keeps its own token.",
 }
 
@@ -24,43 +26,41 @@ def logout(*, profile: ProfileOption = None, account: AccountOption = "", as_jso
     The configuration stays as it is: with client_credentials, the next program simply gets another token; with
     authorization_code, a person has to log in again, unless PROCOUNTOR_REFRESH_TOKEN is set.
     """
-    # What it takes to get a token takes time to import: the other commands need not wait for it.
-    from procountor_auth.errors import ProcountorAuthError, StoreError  # noqa: PLC0415
-    from procountor_auth.migration.policy import looking  # noqa: PLC0415
-    from procountor_auth.settings import Settings  # noqa: PLC0415
-    from procountor_auth.source import TokenSource  # noqa: PLC0415
-    from procountor_auth.stores import open_store  # noqa: PLC0415
-    from procountor_auth.stores.key import entry_key  # noqa: PLC0415
+    from procountor_auth.errors import ProcountorAuthError, StoreError  # noqa: PLC0415 - help need not wait for it
+    from procountor_auth.settings.settings import Settings  # noqa: PLC0415 - the same
+    from procountor_auth.tokens.provider import TokenProvider  # noqa: PLC0415 - the same
+    from procountor_auth.tokens.renewing_cache import RenewingCache  # noqa: PLC0415 - the same
+    from procountor_auth.tokens.telemetry import Telemetry  # noqa: PLC0415 - the same
 
     settings = Settings() if profile is None else Settings(profile=profile)
-    with looking():  # whoever leaves the deprecated strategy needs no warning, and must not be kept from it
-        source = TokenSource.from_settings(settings, account=account)
-    where = store_name(settings)
-    store = open_store(settings.token_store, settings.token_store_keys)
-    key = entry_key(source.strategy, account or settings.profile or "")
-    stored = _has_token(store, key)
-    failure: ProcountorAuthError | None = None
+    telemetry = Telemetry()
+    # Not a source: whoever leaves the deprecated strategy needs no warning, and must not be kept from it.
+    provider = TokenProvider.from_settings(settings, account=account, on_fallback=telemetry.emit)
+    where = settings.store_label
+    stored = _has_token(provider)
+    error: ProcountorAuthError | None = None
     removed = False
     if stored:
         try:
-            source.logout()
-        except ProcountorAuthError as error:
-            failure = error
+            cache = RenewingCache(provider, telemetry, monotonic=time.monotonic, jitter=random.random)
+            cache.run(cache.log_out).result()
+        except ProcountorAuthError as raised:
+            error = raised
     with suppress(StoreError):
-        removed = stored and not _has_token(store, key)
-    invalidated = stored and failure is None
+        removed = stored and not _has_token(provider)
+    invalidated = stored and error is None
     if as_json:
-        print_json({"profile": source.profile, "store": where, "removed": removed, "invalidated": invalidated})
+        print_json({"profile": provider.profile, "store": where, "removed": removed, "invalidated": invalidated})
     elif not stored:
-        typer.echo(_NOTHING.get(where, f"Nothing was stored in {where}: there is nobody to log out."))
+        typer.echo(_NOTHING_STORED.get(where, f"Nothing was stored in {where}: there is nobody to log out."))
     elif invalidated:
         typer.echo(f"Logged out: the token was removed from {where}, and Procountor has invalidated it.")
     elif removed:
         typer.echo(f"The token was removed from {where}, but Procountor was not told: it ends by itself.")
-    if failure is not None:
-        raise failure
+    if error is not None:
+        raise error
 
 
-def _has_token(store: Store, key: str) -> bool:
-    entry = store.read(key)
+def _has_token(provider: TokenProvider) -> bool:
+    entry = provider.entry()
     return entry is not None and entry.token is not None

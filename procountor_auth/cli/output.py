@@ -1,4 +1,4 @@
-"""What a command prints: text for people, or one JSON document for machines."""
+"""What a command prints: text for users, or one JSON document for programs."""
 
 from __future__ import annotations
 
@@ -17,25 +17,24 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from procountor_auth.migration.verdict import Reason
-    from procountor_auth.settings import Settings
+    from procountor_auth.migration.readiness import Reason
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
-_WIDE: Final = 10_000
-"""Characters of a line where no terminal has a say in it: nothing is cut off or wrapped in a file or a pipe."""
+_MAX_WIDTH: Final = 10_000
+"""Characters of a line where there is no terminal: nothing is cut off or wrapped in a file or a pipe."""
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return where text for people goes: with colours on a terminal, and plain everywhere else."""
+    """Return a console for text: with colours on a terminal, and plain everywhere else."""
     screen = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
     if not screen.is_terminal:
-        screen.width = _WIDE
+        screen.width = _MAX_WIDTH
     return screen
 
 
 def on_terminal() -> bool:
-    """Whether a person sees what is printed. Standard output may be closed."""
+    """Whether standard output is a terminal; it may be closed."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
@@ -56,29 +55,28 @@ def print_table(screen: Console, table: Table) -> None:
 
 
 def indented(text: str, by: int, style: str = "") -> Padding:
-    """Return text that keeps its indentation where it is wrapped."""
+    """Return text that stays indented where it is wrapped."""
     return Padding(Text(text, style=style), (0, 0, 0, by), expand=False)
 
 
 def print_reasons(screen: Console, reasons: Iterable[Reason]) -> None:
-    """Print what is in the way, and below each what to do; the same hint is not said twice running."""
-    said = ""
+    """Print each reason, and below it what to do; the same hint is not printed twice in a row."""
+    last_hint = ""
     for reason in reasons:
         screen.print(indented(reason.message, 2))
-        if reason.hint and reason.hint != said:
+        if reason.hint and reason.hint != last_hint:
             screen.print(indented(reason.hint, 4, "dim"))
-            said = reason.hint
+            last_hint = reason.hint
 
 
-def moment(seconds: float) -> str:
-    """Return a time in Unix seconds for a person, in UTC."""
+def format_time(seconds: float) -> str:
+    """Return a time in Unix seconds as text, in UTC."""
     try:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
     except (ValueError, OverflowError, OSError):
         return "a time that no calendar has"
 
 
-def store_name(settings: Settings) -> str:
-    """Name the token store as `PROCOUNTOR_TOKEN_STORE` does, but of a URL, which may hold a password, only `redis`."""
-    configured = settings.token_store.get_secret_value()
-    return configured if configured in {"memory", "file", "keyring"} or configured.startswith("file:") else "redis"
+def login_hint(profile: str | None) -> str:
+    """Return how to log in."""
+    return f"Run `procountor-auth login{f' --profile {profile}' if profile else ''}`, or set PROCOUNTOR_REFRESH_TOKEN."

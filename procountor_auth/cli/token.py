@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from .options import AccountOption, ProfileOption  # noqa: TC001 - Typer reads the annotations
 from .output import Json, on_terminal, print_json
-from .selection import AccountOption, ProfileOption  # noqa: TC001 - Typer reads the annotations
 
 
 def token(*, profile: ProfileOption = None, account: AccountOption = "", as_json: Json = False) -> None:
@@ -14,8 +14,7 @@ def token(*, profile: ProfileOption = None, account: AccountOption = "", as_json
     It comes from the token store if there is one that can be used for another minute at least, else from Procountor.
     Hand it on through a pipe or a variable: what stands in a command's arguments, every user of the machine can see.
     """
-    # What it takes to get a token takes time to import: the other commands need not wait for it.
-    from procountor_auth.source import TokenSource  # noqa: PLC0415
+    from procountor_auth.tokens.source import TokenSource  # noqa: PLC0415 - slow to import: only this command waits
 
     source = TokenSource.from_env(profile=profile, account=account)
     found = source.token()

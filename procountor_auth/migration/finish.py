@@ -7,34 +7,34 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from procountor_auth.errors import ProcountorAuthError
 from procountor_auth.migration.plan import plan
-from procountor_auth.migration.side import Connections, Side
-from procountor_auth.migration.verdict import Reason, Verdict, reasons_of
-from procountor_auth.supply import Supply
+from procountor_auth.migration.readiness import Readiness, Reason, reasons_of
+from procountor_auth.tokens.pool import ProviderPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from procountor_auth.migration.plan import Change
-    from procountor_auth.profiles import Profiles
+    from procountor_auth.settings.profiles import Profiles
+    from procountor_auth.tokens.provider import TokenProvider
 
 
 class Finished(NamedTuple):
     """What was done for one profile, and what is left to do by hand.
 
     Attributes:
-        verdict: Not ready if the profile was left alone: it has not switched, or the store failed.
+        readiness: Not ready if the profile was left alone: it has not switched, or the store failed.
         removed: Whether a token of the old strategy was removed from the store.
         delete: The variables that nothing needs any more, and where they stand.
     """
 
-    verdict: Verdict
+    readiness: Readiness
     removed: bool
     delete: tuple[Change, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values."""
         return {
-            **self.verdict.as_dict(),
+            **self.readiness.as_dict(),
             "removed": self.removed,
             "delete": [
                 {"variable": change.variable, "place": change.place, "shared": change.shared} for change in self.delete
@@ -47,7 +47,7 @@ def finish(
     profile: str | None,
     old: str,
     *,
-    connections: Connections | None = None,
+    pool: ProviderPool | None = None,
     dry_run: bool = False,
     clock: Callable[[], float] = time.time,
 ) -> Finished:
@@ -57,15 +57,15 @@ def finish(
         profiles: What all places said.
         profile: The profile, or None where there are none.
         old: The strategy that it has left.
-        connections: Shared by many profiles.
+        pool: Shared by many profiles.
         dry_run: Only look.
         clock: The wall clock, in Unix seconds.
     """
-    connections = connections or Connections()
+    pool = pool or ProviderPool(profiles, clock=clock)
     try:
-        today = Side.of(profiles, profile, clock=clock)
+        today = pool.provider(profile)
     except ProcountorAuthError as error:
-        return Finished(_verdict(profile, None, old, reasons_of(error)), removed=False, delete=())
+        return Finished(_readiness(profile, None, old, reasons_of(error)), removed=False, delete=())
     strategy = today.strategy.name
     if strategy == old:
         reason = Reason(
@@ -73,37 +73,37 @@ def finish(
             message=f"it has not switched: PROCOUNTOR_STRATEGY is still {old}",
             hint="`procountor-auth migrate status` says what is in the way.",
         )
-        return Finished(_verdict(profile, strategy, old, (reason,)), removed=False, delete=())
+        return Finished(_readiness(profile, strategy, old, (reason,)), removed=False, delete=())
     notes: list[str] = []
     removed = False
     try:
-        left = Side.of(profiles, profile, old, clock=clock)
+        left = pool.provider(profile, old)
     except ProcountorAuthError:
         notes.append(f"the variables of {old} are gone already: a token that it may have stored ends by itself")
     else:
         try:
-            removed = _remove(connections, left, dry_run=dry_run)
+            removed = _remove(pool, left, dry_run=dry_run)
         except ProcountorAuthError as error:
-            return Finished(_verdict(profile, strategy, old, reasons_of(error)), removed=False, delete=())
-    verdict = _verdict(profile, strategy, old, notes=tuple(notes))
-    return Finished(verdict, removed, plan(profiles, verdict).later)
+            return Finished(_readiness(profile, strategy, old, reasons_of(error)), removed=False, delete=())
+    readiness = _readiness(profile, strategy, old, notes=tuple(notes))
+    return Finished(readiness, removed, plan(profiles, readiness).later)
 
 
-def _remove(connections: Connections, side: Side, *, dry_run: bool) -> bool:
-    entry = connections.entry(side)
+def _remove(pool: ProviderPool, provider: TokenProvider, *, dry_run: bool) -> bool:
+    entry = pool.entry(provider)
     if entry is None or entry.token is None:
         return False
     if not dry_run:
-        Supply(side.strategy, connections.wiring(side), account=side.account, look=lambda *_: None).forget()
+        provider.forget()
     return True
 
 
-def _verdict(
+def _readiness(
     profile: str | None,
     strategy: str | None,
     old: str,
     reasons: tuple[Reason, ...] = (),
     notes: tuple[str, ...] = (),
-) -> Verdict:
+) -> Readiness:
     target = strategy if strategy is not None and strategy != old else "another strategy"
-    return Verdict(profile=profile, strategy=strategy, target=target, reasons=reasons, notes=notes)
+    return Readiness(profile=profile, strategy=strategy, target=target, reasons=reasons, notes=notes)

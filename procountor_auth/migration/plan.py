@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 from pydantic import SecretStr
 
 from procountor_auth.errors import ProcountorAuthError
-from procountor_auth.profiles import variable_of
+from procountor_auth.settings.profiles import variable_of
 from procountor_auth.strategies.registry import find_strategy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from procountor_auth.migration.verdict import Verdict
-    from procountor_auth.profiles import Profiles
+    from procountor_auth.migration.readiness import Readiness
+    from procountor_auth.settings.profiles import Profiles
 
 MASK: Final = "********"
 """Stands for a secret that is there."""
@@ -57,13 +57,13 @@ class Plan(NamedTuple):
     """What to do for one profile.
 
     Attributes:
-        verdict: Whether it can be done, and what blocks it.
+        readiness: Whether it can be done, and what blocks it.
         now: The difference that makes the switch.
         later: What can go after the switch, once there is no way back to keep.
         switch: The one variable that switches this profile, wherever the rest of it is written.
     """
 
-    verdict: Verdict
+    readiness: Readiness
     now: tuple[Change, ...]
     later: tuple[Change, ...]
     switch: tuple[str, str]
@@ -80,37 +80,37 @@ class Plan(NamedTuple):
                 changes["remove"].append(change.as_dict())
         changes["remove_later"] = [change.as_dict() for change in self.later]
         return {
-            **self.verdict.as_dict(),
+            **self.readiness.as_dict(),
             **changes,
             "switch": {"variable": self.switch[0], "value": self.switch[1]},
             "diff": [str(change) for change in self.now],
         }
 
 
-def plan(profiles: Profiles, verdict: Verdict) -> Plan:
+def plan(profiles: Profiles, readiness: Readiness) -> Plan:
     """Return the plan for a profile.
 
     Args:
         profiles: What all places said.
-        verdict: What is known about its way; blockers are named by it.
+        readiness: What is known about its way; blockers are named by it.
     """
-    writer = _Writer(profiles, verdict.profile)
-    target, today = verdict.target, verdict.strategy
-    switch = (variable_of(verdict.profile, "strategy"), target)
-    if verdict.done:
-        return Plan(verdict, (), writer.leftovers(target), switch)
+    writer = _Writer(profiles, readiness.profile)
+    target, today = readiness.target, readiness.strategy
+    switch = (variable_of(readiness.profile, "strategy"), target)
+    if readiness.done:
+        return Plan(readiness, (), writer.leftovers(target), switch)
     now: list[Change] = []
     now += writer.set("strategy", target)
     kind = find_strategy(target)
     old = find_strategy(today) if today else None
-    for name in kind.needs if kind else ():
+    for name in kind.required_settings if kind else ():
         if name in writer.values:
-            now += [] if old and name in old.needs else writer.keep(name)
+            now += [] if old and name in old.required_settings else writer.keep(name)
         else:
             now += writer.add(name, NEEDED)
-    if kind is not None and not kind.alone and "refresh_token" in writer.values:
+    if kind is not None and not kind.unattended and "refresh_token" in writer.values:
         now += writer.keep("refresh_token")
-    return Plan(verdict, tuple(now), writer.leftovers(target, today), switch)
+    return Plan(readiness, tuple(now), writer.leftovers(target, today), switch)
 
 
 class _Writer:
@@ -120,7 +120,7 @@ class _Writer:
         self._profiles = profiles
         self._profile = profile if profile is None or profile in profiles else None
         self.values: Mapping[str, Any] = {}
-        with suppress(ProcountorAuthError):  # the verdict names it
+        with suppress(ProcountorAuthError):  # the readiness names it
             self.values = profiles.values_of(self._profile)
 
     def set(self, name: str, value: str) -> list[Change]:
@@ -149,7 +149,12 @@ class _Writer:
         kept = find_strategy(target)
         names_left = [name for name in dict.fromkeys((today, *_DEPRECATED)) if name not in {target, None}]
         leaving = [kind for kind in (find_strategy(name or "") for name in names_left) if kind is not None]
-        names = [name for kind in leaving for name in kind.needs if kept is None or name not in kept.needs]
+        names = [
+            name
+            for kind in leaving
+            for name in kind.required_settings
+            if kept is None or name not in kept.required_settings
+        ]
         if str(self._plain("fallback_strategy")) in {kind.name for kind in leaving}:
             names += ["fallback_strategy", "fallback_limit"]
         lines = []

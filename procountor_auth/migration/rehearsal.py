@@ -6,30 +6,25 @@ The server decides, not what a key says about itself.
 
 from __future__ import annotations
 
-import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-from procountor_auth.errors import CredentialsRefused, ProcountorAuthError
+from procountor_auth.errors import ProcountorAuthError
 from procountor_auth.migration.check import strategy_of
-from procountor_auth.migration.record import fingerprint
-from procountor_auth.migration.side import Connections, Side
-from procountor_auth.migration.verdict import Reason, Verdict, reasons_of
-from procountor_auth.protocol.ending import read_ending
-from procountor_auth.protocol.session import may_get, read_session
-from procountor_auth.supply import Supply
+from procountor_auth.migration.probe import Probe, Reached
+from procountor_auth.migration.readiness import Readiness, Reason, reasons_of
+from procountor_auth.migration.results import fingerprint
+from procountor_auth.tokens.pool import ProviderPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
 
-    from procountor_auth.migration.record import Record
-    from procountor_auth.profiles import Profiles
-    from procountor_auth.protocol.ending import Ending
-    from procountor_auth.protocol.flow import Response
-    from procountor_auth.protocol.session import Session
-    from procountor_auth.token import Token
+    from procountor_auth.migration.results import RehearsalResults
+    from procountor_auth.protocol.sessioninfo import Session
+    from procountor_auth.settings.profiles import Profiles
+    from procountor_auth.tokens.provider import TokenProvider
 
 AT_ONCE: Final = 8
 """How many profiles are tried at the same time, unless somebody says otherwise."""
@@ -38,12 +33,6 @@ KEPT: Final = 86_400.0
 """Seconds for which a good result is taken over by a rehearsal that goes on."""
 
 _EARLIER: Final = "not asked again: an earlier rehearsal has found that out, and --fresh tries once more"
-
-_PAUSES: Final = 10
-"""How often one profile waits because the server said so."""
-
-_LONGEST_PAUSE: Final = 900.0
-"""Seconds of one such wait at most: a server that asks for more has the profile reported as it is."""
 
 
 class Rehearsal:
@@ -57,8 +46,8 @@ class Rehearsal:
             today's can.
         target_only: Don't ask for a token with today's strategy: where that does not work any more. The company is
             then the one in `PROCOUNTOR_COMPANY`.
-        record: Where results are kept, if anywhere.
-        fresh: Try also what has a good result in the record.
+        results: Where results are kept, if anywhere.
+        fresh: Try also what has a good result there.
         clock: The wall clock, in Unix seconds.
         monotonic: The clock for pauses, in seconds.
         sleep: How to wait, in seconds.
@@ -72,7 +61,7 @@ class Rehearsal:
         at_once: int = AT_ONCE,
         resources: Sequence[str] = (),
         target_only: bool = False,
-        record: Record | None = None,
+        results: RehearsalResults | None = None,
         fresh: bool = False,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
@@ -83,25 +72,25 @@ class Rehearsal:
         self._at_once = at_once
         self._resources = tuple(resources)
         self._target_only = target_only
-        self._record = record
+        self._results = results
         self._fresh = fresh
         self._clock = clock
-        self._pause = _Pause(monotonic, sleep)
+        self._probe = Probe(self._resources, monotonic=monotonic, sleep=sleep)
 
-    def run(self, names: Iterable[str | None]) -> Generator[Verdict, None, None]:
-        """Yield the verdict on each profile as soon as it is there, in no certain order.
+    def run(self, names: Iterable[str | None]) -> Generator[Readiness, None, None]:
+        """Yield the readiness on each profile as soon as it is there, in no certain order.
 
         Whoever stops to listen stops the rehearsal: profiles that were not begun are left alone.
 
         Raises:
-            StoreError: The record can't be read or written.
+            StoreError: The results can't be read or written.
         """
-        connections = Connections()
+        pool = ProviderPool(self._profiles, clock=self._clock)
         workers = ThreadPoolExecutor(self._at_once, thread_name_prefix="procountor-auth-rehearsal")
-        pending: set[Future[Verdict]] = set()
+        pending: set[Future[Readiness]] = set()
         try:
             for name in names:
-                pending.add(workers.submit(self._rehearse, connections, name))
+                pending.add(workers.submit(self._rehearse, pool, name))
                 if len(pending) >= 2 * self._at_once:  # never more in the queue than there is use for
                     done, pending = wait(pending, return_when=FIRST_COMPLETED)
                     yield from (future.result() for future in done)
@@ -109,116 +98,74 @@ class Rehearsal:
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
         finally:
-            self._pause.give_up()
+            self._probe.give_up()
             workers.shutdown(cancel_futures=True)
-            connections.close()
+            pool.close()
 
-    def _rehearse(self, connections: Connections, profile: str | None) -> Verdict:
+    def _rehearse(self, pool: ProviderPool, profile: str | None) -> Readiness:
         strategy = strategy_of(self._profiles, profile)
         if strategy == self._target:
-            return self._verdict(profile, strategy, notes=["it has switched already: nothing was tried"])
-        sides, reasons = self._sides(profile)
-        if sides is None:
-            return self._verdict(profile, strategy, reasons)
-        today, target = sides
+            return self._readiness(profile, strategy, notes=["it has switched already: nothing was tried"])
+        providers, reasons = self._providers(pool, profile)
+        if providers is None:
+            return self._readiness(profile, strategy, reasons)
+        today, target = providers
         stands_for = fingerprint(today or target, target, self._resources, target_only=self._target_only)
-        known = None if self._record is None or self._fresh else self._record.find(stands_for)
-        if known is not None and known.verdict.ready and self._clock() - known.at < KEPT:
-            return replace(known.verdict, notes=(*known.verdict.notes, _EARLIER))
-        verdict = self._tried(connections, profile, strategy, (today, target))
-        if self._record is not None:
+        known = None if self._results is None or self._fresh else self._results.find(stands_for)
+        if known is not None and known.readiness.ready and self._clock() - known.at < KEPT:
+            return replace(known.readiness, notes=(*known.readiness.notes, _EARLIER))
+        readiness = self._tried(profile, strategy, (today, target))
+        if self._results is not None:
             plain = fingerprint(today or target, target, target_only=self._target_only)
             for each in dict.fromkeys((stands_for, plain)):  # whoever looks later names no resources
-                self._record.add(each, self._clock(), verdict)
-        return verdict
+                self._results.add(each, self._clock(), readiness)
+        return readiness
 
-    def _sides(self, profile: str | None) -> tuple[tuple[Side | None, Side] | None, list[Reason]]:
-        """Return today's side and the next one, or what is wrong with their configuration."""
+    def _providers(
+        self, pool: ProviderPool, profile: str | None
+    ) -> tuple[tuple[TokenProvider | None, TokenProvider] | None, list[Reason]]:
+        """Return today's provider and the next one, or what is wrong with their configuration."""
         reasons: list[Reason] = []
-        found: list[Side] = []
+        found: list[TokenProvider] = []
         for strategy in (self._target,) if self._target_only else (self._target, None):
             try:
-                found.append(Side.of(self._profiles, profile, strategy, clock=self._clock))
+                found.append(pool.provider(profile, strategy))
             except ProcountorAuthError as error:
                 reasons += [reason for reason in reasons_of(error) if reason not in reasons]
-        reasons += [reason for side in found for reason in _unfit(side)]
+        reasons += [reason for provider in found for reason in _unfit(provider)]
         if reasons:
             return None, reasons
         return (None if self._target_only else found[1], found[0]), []
 
     def _tried(
         self,
-        connections: Connections,
         profile: str | None,
         strategy: str | None,
-        sides: tuple[Side | None, Side],
-    ) -> Verdict:
+        providers: tuple[TokenProvider | None, TokenProvider],
+    ) -> Readiness:
         reasons: list[Reason] = []
-        reached: list[_Reached | None] = []
-        for side in sides:
-            if side is None:
+        reached: list[Reached | None] = []
+        for provider in providers:
+            if provider is None:
                 reached.append(None)
                 continue
             try:
-                reached.append(self._reach(connections, side))
+                reached.append(self._probe.reach(provider))
             except ProcountorAuthError as error:
                 reached.append(None)
-                reasons += reasons_of(error, f"{side.strategy.name}: ")
+                reasons += reasons_of(error, f"{provider.strategy.name}: ")
         old, new = reached
         notes: list[str] = []
         if new is not None and not reasons:
-            company = old.session.company_id if old else _configured_company(sides[1])
+            company = old.session.company_id if old else _configured_company(providers[1])
             reasons += _compared(company, new, by_server=old is not None)
             reasons += self._lost_rights(old, new)
             if old and old.session.user_id != new.session.user_id:
                 notes.append(f"another user: {_user(old.session)} today, {_user(new.session)} with {self._target}")
         found = {"today": old and old.as_dict(), "next": new and new.as_dict()}
-        return self._verdict(profile, strategy, reasons, notes, found)
+        return self._readiness(profile, strategy, reasons, notes, found)
 
-    def _reach(self, connections: Connections, side: Side) -> _Reached:
-        """Get a token and ask the API whom it is for, waiting where the server says so."""
-        pauses, again = 0, True
-        while True:
-            self._pause.take()
-            try:
-                return self._ask(connections, side)
-            except ProcountorAuthError as error:
-                failed = error
-            asked = getattr(failed, "retry_after", None)
-            if self._pause.over:
-                raise failed.with_traceback(None)
-            if asked is not None and asked <= _LONGEST_PAUSE and pauses < _PAUSES:
-                # What one has been told counts for all.
-                pauses += 1
-                self._pause.ask(asked)
-            elif failed.retryable and asked is None and again:
-                again = False
-            else:
-                raise failed.with_traceback(None)
-
-    def _ask(self, connections: Connections, side: Side) -> _Reached:
-        endings: list[Ending] = []
-
-        def look(response: Response, _path: str) -> None:
-            ending = read_ending(response.combined)
-            if ending is not None and ending not in endings:
-                endings.append(ending)
-
-        supply = Supply(side.strategy, connections.wiring(side), account=side.account, look=look)
-        endpoints = side.strategy.client.endpoints
-        token, asked = supply.renewed(None, None)
-        try:
-            session = supply.drive(read_session(endpoints, token), supply.deadline())
-        except CredentialsRefused:
-            if asked:
-                raise
-            # A token from the store may have been revoked since.
-            token = supply.renewed(token, token).token
-            session = supply.drive(read_session(endpoints, token), supply.deadline())
-        allowed = {path: supply.drive(may_get(endpoints, token, path), supply.deadline()) for path in self._resources}
-        return _Reached(session, token, allowed, tuple(endings))
-
-    def _lost_rights(self, old: _Reached | None, new: _Reached) -> list[Reason]:
+    def _lost_rights(self, old: Reached | None, new: Reached) -> list[Reason]:
         lost = [path for path, may in new.allowed.items() if not may and (old is None or old.allowed[path])]
         return [
             Reason(
@@ -230,15 +177,15 @@ class Rehearsal:
             for path in lost
         ]
 
-    def _verdict(
+    def _readiness(
         self,
         profile: str | None,
         strategy: str | None,
         reasons: Iterable[Reason] = (),
         notes: Iterable[str] = (),
         found: dict[str, Any] | None = None,
-    ) -> Verdict:
-        return Verdict(
+    ) -> Readiness:
+        return Readiness(
             profile=profile,
             strategy=strategy,
             target=self._target,
@@ -248,64 +195,24 @@ class Rehearsal:
         )
 
 
-class _Reached(NamedTuple):
-    session: Session
-    token: Token
-    allowed: dict[str, bool]
-    endings: tuple[Ending, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "company_id": self.session.company_id,
-            "company": self.session.company_name,
-            "user_id": self.session.user_id,
-            "user": self.session.user_name,
-            "expires_at": self.token.expires_at,
-            "refresh_expires_at": self.token.refresh_expires_at,
-            "announced": [str(ending) for ending in self.endings],
-        }
-
-
-class _Pause:
-    """A wait that the server has asked one for, and that all take."""
-
-    def __init__(self, monotonic: Callable[[], float], sleep: Callable[[float], None]) -> None:
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._until = float("-inf")
-        self._lock = threading.Lock()
-        self.over = False
-
-    def ask(self, seconds: float) -> None:
-        with self._lock:
-            self._until = max(self._until, self._monotonic() + seconds)
-
-    def take(self) -> None:
-        while not self.over and (left := self._until - self._monotonic()) > 0:
-            self._sleep(min(left, 1.0))  # in turns: the rehearsal may be given up meanwhile
-
-    def give_up(self) -> None:
-        self.over = True
-
-
-def _unfit(side: Side) -> list[Reason]:
-    """Return what forbids to try a side: it could do harm, or the program itself would be refused."""
+def _unfit(provider: TokenProvider) -> list[Reason]:
+    """Return what forbids to try a provider: it could do harm, or the program itself would be refused."""
     reasons = []
-    if side.settings.legacy_policy == "error" and side.strategy.lifecycle is not None:
+    if provider.settings.legacy_policy == "error" and provider.strategy.lifecycle is not None:
         reasons.append(
             Reason(
                 code="legacy_not_allowed",
-                message=f"PROCOUNTOR_LEGACY_POLICY=error refuses {side.strategy.name}",
+                message=f"PROCOUNTOR_LEGACY_POLICY=error refuses {provider.strategy.name}",
                 hint="Set PROCOUNTOR_LEGACY_POLICY=warn for the rehearsal, or rehearse with --target-only.",
                 variable="PROCOUNTOR_LEGACY_POLICY",
             )
         )
-    if not side.strategy.alone and side.forgets:
+    if not provider.strategy.unattended and provider.forgets:
         reasons.append(
             Reason(
                 code="token_store",
-                message=f"{side.strategy.name} is not tried with PROCOUNTOR_TOKEN_STORE=memory: a refresh token that "
-                "the server replaces would be lost",
+                message=f"{provider.strategy.name} is not tried with PROCOUNTOR_TOKEN_STORE=memory: a refresh token "
+                "that the server replaces would be lost",
                 hint="Set PROCOUNTOR_TOKEN_STORE=file, keyring or redis://….",
                 variable="PROCOUNTOR_TOKEN_STORE",
             )
@@ -313,7 +220,7 @@ def _unfit(side: Side) -> list[Reason]:
     return reasons
 
 
-def _compared(company: int | None, new: _Reached, *, by_server: bool) -> list[Reason]:
+def _compared(company: int | None, new: Reached, *, by_server: bool) -> list[Reason]:
     if company == new.session.company_id:
         return []
     reached = f"{new.token.strategy} reaches company {new.session.company_id}"
@@ -337,8 +244,8 @@ def _compared(company: int | None, new: _Reached, *, by_server: bool) -> list[Re
     ]
 
 
-def _configured_company(side: Side) -> int | None:
-    company = side.settings.company
+def _configured_company(provider: TokenProvider) -> int | None:
+    company = provider.settings.company
     return int(company.get_secret_value()) if company else None
 
 

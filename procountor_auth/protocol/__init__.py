@@ -1,1 +1,1 @@
-"""The protocol, without any I/O: what to send, and what the answers mean."""
+"""The protocol, without any I/O: what to send, and what the responses mean."""

@@ -6,24 +6,25 @@ A flow is a generator. It yields a `Request`, is sent the `Response`, and return
         response = yield request
         return read(response)
 
-`procountor_auth.transport` drives flows over sockets, in a thread or in an event loop; a test drives them with
-`flow.send(response)` and no network at all.
+`procountor_auth.transport.transport` drives flows over sockets; a test drives them with `flow.send(response)` and no
+network at all.
 """
 
 from __future__ import annotations
 
 import enum
-import json
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
+from procountor_auth.protocol import strict_json
+
 T = TypeVar("T")
 
 
 class Repeat(enum.Enum):
-    """When a request may be sent again after it got no answer, or one that says "not now"."""
+    """When a request may be sent again after it got no response, or one that says "not now"."""
 
     SAFE = "safe"
     """Whenever: a second time does no harm."""
@@ -83,20 +84,16 @@ class Response:
 
     @property
     def is_html(self) -> bool:
-        """Whether a web page came where an API answer was promised."""
+        """Whether a web page came where an API response was promised."""
         content_type = (self.header("content-type") or "").lower()
         return "html" in content_type or self.body.lstrip()[:1] == b"<"
 
     def json_object(self) -> dict[str, Any] | None:
-        """Return the body as a JSON object, or None if it isn't one.
-
-        Duplicate names and numbers that JSON does not know (`NaN`) are refused too: two readers could understand
-        such an answer in two ways.
-        """
+        """Return the body as a JSON object, or None if it isn't one that can be understood in one way only."""
         try:
             # Decoded here: `json` would take UTF-16 and UTF-32 too, which RFC 8259 does not.
-            parsed = json.loads(self.body.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_refuse)
-        except (ValueError, RecursionError):
+            parsed = strict_json.parse(self.body.decode("utf-8-sig"))
+        except ValueError:
             return None
         return parsed if isinstance(parsed, dict) else None
 
@@ -105,8 +102,8 @@ Flow: TypeAlias = Generator[Request, Response, T]
 """Yields requests, is sent responses, returns a `T`."""
 
 
-def watched(flow: Flow[T], look: Callable[[Response, str], None]) -> Flow[T]:
-    """Return the same flow; `look` is shown each response, with the path of its request."""
+def observed(flow: Flow[T], on_response: Callable[[Response, str], None]) -> Flow[T]:
+    """Return the same flow; `on_response` is called with each response, and the path of its request."""
     response: Response | None = None
     try:
         while True:
@@ -116,17 +113,6 @@ def watched(flow: Flow[T], look: Callable[[Response, str], None]) -> Flow[T]:
                 result: T = done.value
                 return result
             response = yield request
-            look(response, request.path)
+            on_response(response, request.path)
     finally:
         flow.close()
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("duplicate names")
-    return fields
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)

@@ -1,26 +1,27 @@
 """The sandbox: a local Procountor to authenticate against. It is not the Procountor service.
 
 It speaks the service's side of every flow over real HTTP, for integrators and for this project's own
-tests. It shares no code with the client's rooms: a twin that did would prove nothing.
+tests. It shares no code with the client: a twin that did would prove nothing.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
-from .quirks import Quirks
-from .weather import Weather
-
 if TYPE_CHECKING:
-    from .server import Sandbox
+    from .behaviour.faults import Faults
+    from .behaviour.quirks import Quirks
+    from .sandbox import Sandbox
 
-__all__ = ["Quirks", "Sandbox", "Weather"]
+__all__ = ["Faults", "Quirks", "Sandbox"]
+
+_HOMES = {"Faults": "behaviour.faults", "Quirks": "behaviour.quirks", "Sandbox": "sandbox"}
 
 
 def __getattr__(name: str) -> object:
-    # The command line reads the names of the switches here: that need not wait for Flask.
-    if name == "Sandbox":
-        from .server import Sandbox  # noqa: PLC0415 - see above
-
-        return Sandbox
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # The pytest plugin is in this package, and every run of pytest loads it: neither Flask nor Pydantic comes along.
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{home}", __name__), name)

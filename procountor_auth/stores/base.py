@@ -1,7 +1,7 @@
 """What a token store is: a transaction, not a place to write to.
 
-A renewal takes the lock of its entry, reads again, asks for a token, writes, and releases. The lock spans the network
-call, so that one of many processes or hosts asks and the others find its token. A write is a compare-and-swap on the
+A renewal takes the lock of its entry, reads again, requests a token, writes, and releases. The lock spans the network
+call, so that one of many processes or hosts requests it and the others find it. A write is a compare-and-swap on the
 version that was read: whoever held the lock too long, or lost to `invalidate()`, writes nothing.
 """
 
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from procountor_auth.protocol.token import Token
     from procountor_auth.stores.failure import Failure
-    from procountor_auth.token import Token
 
 
 @dataclass(frozen=True, slots=True)

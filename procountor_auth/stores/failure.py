@@ -7,8 +7,8 @@ from typing import Any, Final, TypeGuard
 
 from procountor_auth import errors
 
-_LONGEST_WAIT: Final = 1e9
-_LONGEST_TEXT: Final = 4_000
+_MAX_WAIT: Final = 1e9
+_MAX_TEXT_LENGTH: Final = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Failure:
         message: What happened.
         hint: What to do next.
         retryable: Whether it may pass by itself.
-        retry_after: The seconds that the server asked to wait, if it did.
+        retry_after: The seconds that the server demanded to wait, if it did.
     """
 
     kind: str
@@ -55,10 +55,10 @@ def read_failure(fields: Any) -> Failure | None:  # noqa: ANN401 - whatever a st
     kind, message, hint, wait = (fields.get(name) for name in ("kind", "message", "hint", "retry_after"))
     if not (isinstance(kind, str) and _is_text(message) and _is_text(hint)):
         return None
-    seconds = float(wait) if isinstance(wait, int | float) and abs(wait) < _LONGEST_WAIT else None
+    seconds = float(wait) if isinstance(wait, int | float) and abs(wait) < _MAX_WAIT else None
     return Failure(kind, message, hint, retryable=fields.get("retryable") is True, retry_after=seconds)
 
 
 def _is_text(value: object) -> TypeGuard[str]:
     """Whether it can be shown: whoever can write to the store must not write to a terminal or a log."""
-    return isinstance(value, str) and len(value) <= _LONGEST_TEXT and value.isprintable()
+    return isinstance(value, str) and len(value) <= _MAX_TEXT_LENGTH and value.isprintable()

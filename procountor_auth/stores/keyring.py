@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 from pydantic import SecretBytes, SecretStr
 
 from procountor_auth.errors import StoreError
+from procountor_auth.settings.keychain import DEFAULT_PATIENCE, SERVICE, Keychain
 from procountor_auth.stores.base import Entry, Store, Transaction
 from procountor_auth.stores.codec import Codec, Damaged
-from procountor_auth.stores.folder import PrivateFolder, default_folder
-from procountor_auth.stores.held import Held, checked_key, unless_changed
-from procountor_auth.stores.keychain import DEFAULT_PATIENCE, SERVICE, Keychain
+from procountor_auth.stores.private_folder import PrivateFolder, default_folder
+from procountor_auth.stores.transaction import LockedTransaction, check_key, check_unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ class KeyringStore(Keychain, Store):
 
     Args:
         codec: How entries are written; plain by default, as the keychain encrypts.
-        patience: Seconds that the keychain may take for one answer: it may be asking a person who is not there.
+        patience: Seconds that the keychain may take for one call: it may be waiting for a user who is not there.
         folder: Where the lock files are; by default in this user's state folder.
     """
 
@@ -48,13 +48,13 @@ class KeyringStore(Keychain, Store):
 
     def read(self, key: str) -> Entry | None:
         """Return what is there now. Raises what `Store.read` raises."""
-        found = self._decoded(checked_key(key))
+        found = self._decoded(check_key(key))
         return None if isinstance(found, Damaged) else found
 
     @contextmanager
     def transaction(self, key: str, *, timeout: float) -> Iterator[Transaction]:
         """Take the lock of an entry. Raises what `Store.transaction` raises."""
-        with self._folder.locked(f"keyring-{checked_key(key)}.lock", timeout=timeout):
+        with self._folder.locked(f"keyring-{check_key(key)}.lock", timeout=timeout):
             found = self._decoded(key)
             if isinstance(found, Damaged):
                 self._keep_aside(key, found)
@@ -62,14 +62,14 @@ class KeyringStore(Keychain, Store):
 
             def swap(read: int, entry: Entry) -> None:
                 there = self._decoded(key)
-                unless_changed(read, None if isinstance(there, Damaged) else there)
+                check_unchanged(read, None if isinstance(there, Damaged) else there)
                 self.put(key, SecretStr(self._codec.encode(key, entry).get_secret_value().decode("ascii")))
 
-            held = Held(found, swap)
+            transaction = LockedTransaction(found, swap)
             try:
-                yield held
+                yield transaction
             finally:
-                held.close()
+                transaction.close()
 
     def _decoded(self, key: str) -> Entry | Damaged | None:
         text = self.get(key)

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, ClassVar, Final, NoReturn
 
 from procountor_auth.errors import StoreUnavailable
 from procountor_auth.stores.base import Entry, Store, Transaction
-from procountor_auth.stores.held import Held, checked_key, unless_changed
+from procountor_auth.stores.transaction import LockedTransaction, check_key, check_unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_TRY_LATER: Final = "Nothing needs to be changed here; try again later."
 
 
 class MemoryStore(Store):
@@ -41,12 +43,12 @@ class MemoryStore(Store):
 
     def read(self, key: str) -> Entry | None:
         """Return what is there now."""
-        return self._entries.get(checked_key(key))
+        return self._entries.get(check_key(key))
 
     @contextmanager
     def transaction(self, key: str, *, timeout: float) -> Iterator[Transaction]:
         """Take the lock of an entry. Raises what `Store.transaction` raises."""
-        lock = self._locks.setdefault(checked_key(key), threading.Lock())
+        lock = self._locks.setdefault(check_key(key), threading.Lock())
         if not lock.acquire(timeout=max(0.0, min(timeout, threading.TIMEOUT_MAX))):
             raise StoreUnavailable(
                 f"Another renewal in this process has kept the token for {timeout:g} seconds.", hint=_TRY_LATER
@@ -54,14 +56,14 @@ class MemoryStore(Store):
 
         def swap(read: int, entry: Entry) -> None:
             with self._guard:
-                unless_changed(read, self._entries.get(key))
+                check_unchanged(read, self._entries.get(key))
                 self._entries[key] = entry
 
-        held = Held(self._entries.get(key), swap)
+        transaction = LockedTransaction(self._entries.get(key), swap)
         try:
-            yield held
+            yield transaction
         finally:
-            held.close()
+            transaction.close()
             # In a child that was forked meanwhile this is a copy of the lock that nobody else has any more.
             lock.release()
 
@@ -75,9 +77,6 @@ class MemoryStore(Store):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A MemoryStore is not pickled: each process has its own.")
-
-
-_TRY_LATER: Final = "Nothing needs to be changed here; try again later."
 
 
 def _after_fork_in_child() -> None:

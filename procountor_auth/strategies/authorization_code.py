@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import SecretStr
 
-from procountor_auth.claims import unverified_claims
 from procountor_auth.errors import InteractionRequired, InvalidGrant
+from procountor_auth.protocol.claims import unverified_claims
 from procountor_auth.strategies.base import Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from procountor_auth.protocol.client import AuthorizationRequest, OAuthClient
     from procountor_auth.protocol.flow import Flow
-    from procountor_auth.protocol.oauth import AuthorizationRequest, OAuthClient
-    from procountor_auth.settings import Settings
-    from procountor_auth.token import Token
+    from procountor_auth.protocol.token import Token
+    from procountor_auth.strategies.base import StrategySettings
 
 _WAYS = (
     "Set PROCOUNTOR_REFRESH_TOKEN, or log in: with the command `procountor-auth login`, or with "
@@ -32,14 +32,14 @@ class AuthorizationCodeStrategy(Strategy):
     """A login in the browser, its code traded for a token, and refresh tokens from then on."""
 
     name: ClassVar[str] = "authorization_code"
-    alone: ClassVar[bool] = False
+    unattended: ClassVar[bool] = False
 
     def __init__(self, client: OAuthClient, *, refresh_token: SecretStr | None = None) -> None:
         super().__init__(client)
         self._refresh_token = refresh_token
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, clock: Callable[[], float] = time.time) -> Self:
+    def from_settings(cls, settings: StrategySettings, *, clock: Callable[[], float] = time.time) -> Self:
         """Build the strategy from settings that were validated for it."""
         return cls(settings.oauth_client(clock), refresh_token=settings.refresh_token)
 

@@ -4,21 +4,60 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar, NoReturn, Self
+from typing import TYPE_CHECKING, ClassVar, NoReturn, Protocol, Self
 
 from pydantic import SecretStr
 
-from procountor_auth.protocol.answer import Exchange, read_logout, read_token
+from procountor_auth.protocol.error_response import Reply
 from procountor_auth.protocol.flow import Repeat, Request
+from procountor_auth.protocol.token_response import read_logout, read_token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from procountor_auth.migration.lifecycle import Lifecycle
+    from procountor_auth.protocol.client import OAuthClient
     from procountor_auth.protocol.flow import Flow
-    from procountor_auth.protocol.oauth import OAuthClient
-    from procountor_auth.settings import Settings
-    from procountor_auth.token import Token
+    from procountor_auth.protocol.token import Token
+    from procountor_auth.strategies.deprecation import LegacyPolicy, Lifecycle
+
+
+class StrategySettings(Protocol):
+    """What a strategy takes from the settings: `Settings` have it, and so has whatever stands in for them."""
+
+    @property
+    def strategy(self) -> str:
+        """The name of the chosen strategy."""
+
+    @property
+    def profile(self) -> str | None:
+        """The chosen profile, if there are profiles."""
+
+    @property
+    def refresh_token(self) -> SecretStr | None:
+        """A refresh token to start from."""
+
+    @property
+    def allow_missing_state(self) -> bool:
+        """Whether a legacy redirect with no state in it is accepted."""
+
+    @property
+    def legacy_policy(self) -> LegacyPolicy:
+        """What happens when the legacy strategy is chosen."""
+
+    @property
+    def own(self) -> Mapping[str, SecretStr]:
+        """The values of the settings that only the chosen strategy knows (`Strategy.extra_settings`)."""
+
+    def oauth_client(self, clock: Callable[[], float] = ...) -> OAuthClient:
+        """Return the API client, with `clock` for the time in Unix seconds."""
+
+    def required(self, name: str) -> SecretStr:
+        """Return a secret that the strategy needs.
+
+        Raises:
+            ConfigurationError: It is not there.
+            StoreError: It is in a keychain that can't be used.
+        """
 
 
 class Strategy(ABC):
@@ -33,29 +72,38 @@ class Strategy(ABC):
 
     name: ClassVar[str]
 
-    alone: ClassVar[bool] = True
+    unattended: ClassVar[bool] = True
     """Whether it can always acquire a token again, without a person and whatever happened to the last one."""
 
     lifecycle: ClassVar[Lifecycle | None] = None
     """The end of its life, if it is deprecated."""
 
-    needs: ClassVar[tuple[str, ...]] = ("client_id", "client_secret", "redirect_uri")
+    required_settings: ClassVar[tuple[str, ...]] = ("client_id", "client_secret", "redirect_uri")
     """The settings that it can't do without, by their names in lower case."""
 
-    variables: ClassVar[tuple[str, ...]] = ()
-    """The names of settings that only this strategy knows: it finds them in `Settings.own`."""
+    extra_settings: ClassVar[tuple[str, ...]] = ()
+    """The names of settings that only this strategy knows: it finds them in `StrategySettings.own`."""
 
     def __init__(self, client: OAuthClient) -> None:
         self.client = client
 
     @classmethod
     @abstractmethod
-    def from_settings(cls, settings: Settings, *, clock: Callable[[], float] = time.time) -> Self:
+    def from_settings(cls, settings: StrategySettings, *, clock: Callable[[], float] = time.time) -> Self:
         """Build the strategy from settings that were validated for it.
 
         Args:
             settings: The settings.
             clock: The wall clock, in Unix seconds.
+        """
+
+    def apply_policy(self) -> None:  # noqa: B027 - most strategies have no policy
+        """Act on having been chosen by a program, before anything is sent: a deprecated strategy warns, or refuses.
+
+        Called where a `TokenSource` is built, and not by whoever only looks at a configuration.
+
+        Raises:
+            ConfigurationError: A policy forbids the strategy.
         """
 
     @abstractmethod
@@ -77,7 +125,7 @@ class Strategy(ABC):
             return (yield from self.acquire())
         return (yield from self.refresh(SecretStr(token.refresh_token)))
 
-    def serves(self, token: Token) -> bool:
+    def owns(self, token: Token) -> bool:
         """Whether a stored token is one of this strategy's own."""
         return token.strategy == self.name
 
@@ -89,7 +137,7 @@ class Strategy(ABC):
         """Have the server invalidate a token (`POST logout`)."""
         request = Request("POST", self.client.endpoints.logout, bearer=token.access_token, repeat=Repeat.SAFE)
         response = yield request
-        read_logout(Exchange(request, response, "the logout", "The token ends by itself within the hour."))
+        read_logout(Reply(request, response, "the logout", "The token ends by itself within the hour."))
 
     def refresh(self, refresh_token: SecretStr) -> Flow[Token]:
         """Trade a refresh token for an access token (RFC 6749, section 6).
@@ -124,7 +172,7 @@ class Strategy(ABC):
         """
         asked_at = self.client.clock()
         response = yield request
-        exchange = Exchange(request, response, what, hint)
+        exchange = Reply(request, response, what, hint)
         return read_token(exchange, strategy=self.name, asked_at=asked_at, previous=previous)
 
     def __repr__(self) -> str:

@@ -8,9 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from procountor_auth.protocol.answer import Exchange, read_api_key
 from procountor_auth.protocol.flow import Repeat
-from procountor_auth.stores.pointer import follow
 from procountor_auth.strategies.base import Strategy
 
 if TYPE_CHECKING:
@@ -18,10 +16,10 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from procountor_auth.protocol.client import OAuthClient
     from procountor_auth.protocol.flow import Flow
-    from procountor_auth.protocol.oauth import AuthorizationRequest, OAuthClient
-    from procountor_auth.settings import Settings
-    from procountor_auth.token import Token
+    from procountor_auth.protocol.token import Token
+    from procountor_auth.strategies.base import StrategySettings
 
 
 class ClientCredentialsStrategy(Strategy):
@@ -32,21 +30,21 @@ class ClientCredentialsStrategy(Strategy):
     """
 
     name: ClassVar[str] = "client_credentials"
-    needs: ClassVar[tuple[str, ...]] = (*Strategy.needs, "api_key")
+    required_settings: ClassVar[tuple[str, ...]] = (*Strategy.required_settings, "api_key")
 
     def __init__(self, client: OAuthClient, *, api_key: SecretStr) -> None:
         super().__init__(client)
         self._api_key = api_key
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, clock: Callable[[], float] = time.time) -> Self:
+    def from_settings(cls, settings: StrategySettings, *, clock: Callable[[], float] = time.time) -> Self:
         """Build the strategy from settings that were validated for it. An API key in the keychain is read now.
 
         Raises:
             ConfigurationError: The API key should be in the keychain, and is not.
             StoreError: The keychain can't be used.
         """
-        return cls(settings.oauth_client(clock), api_key=follow(settings.required("api_key")))
+        return cls(settings.oauth_client(clock), api_key=settings.required("api_key"))
 
     def identity(self) -> tuple[str, ...]:
         """Return the API key, which stands for a user and a company."""
@@ -64,38 +62,3 @@ class ClientCredentialsStrategy(Strategy):
                 hint="Check PROCOUNTOR_API_KEY: it may be revoked, or belong to another PROCOUNTOR_CLIENT_ID.",
             )
         )
-
-
-class KeyRequest:
-    """Getting an API key without the vendor's user interface: `keylogin`, then `oauth/key`.
-
-    Attributes:
-        client: The API client that the key will belong to.
-    """
-
-    def __init__(self, client: OAuthClient) -> None:
-        self.client = client
-
-    def authorization_request(self, redirect_uri: str | None = None) -> AuthorizationRequest:
-        """Return the visit to `keylogin`, where a person logs in and picks the company.
-
-        Args:
-            redirect_uri: The registered redirect URI with this login's port filled in; by default as it is.
-
-        Raises:
-            ConfigurationError: `redirect_uri` is another one.
-        """
-        return self.client.authorization_request(self.client.endpoints.key_login, redirect_uri)
-
-    def exchange(self, code: SecretStr, visit: AuthorizationRequest) -> Flow[SecretStr]:
-        """Trade the code that `visit` brought for an API key.
-
-        Raises:
-            CredentialsRefused: The code or the client was refused.
-            ProcountorAuthError: Whatever else goes wrong.
-        """
-        request = self.client.code_request(
-            code, visit.code_verifier, url=self.client.endpoints.key, redirect_uri=visit.redirect_uri
-        )
-        response = yield request
-        return read_api_key(Exchange(request, response, "the request for an API key", "Start the key login again."))

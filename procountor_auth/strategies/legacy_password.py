@@ -14,22 +14,21 @@ from authlib.common.security import generate_token
 from authlib.common.urls import add_params_to_qs
 from pydantic import SecretStr
 
-from procountor_auth.errors import InvalidGrant, LegacyRemoved, RedirectError, UnexpectedAnswer
-from procountor_auth.migration.lifecycle import LEGACY, Lifecycle
-from procountor_auth.migration.policy import LegacyPolicy, apply_legacy_policy
-from procountor_auth.protocol.answer import Exchange, is_temporary, refuse_errors
+from procountor_auth.errors import InvalidGrant, LegacyRemoved, RedirectError, UnexpectedResponse
+from procountor_auth.protocol.authorization_response import read_redirect
+from procountor_auth.protocol.client import STATE_LENGTH
+from procountor_auth.protocol.error_response import Reply, is_temporary, refuse_errors
 from procountor_auth.protocol.flow import Repeat, Request
-from procountor_auth.protocol.oauth import STATE_LENGTH
-from procountor_auth.protocol.redirect import read_redirect
 from procountor_auth.strategies.base import Strategy
+from procountor_auth.strategies.deprecation import LEGACY, LegacyPolicy, Lifecycle, apply_legacy_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from procountor_auth.protocol.client import OAuthClient
     from procountor_auth.protocol.flow import Flow, Response
-    from procountor_auth.protocol.oauth import OAuthClient
-    from procountor_auth.settings import Settings
-    from procountor_auth.token import Token
+    from procountor_auth.protocol.token import Token
+    from procountor_auth.strategies.base import StrategySettings
 
 _CHECK_LOGIN = "Check PROCOUNTOR_USERNAME, PROCOUNTOR_PASSWORD and PROCOUNTOR_COMPANY."
 
@@ -37,11 +36,11 @@ _GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStat
 
 
 class LegacyPasswordStrategy(Strategy):
-    """The deprecated password login. Building one emits `LegacyAuthWarning`, or refuses, as the policy says."""
+    """The deprecated password login. A source with it emits `LegacyAuthWarning`, or refuses, as the policy says."""
 
     name: ClassVar[str] = "legacy_password"
     lifecycle: ClassVar[Lifecycle | None] = LEGACY
-    needs: ClassVar[tuple[str, ...]] = (*Strategy.needs, "username", "password", "company")
+    required_settings: ClassVar[tuple[str, ...]] = (*Strategy.required_settings, "username", "password", "company")
 
     def __init__(
         self,
@@ -53,15 +52,15 @@ class LegacyPasswordStrategy(Strategy):
         allow_missing_state: bool = False,
         policy: LegacyPolicy = "warn",
     ) -> None:
-        apply_legacy_policy(policy)
         super().__init__(client)
         self._username = username
         self._password = password
         self._company = company
         self._allow_missing_state = allow_missing_state
+        self._policy = policy
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, clock: Callable[[], float] = time.time) -> Self:
+    def from_settings(cls, settings: StrategySettings, *, clock: Callable[[], float] = time.time) -> Self:
         """Build the strategy from settings that were validated for it."""
         return cls(
             settings.oauth_client(clock),
@@ -71,6 +70,15 @@ class LegacyPasswordStrategy(Strategy):
             allow_missing_state=settings.allow_missing_state,
             policy=settings.legacy_policy,
         )
+
+    def apply_policy(self) -> None:
+        """Warn of the deprecated strategy, refuse it, or allow it, as `PROCOUNTOR_LEGACY_POLICY` says.
+
+        Raises:
+            LegacyNotAllowed: The policy is `error`.
+            LegacyAuthWarning: Where warnings are errors (`-W error`).
+        """
+        apply_legacy_policy(self._policy)
 
     def identity(self) -> tuple[str, ...]:
         """Return the user's name and the company."""
@@ -146,9 +154,9 @@ def _location(request: Request, response: Response) -> SecretStr:
             f"({LEGACY.removed}).",
             hint=f"{LEGACY.advice} If other hosts still offer it, check PROCOUNTOR_BASE_URL.",
         )
-    exchange = Exchange(request, response, "the legacy login", _CHECK_LOGIN)
+    exchange = Reply(request, response, "the legacy login", _CHECK_LOGIN)
     refuse_errors(exchange)
-    raise UnexpectedAnswer(
+    raise UnexpectedResponse(
         f"The legacy login answered with status {response.status} instead of a redirect.",
         hint="Check PROCOUNTOR_BASE_URL and PROCOUNTOR_API_VERSION.",
     )

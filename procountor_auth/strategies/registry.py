@@ -8,16 +8,22 @@ A package registers a strategy as an entry point, and its name is then a value f
 
 from __future__ import annotations
 
+import time
 from functools import lru_cache
 from importlib.metadata import entry_points
 from inspect import isabstract
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from procountor_auth.errors import ConfigurationError
 from procountor_auth.strategies.authorization_code import AuthorizationCodeStrategy
 from procountor_auth.strategies.base import Strategy
 from procountor_auth.strategies.client_credentials import ClientCredentialsStrategy
 from procountor_auth.strategies.legacy_password import LegacyPasswordStrategy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from procountor_auth.strategies.base import StrategySettings
 
 GROUP: Final = "procountor_auth.strategies"
 """The group of entry points."""
@@ -37,6 +43,25 @@ def find_strategy(name: str) -> type[Strategy] | None:
             packages register it.
     """
     return BUILT_IN.get(name) or _registered(name)
+
+
+def build(settings: StrategySettings, name: str | None = None, *, clock: Callable[[], float] = time.time) -> Strategy:
+    """Build the strategy that settings choose. Nothing is sent, and a deprecated one does not warn yet.
+
+    Args:
+        settings: The settings.
+        name: Another strategy than the one that they choose.
+        clock: The wall clock, in Unix seconds.
+
+    Raises:
+        ConfigurationError: There is none of this name, it can't be used, or its API key is not in the keychain.
+        StoreError: The keychain can't be used.
+    """
+    chosen = name or settings.strategy
+    found = find_strategy(chosen)
+    if found is None:
+        raise ConfigurationError(f"There is no strategy {chosen}.", hint="PROCOUNTOR_STRATEGY names one that exists.")
+    return found.from_settings(settings, clock=clock)
 
 
 def strategy_names() -> tuple[str, ...]:

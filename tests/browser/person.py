@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from procountor_auth.backend import backend as httpx
+from procountor_auth.transport.backend import backend as httpx
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from procountor_auth.backend import backend as httpx
-from procountor_auth.sandbox import Sandbox, Weather
+from procountor_auth.sandbox import Faults, Sandbox
+from procountor_auth.transport.backend import backend as httpx
 from tests.browser.person import ask, company_of, hurry, visitor, wrong_with_looks
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def set_impossible_status(page: Page, sandbox: Sandbox) -> None:
     page.get_by_role("alert").wait_for()
 
 
-def set_weather(page: Page, sandbox: Sandbox) -> None:
+def set_faults(page: Page, sandbox: Sandbox) -> None:
     """Let the token endpoint be busy."""
     open_dashboard(page, sandbox)
     page.get_by_label("Status", exact=True).fill("429")
@@ -62,13 +62,13 @@ def see_nothing(page: Page, sandbox: Sandbox) -> None:
     """Look at a sandbox without requests and without keys."""
     sandbox.world.revoke_api_key(sandbox.api_key)
     page.goto(f"{sandbox.base_url}/_sandbox/")
-    page.get_by_text("Nobody has asked anything yet.").wait_for()
+    page.get_by_text("There are no requests yet.").wait_for()
 
 
 STATES = {
     "open": open_dashboard,
     "new-key": create_key,
-    "weather": set_weather,
+    "faults": set_faults,
     "error": set_impossible_status,
     "empty": see_nothing,
 }
@@ -97,7 +97,7 @@ def test_a_key_is_created_used_and_revoked(page: Page, sandbox: Sandbox) -> None
     page.reload()
     page.get_by_text("has been shown already").wait_for()
     assert api_key not in page.content()
-    key_id = sandbox.world.api_key_id(api_key)
+    key_id = sandbox.world.credentials.api_key_id(api_key)
     page.get_by_role("button", name=f"Revoke the API key {key_id}").click()
     page.get_by_text("The API key is revoked.").wait_for()
     assert page.get_by_text(key_id).count() == 0
@@ -115,8 +115,8 @@ def test_a_key_that_is_gone(page: Page, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_weather_by_form(page: Page, sandbox: Sandbox, status: int) -> None:
-    """The next token request has the weather that was set, and fair weather heals it."""
+def test_faults_by_form(page: Page, sandbox: Sandbox, status: int) -> None:
+    """The next token request has the faults that were set, and a reset removes them."""
     page.goto(f"{sandbox.base_url}/_sandbox/")
     page.get_by_label("Status", exact=True).fill(str(status))
     page.get_by_label("Retry after").fill("7")
@@ -125,14 +125,14 @@ def test_weather_by_form(page: Page, sandbox: Sandbox, status: int) -> None:
     assert page.get_by_label("Status", exact=True).input_value() == str(status)
     answer = token_request(sandbox)
     assert (answer.status_code, answer.headers["Retry-After"]) == (status, "7")
-    page.get_by_role("button", name="Fair weather").click()
+    page.get_by_role("button", name="Reset all").click()
     page.get_by_text("every switch has its default.").wait_for()
     assert token_request(sandbox).status_code == 200
 
 
 def test_every_kind_of_switch(page: Page, sandbox: Sandbox) -> None:
     """Choices, flags, numbers and texts arrive as they were set, and what was left alone stays as it was."""
-    sandbox.weather = Weather(times=3, clock_skew=-2.5)
+    sandbox.faults = Faults(times=3, clock_skew=-2.5)
     page.goto(f"{sandbox.base_url}/_sandbox/")
     page.get_by_label("Revoked keys").check()
     page.get_by_label("Reset", exact=True).select_option("middle")
@@ -140,21 +140,21 @@ def test_every_kind_of_switch(page: Page, sandbox: Sandbox) -> None:
     page.get_by_label("Access token lifetime").fill("60")
     page.get_by_label("Sunset").first.press("Enter")
     page.get_by_text("The switches are set.").wait_for()
-    assert sandbox.weather == Weather(times=3, clock_skew=-2.5, revoked_keys=True, reset="middle", sunset="2027-01-31")
+    assert sandbox.faults == Faults(times=3, clock_skew=-2.5, revoked_keys=True, reset="middle", sunset="2027-01-31")
     assert sandbox.quirks.access_token_lifetime == 60
     assert page.get_by_label("Revoked keys").is_checked()
     page.get_by_label("Revoked keys").uncheck()
     page.get_by_label("Reset", exact=True).select_option("off")
     page.get_by_role("button", name="Apply").click()
     page.get_by_text("revoked_keys = true").wait_for(state="detached")
-    assert sandbox.weather == Weather(times=3, clock_skew=-2.5, sunset="2027-01-31")
+    assert sandbox.faults == Faults(times=3, clock_skew=-2.5, sunset="2027-01-31")
 
 
 def test_impossible_values_change_nothing(page: Page, sandbox: Sandbox) -> None:
     """A value that is none is named at the top, the field has the focus, and the other fields are not lost."""
     set_impossible_status(page, sandbox)
-    assert "status must be a whole number, or off" in page.get_by_role("alert").inner_text()
-    assert sandbox.weather == Weather()
+    assert "status must be a whole number from 400 to 599, or off" in page.get_by_role("alert").inner_text()
+    assert sandbox.faults == Faults()
     page.locator("#status:focus").wait_for()
     field = page.get_by_label("Status", exact=True)
     assert field.get_attribute("aria-invalid") == "true"
@@ -163,7 +163,7 @@ def test_impossible_values_change_nothing(page: Page, sandbox: Sandbox) -> None:
 
 
 def test_live_log(page: Page, sandbox: Sandbox) -> None:
-    """Requests appear on the open page, with words for a secret in the URL and for the weather, and no secret."""
+    """Requests appear on the open page, with words for a secret in the URL and for the fault, and no secret."""
     complaints: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
@@ -175,12 +175,12 @@ def test_live_log(page: Page, sandbox: Sandbox) -> None:
     token_request(sandbox)
     rows = page.get_by_role("region", name="Requests").locator("tbody tr")
     rows.first.wait_for()
-    sandbox.weather = Weather(status=503, times=1)
+    sandbox.faults = Faults(status=503, times=1)
     httpx.post(f"{sandbox.base_url}/api/oauth/token?password=hunter2", trust_env=False)
     page.get_by_text("secret in URL").wait_for()
     cells = [row.locator("td").all_inner_texts()[1:] for row in rows.all()]
     assert cells == [
-        ["POST", "/api/oauth/token", "503", "", "secret in URL weather: status"],
+        ["POST", "/api/oauth/token", "503", "", "secret in URL fault: status"],
         ["POST", "/api/oauth/token", "200", "client_credentials", ""],
     ]
     before = [row.locator("td").all_inner_texts() for row in rows.all()]
@@ -212,7 +212,7 @@ def test_clear_the_log(page: Page, sandbox: Sandbox) -> None:
     hurry(page)
     open_dashboard(page, sandbox)
     page.get_by_role("button", name="Clear the request log").click()
-    page.get_by_text("Nobody has asked anything yet.").wait_for()
+    page.get_by_text("There are no requests yet.").wait_for()
     assert sandbox.log() == []
     token_request(sandbox)
     page.get_by_text("client_credentials").wait_for()
@@ -232,13 +232,13 @@ def test_a_sandbox_that_stops(page: Page, sandbox: Sandbox) -> None:
 def test_without_script(browser: Browser, sandbox: Sandbox) -> None:
     """The log, a new key and the switches work in a browser that runs no script."""
     with visitor(browser, java_script_enabled=False) as page:
-        set_weather(page, sandbox)
+        set_faults(page, sandbox)
         assert page.get_by_role("button", name="Pause").count() == 0
         assert page.get_by_text("client_credentials").count() == 1
         page.get_by_role("button", name="Create the API key").click()
         api_key = page.get_by_label("New API key").input_value()
         assert token_request(sandbox, api_key).status_code == 429
-        page.get_by_role("button", name="Fair weather").click()
+        page.get_by_role("button", name="Reset all").click()
         page.get_by_text("every switch has its default.").wait_for()
     assert token_request(sandbox, api_key).status_code == 200
 
@@ -285,18 +285,18 @@ def test_token_form(page: Page, violations: Callable[[Page], list[str]], public_
 
 
 def test_a_session_that_ends(page: Page, public_sandbox: Sandbox) -> None:
-    """The open page says that the session has ended, instead of showing an old log as the newest."""
+    """The open page says that the session has expired, instead of showing an old log as the newest."""
     hurry(page)
     page.goto(f"{public_sandbox.base_url}/_sandbox/")
     page.get_by_label("Token").fill(TOKEN)
     page.get_by_label("Token").press("Enter")
     page.get_by_text("appear here by themselves").wait_for()
     page.context.clear_cookies()
-    page.get_by_text("Your session has ended").wait_for()
+    page.get_by_text("Your session has expired").wait_for()
 
 
 def test_another_sites_page_changes_nothing(page: Page, sandbox: Sandbox) -> None:
-    """A form on a page of another site cannot switch the weather."""
+    """A form on a page of another site cannot switch faults on."""
     target = f"{sandbox.base_url}/_sandbox/dashboard/switches"
     form = f'<form method="post" action="{target}"><input name="status" value="503"><button>Go</button></form>'
     page.route("http://other.example/", lambda route: route.fulfill(body=form, content_type="text/html"))
@@ -304,4 +304,4 @@ def test_another_sites_page_changes_nothing(page: Page, sandbox: Sandbox) -> Non
     with page.expect_response(target) as refusal:
         page.get_by_role("button", name="Go").click()
     assert refusal.value.status == 403
-    assert sandbox.weather == Weather()
+    assert sandbox.faults == Faults()

@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from procountor_auth.backend import backend
 from procountor_auth.sandbox import Sandbox
+from procountor_auth.transport.backend import backend
 from tests.browser.person import log_in, pick, wrong_with_looks
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pydantic import SecretStr
 
-from procountor_auth.loopback import LoopbackListener
+from procountor_auth.login.listener import LoopbackListener
+from procountor_auth.protocol.client import OAuthClient
 from procountor_auth.protocol.endpoints import Endpoints
-from procountor_auth.protocol.oauth import OAuthClient
 from tests.browser.person import wrong_with_looks
 
 if TYPE_CHECKING:

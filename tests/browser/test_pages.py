@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from procountor_auth import TokenSource
-from procountor_auth.backend import backend as httpx
 from procountor_auth.sandbox import Quirks
+from procountor_auth.transport.backend import backend as httpx
 from tests.browser.person import (
     ask,
     brought_back,

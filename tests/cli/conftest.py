@@ -18,17 +18,16 @@ from urllib.parse import parse_qsl
 import pytest
 
 from procountor_auth import cli
-from procountor_auth.backend import backend
-from procountor_auth.migration.side import Side
-from procountor_auth.profiles import Profiles
-from procountor_auth.stores import open_store
+from procountor_auth.settings.profiles import Profiles
+from procountor_auth.tokens.pool import ProviderPool
+from procountor_auth.transport.backend import backend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from procountor_auth.protocol.token import Token
     from procountor_auth.sandbox import Sandbox
     from procountor_auth.stores.failure import Failure
-    from procountor_auth.token import Token
     from tests.forkserver.forkserver import ForkServer
 
     Run = Callable[..., tuple[int, str, str]]
@@ -235,9 +234,8 @@ def store_token() -> Callable[..., None]:
     """Put a token, or a failure, into the entry of a profile, as the environment describes it now."""
 
     def put(token: Token | None, failure: Failure | None = None, profile: str | None = None) -> None:
-        side = Side.of(Profiles.read(), profile)
-        store = open_store(side.settings.token_store, side.settings.token_store_keys)
-        with store.transaction(side.key, timeout=10) as transaction:
+        provider = ProviderPool(Profiles.read()).provider(profile)
+        with provider.store.transaction(provider.key, timeout=10) as transaction:
             transaction.write(token, failure)
 
     return put

@@ -11,9 +11,9 @@ import pytest
 
 from procountor_auth import Token, TokenSource
 from procountor_auth.errors import InvalidGrant, ServiceUnavailable
-from procountor_auth.sandbox import Sandbox, Weather
+from procountor_auth.sandbox import Faults, Sandbox
 from procountor_auth.stores.failure import Failure
-from procountor_auth.transport import Transport
+from procountor_auth.transport.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -250,7 +250,7 @@ def test_a_profile_has_to_be_chosen(described: dict[str, str], examine: Examine,
 def test_files_of_secrets_are_for_their_owner(
     described: dict[str, str], examine: Examine, write_profiles: WriteProfiles
 ) -> None:
-    """A profiles file that others may read is a warning with the command that mends it."""
+    """A profiles file that others may read is a warning with the command that fixes it."""
     assert described
     file = write_profiles(acme={})
     assert said(examine("--offline", "--profile", "acme")[1], "access rights") == f"{file} is this user's alone\n"
@@ -290,7 +290,7 @@ def test_a_fallback_is_a_warning(sandbox: Sandbox, environment: Environment, exa
 def test_a_wrong_clock_is_a_warning(sandbox: Sandbox, described: dict[str, str], examine: Examine, skew: int) -> None:
     """More than a minute between the server's clock and this machine's is told, with the direction."""
     assert described
-    sandbox.weather = Weather(clock_skew=skew)
+    sandbox.faults = Faults(clock_skew=skew)
     _, found = examine()
     assert states(found)["clock"] == "warning"
     assert re.match(
@@ -300,22 +300,22 @@ def test_a_wrong_clock_is_a_warning(sandbox: Sandbox, described: dict[str, str],
 
 
 @pytest.mark.parametrize(
-    ("weather", "words"),
+    ("faults", "words"),
     [
-        (Weather(status=503, retry_after="0", where="api"), "with status 503"),
-        (Weather(body="html", status=403, where="api"), "with a web page, status 403"),
+        (Faults(status=503, retry_after="0", where="api"), "with status 503"),
+        (Faults(body="html", status=403, where="api"), "with a web page, status 403"),
     ],
 )
 def test_a_host_that_answers_strangely(
     sandbox: Sandbox,
     described: dict[str, str],
     examine: Examine,
-    weather: Weather,
+    faults: Faults,
     words: str,
 ) -> None:
     """A busy server and a gateway's page are told with their status; then sessioninfo fails."""
     assert described
-    sandbox.weather = weather
+    sandbox.faults = faults
     status, found = examine()
     assert (status, states(found)["host"]) == (1, "warning")
     assert words in said(found, "host")
@@ -354,13 +354,13 @@ def test_another_company_than_the_configured_one(
 def test_announced_ends_are_warnings(sandbox: Sandbox, described: dict[str, str], examine: Examine) -> None:
     """What the server announces is shown once, with its page."""
     assert described
-    sandbox.weather = Weather(deprecation="2026-01-01", sunset="2030-03-17", sunset_link="https://x.example/end")
+    sandbox.faults = Faults(deprecation="2026-01-01", sunset="2030-03-17", sunset_link="https://x.example/end")
     _, found = examine()
     assert said(found, "announced end").split("\n")[0] == (
         "the server says: deprecated from 2026-01-01 on, gone from 2030-03-17 on, see https://x.example/end"
     )
     assert len([check for check in found["checks"] if check["name"] == "announced end"]) == 1
-    sandbox.weather = Weather()
+    sandbox.faults = Faults()
     assert "gone from 2030-03-17 on" in said(examine("--offline")[1], "announced end")
 
 

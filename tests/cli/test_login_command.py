@@ -364,7 +364,7 @@ def test_usage_errors(start: Start, arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("package", ["typer", "rich"])
-@pytest.mark.parametrize("arguments", [["login"], ["key", "create"], ["weather"], []])
+@pytest.mark.parametrize("arguments", [["login"], ["key", "create"], ["sandbox", "faults"], []])
 def test_a_missing_extra_is_the_right_one(start: Start, package: str, arguments: list[str]) -> None:
     """Without the command's packages, the extra to install is `[cli]`, except for the sandbox."""
     status, out, err = start(*arguments, program=HIDE.format(package)).ends()
@@ -393,4 +393,4 @@ def test_the_module_is_the_command(start: Start) -> None:
     """`python -m procountor_auth` lists the commands."""
     status, out, _ = start("--help").ends()
     assert status == 0
-    assert all(name in out for name in ("login", "key", "sandbox", "weather"))
+    assert all(name in out for name in ("login", "key", "sandbox"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from procountor_auth import TokenSource
-from procountor_auth.backend import backend
+from procountor_auth.transport.backend import backend
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ import pytest
 from dotenv import dotenv_values
 
 from procountor_auth import cli
-from procountor_auth.sandbox import Weather
+from procountor_auth.sandbox import Faults
 from tests.migration.conftest import Companies
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def test_a_long_rehearsal_says_how_far_it_is(companies: Companies, run: Run) -> 
 
 def test_status_shows_all_in_one_table(companies: Companies, run: Run) -> None:
     """Strategy, deprecated or not, last token, refresh token, rehearsal, announced end, and a picture."""
-    companies.sandbox.weather = Weather(sunset="2030-03-17T00:00:00Z")
+    companies.sandbox.faults = Faults(sunset="2030-03-17T00:00:00Z")
     companies.add("done", strategy=TARGET)
     companies.add("ready")
     companies.add("stuck", api_key=None)

@@ -15,7 +15,7 @@ import redis
 
 from procountor_auth import Token, TokenSource
 from procountor_auth.errors import InvalidGrant, ServiceUnavailable
-from procountor_auth.sandbox import Sandbox, Weather
+from procountor_auth.sandbox import Faults, Sandbox
 from procountor_auth.stores.failure import Failure
 
 if TYPE_CHECKING:
@@ -490,6 +490,6 @@ def test_a_sandbox_that_is_away_is_not_missed(described: dict[str, str], sandbox
     """Status says what it says without the service."""
     assert described
     TokenSource.from_env().token()
-    sandbox.weather = Weather(status=503)
+    sandbox.faults = Faults(status=503)
     sandbox.stop()
     assert run("status")[0] == 0

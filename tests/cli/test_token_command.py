@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from procountor_auth import TokenSource
-from procountor_auth.backend import backend
-from procountor_auth.sandbox import Sandbox, Weather
+from procountor_auth.sandbox import Faults, Sandbox
+from procountor_auth.transport.backend import backend
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -215,7 +215,7 @@ def test_a_full_disk_is_told(described: dict[str, str], start: Start) -> None:
 def test_a_server_that_is_away_is_status_1(sandbox: Sandbox, described: dict[str, str], run: Run) -> None:
     """A failure that may pass is told as such, after the tries that make sense."""
     assert described
-    sandbox.weather = Weather(status=503, retry_after="0", where="token")
+    sandbox.faults = Faults(status=503, retry_after="0", where="token")
     status, out, err = run("token")
     assert (status, out) == (1, "")
     assert "503" in err

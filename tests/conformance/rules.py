@@ -33,11 +33,11 @@ def _rule(number: int, text: str, source: str, *tests: str, note: str = "") -> R
     return Rule(number, text, source, tuple(pairs), note)
 
 
-_LOOP: Final = "test_loopback.py"
-_LOGIN: Final = "test_login.py"
-_OAUTH: Final = "protocol/test_oauth.py"
-_REDIRECT: Final = "protocol/test_redirect.py"
-_ANSWER: Final = "protocol/test_answer.py"
+_LOOP: Final = "login/test_listener.py"
+_LOGIN: Final = "login/test_login.py"
+_OAUTH: Final = "protocol/test_client.py"
+_REDIRECT: Final = "protocol/test_authorization_response.py"
+_ANSWER: Final = "protocol/test_token_response.py"
 _ROWS: Final = "conformance/test_rows.py"
 _FAULTS: Final = "faults/test_token_endpoint.py::the_token_endpoint"
 
@@ -46,8 +46,8 @@ RULES: Final = (
         1,
         "The legacy login is used by explicit choice only, and warns.",
         "RFC 9700, 2.4",
-        "test_settings.py::there_is_no_default_strategy",
-        "test_deprecation.py::choosing_legacy_warns warning_is_shown_by_default",
+        "settings/test_settings.py::there_is_no_default_strategy",
+        "strategies/test_deprecation.py::choosing_legacy_warns warning_is_shown_by_default",
         note="The password grant in the vendor's own form [D].",
     ),
     _rule(2, "No store ever keeps a password.", "RFC 6819, 5.3.3", f"{_ROWS}::no_store_keeps_a_password"),
@@ -136,7 +136,7 @@ RULES: Final = (
         "A code is exchanged at most once.",
         "RFC 6749, 4.1.2",
         f"{_LOGIN}::row_07_of_many_at_once_one_is_completed",
-        "test_retry.py::what_is_repeated",
+        "transport/test_retry.py::what_is_repeated",
         _FAULTS,
     ),
     _rule(
@@ -219,35 +219,36 @@ RULES: Final = (
         29,
         "A request with credentials follows no redirect.",
         "RFC 9700, 4.12",
-        "test_transport.py::a_redirect_is_an_answer",
+        "transport/test_transport.py::a_redirect_is_an_answer",
         _FAULTS,
     ),
     _rule(
         30,
         "HTTPS except on this machine, with certificates verified.",
         "RFC 6749, 3.2; RFC 8252, 8.3",
-        "test_hosts.py::plain_http_is_for_this_machine_only",
-        "test_transport.py::an_unknown_authority_is_refused another_host_s_certificate_is_refused",
+        "settings/test_hosts.py::plain_http_is_for_this_machine_only",
+        "transport/test_transport.py::an_unknown_authority_is_refused another_host_s_certificate_is_refused",
     ),
     _rule(
         31,
         "Tokens go to the configured hosts only.",
         "RFC 9700, 4.10",
-        "integrations/test_compliance.py::another_origin_gets_no_token",
-        "integrations/test_compliance.py::a_redirect_to_another_origin_loses_the_token",
+        "tokens/test_bearer.py::another_origin_gets_no_token",
+        "tokens/test_bearer.py::a_redirect_to_another_origin_loses_the_token",
         _FAULTS,
     ),
     _rule(
         32,
         "netrc is ignored, and a proxy is explicit.",
         "RFC 9700, 4.10",
-        "test_transport.py::the_environment_s_proxies_and_passwords_are_not_used the_configured_proxy_is_used",
+        "transport/test_transport.py::the_environment_s_proxies_and_passwords_are_not_used "
+        "the_configured_proxy_is_used",
     ),
     _rule(
         33,
         "No token stands in a query.",
         "RFC 6750, 2.3; RFC 9700, 4.3.2",
-        "integrations/test_compliance.py::the_header_is_a_bearer_token",
+        "tokens/test_bearer.py::the_header_is_a_bearer_token",
         "protocol/test_flow.py::the_repr_of_a_request_shows_method_and_path_alone",
         f"{_OAUTH}::a_token_request_keeps_everything_in_the_body",
     ),
@@ -278,14 +279,15 @@ RULES: Final = (
         38,
         "`invalid_grant` is final after the store was read once more.",
         "RFC 6749, 5.2",
-        "test_renewal.py::refused_refresh_token_is_looked_up_once_more refused_refresh_token_is_final_after_that",
+        "tokens/test_renewal.py::refused_refresh_token_is_looked_up_once_more "
+        "refused_refresh_token_is_final_after_that",
     ),
     _rule(
         39,
         "Claims are labelled as unverified, and decide nothing.",
         "RFC 9068, 6; RFC 6750, 5.2",
-        "test_claims.py::claims_are_read_whoever_signed_them",
-        "test_token.py::a_token_says_whom_it_is_for",
+        "protocol/test_claims.py::claims_are_read_whoever_signed_them",
+        "protocol/test_token.py::a_token_says_whom_it_is_for",
         note="Signed with the server's own secret [D].",
     ),
     _rule(40, "No scope is asked for by default.", "RFC 6749, 3.3", f"{_ROWS}::no_scope_is_asked_for"),
@@ -302,6 +304,6 @@ RULES: Final = (
         "No token is in a log.",
         "RFC 6819, 5.1.6",
         "test_secrets.py::nothing_secret_at_debug nothing_secret_in_a_login_at_debug",
-        "test_transport.py::nothing_is_logged_but_the_path",
+        "transport/test_transport.py::nothing_is_logged_but_the_path",
     ),
 )

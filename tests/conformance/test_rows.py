@@ -13,11 +13,11 @@ from pydantic import SecretStr
 
 from procountor_auth import TokenSource
 from procountor_auth.errors import RedirectError, StateMismatch
+from procountor_auth.protocol.client import OAuthClient
 from procountor_auth.protocol.endpoints import Endpoints
-from procountor_auth.protocol.oauth import OAuthClient
 from procountor_auth.stores.file import FileStore
-from procountor_auth.stores.key import entry_key
 from procountor_auth.strategies import AuthorizationCodeStrategy, ClientCredentialsStrategy, LegacyPasswordStrategy
+from procountor_auth.tokens.entry_key import entry_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable

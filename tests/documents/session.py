@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import procountor_auth
-from procountor_auth.backend import backend
+from procountor_auth.transport.backend import backend
 
 from .differences import applied, file_of
 from .document import EXECUTED, blocks_of, commands_of

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from procountor_auth import ProcountorAuthError, TokenSource, cli
-from procountor_auth.backend import backend
-from procountor_auth.bearer import Bearer
-from procountor_auth.migration import lifecycle
-from procountor_auth.sandbox import Quirks, Weather
+from procountor_auth.sandbox import Faults, Quirks
+from procountor_auth.strategies import deprecation as lifecycle
+from procountor_auth.tokens.bearer import Bearer
+from procountor_auth.transport.backend import backend
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +106,7 @@ def _removed(trouble: Trouble) -> str:
 
 
 def _revoked(trouble: Trouble, **changes: str) -> Trouble:
-    trouble.sandbox.weather = Weather(revoked_keys=True)
+    trouble.sandbox.faults = Faults(revoked_keys=True)
     return trouble.set(C, **changes)
 
 
@@ -126,8 +126,8 @@ def _refresh_token_refused(trouble: Trouble) -> str:
     return trouble.set(A, refresh_token=refresh_token + "x").token()
 
 
-def _weather(trouble: Trouble, weather: Weather) -> str:
-    trouble.sandbox.weather = weather
+def _faults(trouble: Trouble, faults: Faults) -> str:
+    trouble.sandbox.faults = faults
     return trouble.set(C, timeout="2").token()
 
 
@@ -172,7 +172,7 @@ def _port_taken(trouble: Trouble) -> str:
 
 
 def _nobody_came(trouble: Trouble) -> str:
-    trouble.patch.setattr("procountor_auth.cli.visit.open_browser", lambda *_: None)
+    trouble.patch.setattr("procountor_auth.cli.login.browser_login.open_browser", lambda *_: None)
     return trouble.set(C, redirect_uri="http://127.0.0.1/callback").runs("key", "create", "--timeout", "1")
 
 
@@ -227,9 +227,9 @@ CASES: Final[dict[str, Callable[[Trouble], str]]] = {
     "open_folder": _forbidden_folder,
     "no_redis": _no_redis,
     "refused": _stopped,
-    "busy": lambda it: _weather(it, Weather(status=503, retry_after=600)),
-    "too_many": lambda it: _weather(it, Weather(status=429, retry_after=600)),
-    "web_page": lambda it: _weather(it, Weather(status=403)),
+    "busy": lambda it: _faults(it, Faults(status=503, retry_after=600)),
+    "too_many": lambda it: _faults(it, Faults(status=429, retry_after=600)),
+    "web_page": lambda it: _faults(it, Faults(status=403)),
     "no_token_for": _stranger,
     "no_profile": lambda it: it.set(C, profiles_file=it.file(_TWO)).runs("token", "--profile", "acne"),
     "no_file": lambda it: it.set(C, profiles_file="nowhere.toml").token(),

@@ -23,12 +23,12 @@ from pydantic import SecretStr
 
 from procountor_auth import TokenSource
 from procountor_auth.errors import InteractionRequired, InvalidGrant, ProcountorAuthError
+from procountor_auth.protocol.client import OAuthClient
 from procountor_auth.protocol.endpoints import Endpoints
-from procountor_auth.protocol.oauth import OAuthClient
+from procountor_auth.protocol.token import Token
 from procountor_auth.stores.file import FileStore
 from procountor_auth.strategies import AuthorizationCodeStrategy, ClientCredentialsStrategy, LegacyPasswordStrategy
-from procountor_auth.token import Token
-from procountor_auth.transport import Transport
+from procountor_auth.transport.transport import Transport
 
 from .acts import ACCESS, CODE, REFRESH, token
 from .fault import SHORT, Accepted, Refused
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from procountor_auth.login import Login
+    from procountor_auth.login.login import Login
     from procountor_auth.strategies import Strategy
 
     from .fault import Fault
@@ -255,7 +255,7 @@ def prepare(
     tmp_path: Path, certificates: Certificates, pulse: Pulse, trap: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[Fault, str], Case]]:
     """Build a case: a server, a store, a source."""
-    monkeypatch.setattr("procountor_auth.supply.entry_key", lambda *_: "entry")
+    monkeypatch.setattr("procountor_auth.tokens.provider.entry_key", lambda *_: "entry")
     numbers = count()
     with ExitStack() as stack:
 

@@ -14,12 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
-from procountor_auth.errors import (
-    InteractionRequired,
-    ProcountorAuthError,
-    StoreError,
-    StoreUnavailable,
-)
+from procountor_auth.errors import InteractionRequired, ProcountorAuthError, StoreError, StoreUnavailable
 from procountor_auth.stores.codec import Codec
 from procountor_auth.stores.file import FileStore
 
@@ -31,7 +26,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from procountor_auth.token import Token
+    from procountor_auth.protocol.token import Token
 
 KEY: Final = "entry"
 

@@ -16,7 +16,7 @@ from procountor_auth.errors import (
     RedirectError,
     ServiceUnavailable,
     StateMismatch,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 
 from .acts import (
@@ -46,7 +46,7 @@ _HALF: Final = message(200, _JSON)[:-20]
 _UNSENT: Final = Refused(ConnectionFailed, retryable=True, safe=3, once=3)
 _LOST: Final = Refused(ConnectionFailed, retryable=True, safe=3, once=1)
 _LATE: Final = Refused(ConnectionFailed, retryable=True)
-_STRANGE: Final = Refused(UnexpectedAnswer)
+_STRANGE: Final = Refused(UnexpectedResponse)
 _BUSY: Final = Refused(ServiceUnavailable, retryable=True, safe=3, once=3)
 _DOWN: Final = Refused(ServiceUnavailable, retryable=True, safe=3, once=1)
 _WAITS: Final = Refused(ServiceUnavailable, retryable=True)

@@ -15,11 +15,11 @@ from pydantic import SecretStr
 
 from procountor_auth import TokenSource
 from procountor_auth.errors import ProcountorAuthError
-from procountor_auth.loopback import LoopbackListener
+from procountor_auth.login.listener import LoopbackListener
+from procountor_auth.protocol.client import OAuthClient
 from procountor_auth.protocol.endpoints import Endpoints
-from procountor_auth.protocol.oauth import OAuthClient
 from procountor_auth.strategies import AuthorizationCodeStrategy
-from procountor_auth.transport import Transport
+from procountor_auth.transport.transport import Transport
 
 from .acts import ACCESS, CODE, token
 from .callbacks import CALLBACKS, GOOD, Callback

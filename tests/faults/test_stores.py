@@ -11,11 +11,11 @@ from pydantic import SecretStr
 
 from procountor_auth import TokenSource
 from procountor_auth.errors import ProcountorAuthError
+from procountor_auth.protocol.client import OAuthClient
 from procountor_auth.protocol.endpoints import Endpoints
-from procountor_auth.protocol.oauth import OAuthClient
 from procountor_auth.stores.file import FileStore
 from procountor_auth.strategies import AuthorizationCodeStrategy, ClientCredentialsStrategy
-from procountor_auth.transport import Transport
+from procountor_auth.transport.transport import Transport
 
 from .acts import ACCESS, token
 from .conftest import API_KEY, CALLS, CLIENT_SECRET, GRACE, NOW, OLD, SECRETS, Run
@@ -50,7 +50,7 @@ def test_the_store(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """A fault of the store has the outcome that its table says, and all six oracles agree."""
-    monkeypatch.setattr("procountor_auth.supply.entry_key", lambda *_: KEY)
+    monkeypatch.setattr("procountor_auth.tokens.provider.entry_key", lambda *_: KEY)
     folder = tmp_path / "tokens"
     old = OLD if grant == "refresh_token" else replace(OLD, strategy=grant, refresh_token=None)
     with FileStore(folder).transaction(KEY, timeout=5) as transaction:

@@ -17,18 +17,18 @@ import pytest
 from pydantic import SecretStr
 
 from procountor_auth import TokenSource
-from procountor_auth.backend import backend
 from procountor_auth.errors import InteractionRequired, InvalidClient, InvalidGrant, RedirectError
+from procountor_auth.protocol.client import OAuthClient
 from procountor_auth.protocol.endpoints import Endpoints
-from procountor_auth.protocol.oauth import OAuthClient
 from procountor_auth.stores.file import FileStore
 from procountor_auth.strategies import AuthorizationCodeStrategy, ClientCredentialsStrategy
-from procountor_auth.transport import Transport
+from procountor_auth.transport.backend import backend
+from procountor_auth.transport.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from procountor_auth.token import Token
+    from procountor_auth.protocol.token import Token
 
 SECRET: Final = "foreign-client-secret-4711"
 REDIRECT_URI: Final = "https://app.example/callback"

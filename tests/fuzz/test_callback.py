@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from procountor_auth.errors import LoginTimedOut, RedirectError
-from procountor_auth.loopback import LoopbackListener
+from procountor_auth.login.listener import LoopbackListener
 
 from .mutation import BATCH, FEWER, mutated
 

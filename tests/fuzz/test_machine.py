@@ -20,23 +20,23 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from procountor_auth import TokenSource
-from procountor_auth.backend import backend
 from procountor_auth.errors import InteractionRequired, ServiceUnavailable
+from procountor_auth.protocol.client import OAuthClient
 from procountor_auth.protocol.endpoints import Endpoints
-from procountor_auth.protocol.oauth import OAuthClient
-from procountor_auth.retry import ATTEMPTS
 from procountor_auth.stores.base import Entry, Store, Transaction
 from procountor_auth.stores.file import FileStore
-from procountor_auth.stores.key import entry_key
 from procountor_auth.strategies import AuthorizationCodeStrategy
-from procountor_auth.transport import Transport
+from procountor_auth.tokens.entry_key import entry_key
+from procountor_auth.transport.backend import backend
+from procountor_auth.transport.retry import ATTEMPTS
+from procountor_auth.transport.transport import Transport
 
 from .mutation import FEWER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from procountor_auth.token import Token
+    from procountor_auth.protocol.token import Token
 
 from pydantic import SecretStr
 
@@ -190,7 +190,7 @@ class TokenMachine(RuleBasedStateMachine):
     @rule(which=st.integers(0, 1))
     def reject(self, which: int) -> None:
         """The API rejects the token with a 401."""
-        held = self.sources[which]._held
+        held = self.sources[which]._cache.cached
         if held is None:
             return
         try:
@@ -224,7 +224,7 @@ class TokenMachine(RuleBasedStateMachine):
     def fork(self, which: int, now: int) -> None:
         """A forked child of a process that has a token answers at once."""
         source = self.sources[which]
-        held = source._held
+        held = source._cache.cached
         if now or held is None or self.now >= held.stale_from:
             return  # it is slow: one in twenty is enough
         with warnings.catch_warnings():

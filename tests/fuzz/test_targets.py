@@ -16,22 +16,23 @@ import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretBytes, SecretStr
 
-from procountor_auth.claims import unverified_claims
 from procountor_auth.errors import ConfigurationError, ProcountorAuthError, RedirectError, StoreError
-from procountor_auth.hosts import clean_host
-from procountor_auth.protocol.answer import LONGEST_LIFETIME, LONGEST_WAIT, Exchange, read_token, retry_after
-from procountor_auth.protocol.ending import Ending, read_ending
+from procountor_auth.protocol.authorization_response import ExpectedResponse, read_redirect
+from procountor_auth.protocol.claims import unverified_claims
+from procountor_auth.protocol.client import OAuthClient
 from procountor_auth.protocol.endpoints import Endpoints
-from procountor_auth.protocol.excerpt import LONGEST, excerpt
+from procountor_auth.protocol.error_response import MAX_WAIT, Reply, retry_after
 from procountor_auth.protocol.flow import Request, Response
-from procountor_auth.protocol.oauth import OAuthClient
-from procountor_auth.protocol.redirect import Expectation, read_redirect
-from procountor_auth.settings import Settings
+from procountor_auth.protocol.redaction import MAX_LENGTH, safe_excerpt
+from procountor_auth.protocol.sunset import SunsetNotice, read_sunset_notice
+from procountor_auth.protocol.token import Token
+from procountor_auth.protocol.token_response import MAX_LIFETIME, read_token
+from procountor_auth.settings.hosts import clean_host
+from procountor_auth.settings.settings import Settings
 from procountor_auth.stores.base import Entry
 from procountor_auth.stores.codec import Codec, Damaged
-from procountor_auth.stores.key import entry_key
 from procountor_auth.strategies import ClientCredentialsStrategy, LegacyPasswordStrategy
-from procountor_auth.token import Token
+from procountor_auth.tokens.entry_key import entry_key
 
 from .mutation import FEWER, NASTY, VALUES, body, fuzzed, mutated
 
@@ -56,7 +57,7 @@ def _answer(rng: random.Random, status: int, data: bytes) -> Token | ProcountorA
     headers = {"content-type": (rng.choice(("application/json", "text/html", "", "text/plain")),)}
     if rng.random() < 0.2:
         headers["retry-after"] = (mutated(rng, [b"120", b"Tue, 24 Nov 2026 10:00:00 GMT"]).decode("latin-1"),)
-    exchange = Exchange(REQUEST, Response(status, headers, data), "the grant", "Do this.")
+    exchange = Reply(REQUEST, Response(status, headers, data), "the grant", "Do this.")
     try:
         return read_token(exchange, strategy="client_credentials", asked_at=NOW, previous=SecretStr("0ld"))
     except ProcountorAuthError as error:
@@ -81,7 +82,7 @@ def test_token_answer(rng: random.Random) -> None:
     assert _CREDENTIAL.fullmatch(token.access_token)
     assert _CREDENTIAL.fullmatch(token.refresh_token or "")
     assert token.issued_at == NOW
-    assert 0 < token.expires_at - NOW <= LONGEST_LIFETIME
+    assert 0 < token.expires_at - NOW <= MAX_LIFETIME
     assert len(token.access_token) < 6 or token.access_token not in repr(token)
 
 
@@ -103,7 +104,7 @@ def test_error_answer(rng: random.Random) -> None:
 
 
 _STATE: Final = "St4te" * 8
-_EXPECTED: Final = Expectation(
+_EXPECTED: Final = ExpectedResponse(
     "https://app.example/callback", SecretStr(_STATE), "https://api.example/login", "https://api.example"
 )
 _WORD: Final = replace(_EXPECTED, redirect_uri="redirect-uri-placeholder")
@@ -157,7 +158,7 @@ def test_retry_after(rng: random.Random) -> None:
     samples = [b"120", b"0", b"Tue, 24 Nov 2026 10:00:00 GMT", b"Tue, 24-Nov-26 10:00:00 GMT", b"-1", b"1.5"]
     value, date = (mutated(rng, samples).decode("latin-1") for _ in range(2))
     wait = retry_after(value, rng.choice((None, date, "Tue, 24 Nov 2026 10:00:00 GMT")))
-    assert wait is None or 0 <= wait <= LONGEST_WAIT
+    assert wait is None or 0 <= wait <= MAX_WAIT
 
 
 @fuzzed
@@ -169,12 +170,12 @@ def test_ending_headers(rng: random.Random) -> None:
         "link": [b'<https://a.example/end>; rel="sunset"', b'<https://a.example>; rel=next, </x>; rel="sunset x"'],
     }
     headers = {name: mutated(rng, values).decode("latin-1") for name, values in samples.items() if rng.random() < 0.9}
-    ending = read_ending(lambda name: headers.get(name.lower()))
+    ending = read_sunset_notice(lambda name: headers.get(name.lower()))
     if ending is None:
         return
     for moment in (ending.deprecated_at, ending.sunset_at):
         assert moment is None or math.isfinite(moment)
-    assert ending != Ending()
+    assert ending != SunsetNotice()
     assert str(ending).isprintable()
 
 
@@ -304,11 +305,11 @@ def test_redactor(rng: random.Random) -> None:
         (SECRET, quote(SECRET, safe=""), SECRET.encode().hex(), base64.b64encode(SECRET.encode()).decode())
     )
     around = [mutated(rng, [b"We got ", b" instead.", *NASTY]).decode("latin-1") for _ in range(2)]
-    said = excerpt(around[0] + form + around[1], REQUEST)
+    said = safe_excerpt(around[0] + form + around[1], REQUEST)
     assert form not in said
     assert SECRET not in said
-    said = excerpt(rng.choice((around[0], *VALUES)), REQUEST)
-    assert len(said) <= LONGEST + 50
+    said = safe_excerpt(rng.choice((around[0], *VALUES)), REQUEST)
+    assert len(said) <= MAX_LENGTH + 50
     assert said.isprintable()
 
 

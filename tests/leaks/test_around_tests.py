@@ -72,10 +72,10 @@ def test_log__password__form(sandbox):
     logging.getLogger("another.library").debug("sent %s", quote_plus(PASSWORD))
 
 def test_log__code__raw(sandbox, monkeypatch):
-    monkeypatch.setattr("procountor_auth.transport.quiet", nullcontext)
-    from procountor_auth import quiet
-    for name in quiet.LOGGERS:
-        logging.getLogger(name).removeFilter(quiet._speaks)
+    monkeypatch.setattr("procountor_auth.transport.connection.quiet", nullcontext)
+    from procountor_auth.transport import log_filter
+    for name in log_filter.LOGGERS:
+        logging.getLogger(name).removeFilter(log_filter._is_heard)
     TokenSource.from_settings(settings(sandbox, "legacy_password")).token()
 
 def test_log__company__raw(sandbox):
@@ -152,7 +152,7 @@ def test_event__password__repr(sandbox):
     logging.getLogger("procountor_auth").info("x", extra={"procountor_event": {"error": PASSWORD}})
 
 def test_sandbox_log__password__raw(sandbox):
-    sandbox._ready.service.log.add(
+    sandbox._started.service.log.add(
         method="GET", path="/", status=200, grant_type=None, at=0.0, query_names=(), fault=PASSWORD
     )
 
@@ -205,6 +205,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return found
 
 
+@pytest.mark.process
 def test_every_test_has_run(said: dict[str, str]) -> None:
     """At least twenty leaks were planted, and each test of the inner run was judged."""
     assert sorted(said) == LEAKS

@@ -16,18 +16,24 @@ from typing import TYPE_CHECKING, Any, Final
 from _pytest.capture import CaptureFixture
 from typer.testing import CliRunner
 
-from procountor_auth import ProcountorAuthError, Settings, Token, TokenSource, telemetry
-from procountor_auth.login import KeyLogin, Login
-from procountor_auth.protocol import oauth
-from procountor_auth.sandbox import requestlog, world
+from procountor_auth import ProcountorAuthError, Settings, Token, TokenSource
+from procountor_auth.login.login import KeyLogin, Login
+from procountor_auth.protocol import client as oauth
+from procountor_auth.sandbox.state import request_log as requestlog
+from procountor_auth.sandbox.state.credentials import Credentials
+from procountor_auth.sandbox.state.directory import Directory
+from procountor_auth.sandbox.state.sessions import Sessions
 from procountor_auth.strategies import legacy_password
 from procountor_auth.strategies.base import Strategy
+from procountor_auth.tokens import telemetry
 
 from .objects import client_is_calling, inspect, inspect_error
 from .records import Records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from procountor_auth.sandbox.state.directory import User
 
     from .canaries import Canaries, Kind
 
@@ -118,19 +124,19 @@ class Watch:
     # -- secrets ----------------------------------------------------------------------------------
 
     def _listen_to_secrets(self) -> None:
-        self._after(world.World, "issue_code", lambda code, *_: self._canaries.add("code", code))
-        self._after(world.World, "create_api_key", lambda key, *_: self._canaries.add("api_key", key))
-        self._after(world.World, "machine_token", lambda token, *_: self._canaries.add("access_token", token))
-        self._after(world.World, "_access_token", lambda token, *_: self._canaries.add("access_token", token))
-        self._after(world.World, "_refresh_token", lambda token, *_: self._canaries.add("refresh_token", token))
-        self._after(world.World, "add_client", lambda made, *_: self._canaries.add("client_secret", made.client_secret))
-        self._after(world.World, "add_user", lambda user, *_: self._add_user(user))
-        self._after(world.World, "add_company", lambda company, *_: self._canaries.add("company", str(company.id)))
-        self._after(world.World, "change_password", lambda _, *given: self._canaries.add("password", given[-1]))
+        self._after(Credentials, "issue_code", lambda code, *_: self._canaries.add("code", code))
+        self._after(Credentials, "create_api_key", lambda key, *_: self._canaries.add("api_key", key))
+        self._after(Sessions, "machine_token", lambda token, *_: self._canaries.add("access_token", token))
+        self._after(Sessions, "_access_token", lambda token, *_: self._canaries.add("access_token", token))
+        self._after(Sessions, "_refresh_token", lambda token, *_: self._canaries.add("refresh_token", token))
+        self._after(Directory, "add_client", lambda made, *_: self._canaries.add("client_secret", made.client_secret))
+        self._after(Directory, "add_user", lambda user, *_: self._add_user(user))
+        self._after(Directory, "add_company", lambda company, *_: self._canaries.add("company", str(company.id)))
+        self._after(Directory, "change_password", lambda _, *given: self._canaries.add("password", given[-1]))
         for module in (oauth, legacy_password):
             self._after(module, "generate_token", self._add_random)
 
-    def _add_user(self, user: world.User) -> None:
+    def _add_user(self, user: User) -> None:
         self._canaries.add("username", user.username)
         self._canaries.add("password", user.password)
 
@@ -144,7 +150,8 @@ class Watch:
         # Not `__init__`: its arguments would stand in the tracebacks that tests look at.
         self._after(Settings, "oauth_client", lambda _, settings, *__: self._keep_settings(settings))
         self._after(Token, "__init__", lambda _, token, *__: self._keep(token))
-        for kind in (TokenSource, Login, KeyLogin, Strategy):
+        self._after(TokenSource, "_begin", lambda _, source, *__: self._keep(source))
+        for kind in (Login, KeyLogin, Strategy):
             self._after(kind, "__init__", lambda _, thing, *__: self._keep(thing))
         self._after(requestlog.RequestLog, "__init__", lambda _, log, *__: self._logs.setdefault(log, 0))
         self._after(telemetry, "record", lambda _, event: self.records.add("event", repr(event.as_dict())))

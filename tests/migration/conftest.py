@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from procountor_auth.profiles import Profiles
+from procountor_auth.settings.profiles import Profiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable

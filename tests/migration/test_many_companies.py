@@ -12,10 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from procountor_auth import TokenSource
-from procountor_auth.backend import backend
-from procountor_auth.cli import build_app
+from procountor_auth.cli.app import build_app
 from procountor_auth.errors import LegacyRemoved
 from procountor_auth.sandbox import Quirks
+from procountor_auth.transport.backend import backend
 from tests.sizes import size
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from procountor_auth.migration.check import check
 from procountor_auth.migration.plan import Plan, plan
-from procountor_auth.profiles import Profiles
+from procountor_auth.settings.profiles import Profiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +55,7 @@ def test_what_is_missing_is_to_be_added(sandbox: Sandbox, environment: Callable[
     made = planned(Profiles.read(), None)
     assert "+PROCOUNTOR_API_KEY=<to be set>" in lines(made)
     assert made.as_dict()["add"][0]["variable"] == "PROCOUNTOR_API_KEY"
-    assert not made.verdict.ready
+    assert not made.readiness.ready
 
 
 def test_lines_of_a_profile_stand_where_its_values_do(companies: Companies, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +133,7 @@ def test_the_plan_back_is_a_plan_too(companies: Companies) -> None:
     """A rollback is planned like any switch, and needs nothing new."""
     companies.add("acme", strategy=TARGET)
     made = planned(companies.write(), "acme", "legacy_password")
-    assert made.verdict.ready
+    assert made.readiness.ready
     assert [line for line in lines(made) if line[0] in "+-"] == [
         '-strategy = "client_credentials"',
         '+strategy = "legacy_password"',

@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from procountor_auth import TokenSource
-from procountor_auth.claims import unverified_claims
 from procountor_auth.errors import StoreError
-from procountor_auth.migration.record import Record
 from procountor_auth.migration.rehearsal import Rehearsal
-from procountor_auth.sandbox import Quirks, Weather
+from procountor_auth.migration.results import RehearsalResults
+from procountor_auth.protocol.claims import unverified_claims
+from procountor_auth.sandbox import Faults, Quirks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from procountor_auth.migration.verdict import Verdict
-    from procountor_auth.profiles import Profiles
+    from procountor_auth.migration.readiness import Readiness
     from procountor_auth.sandbox import Sandbox
+    from procountor_auth.settings.profiles import Profiles
     from tests.migration.conftest import Companies
 
 TARGET = "client_credentials"
 
 
-def rehearse(profiles: Profiles, *names: str, target: str = TARGET, **options: Any) -> list[Verdict]:  # noqa: ANN401
+def rehearse(profiles: Profiles, *names: str, target: str = TARGET, **options: Any) -> list[Readiness]:  # noqa: ANN401
     """Rehearse some profiles; return the verdicts in their order."""
     found = {verdict.profile: verdict for verdict in Rehearsal(profiles, target, **options).run(names)}
     return [found[name] for name in names]
@@ -151,7 +151,7 @@ def test_a_stored_token_that_was_revoked_is_replaced(
     companies.add("acme")
     profiles = companies.write()
     token = TokenSource.from_env(profile="acme").token()
-    companies.sandbox.world.log_out(unverified_claims(token.access_token))
+    companies.sandbox.world.sessions.log_out(unverified_claims(token.access_token))
     [verdict] = rehearse(profiles, "acme")
     assert verdict.ready
     assert token_requests(companies.sandbox).count("refresh_token") == 1
@@ -166,7 +166,7 @@ def test_one_pause_counts_for_all(companies: Companies) -> None:
     def sleep(seconds: float) -> None:
         now[0] += seconds
 
-    companies.sandbox.weather = Weather(status=429, retry_after="60", times=1, where="token")
+    companies.sandbox.faults = Faults(status=429, retry_after="60", times=1, where="token")
     verdicts = rehearse(companies.write(), *companies.tables, at_once=1, sleep=sleep, monotonic=lambda: now[0])
     assert all(verdict.ready for verdict in verdicts)
     assert now[0] == pytest.approx(1060.0)
@@ -175,7 +175,7 @@ def test_one_pause_counts_for_all(companies: Companies) -> None:
 def test_a_server_that_asks_for_too_long_is_reported(companies: Companies) -> None:
     """Nobody waits for hours: the profile is NO GO for now, and says why."""
     companies.add("acme")
-    companies.sandbox.weather = Weather(status=429, retry_after="7200", where="token")
+    companies.sandbox.faults = Faults(status=429, retry_after="7200", where="token")
     [verdict] = rehearse(companies.write(), "acme")
     assert {reason.code for reason in verdict.reasons} == {"service_unavailable"}
 
@@ -187,32 +187,32 @@ def test_it_goes_on_where_it_was_interrupted(companies: Companies, tmp_path: Pat
     profiles = companies.write()
     names = list(companies.tables)
     path = tmp_path / "record" / "results.jsonl"
-    interrupted = Rehearsal(profiles, TARGET, at_once=1, record=Record(path)).run(names)
+    interrupted = Rehearsal(profiles, TARGET, at_once=1, results=RehearsalResults(path)).run(names)
     first = next(interrupted)
     interrupted.close()
     done = len(path.read_text().splitlines())
     assert 1 <= done < 6
     companies.sandbox.clear_log()
-    verdicts = rehearse(profiles, *names, record=Record(path))
+    verdicts = rehearse(profiles, *names, results=RehearsalResults(path))
     assert all(verdict.ready for verdict in verdicts)
     again = next(verdict for verdict in verdicts if verdict.profile == first.profile)
     assert again.found == first.found
     assert sum("--fresh" in note for verdict in verdicts for note in verdict.notes) == done
     assert asked(companies.sandbox)["token", TARGET] == 6 - done
     companies.sandbox.clear_log()
-    rehearse(profiles, *names, record=Record(path), fresh=True)
+    rehearse(profiles, *names, results=RehearsalResults(path), fresh=True)
     assert asked(companies.sandbox)["sessioninfo", None] == 12
 
 
 def test_a_result_counts_for_its_configuration_and_its_day(companies: Companies, tmp_path: Path) -> None:
     """Another key, a blocked result, or one of the day before yesterday is tried again."""
     companies.add("acme")
-    record = Record(tmp_path / "record" / "results.jsonl")
+    record = RehearsalResults(tmp_path / "record" / "results.jsonl")
     now = [1_800_000_000.0]
 
     def sessions() -> int:
         companies.sandbox.clear_log()
-        rehearse(companies.write(), "acme", record=record, clock=lambda: now[0])
+        rehearse(companies.write(), "acme", results=record, clock=lambda: now[0])
         return asked(companies.sandbox)["sessioninfo", None]
 
     assert [sessions(), sessions()] == [2, 0]
@@ -262,7 +262,7 @@ def test_a_fallback_does_not_pass_for_the_target(companies: Companies) -> None:
 def test_announced_ends_are_told(companies: Companies) -> None:
     """What the server announces about its end stands beside what was reached."""
     companies.add("acme")
-    companies.sandbox.weather = Weather(sunset="2030-03-17T00:00:00Z")
+    companies.sandbox.faults = Faults(sunset="2030-03-17T00:00:00Z")
     [verdict] = rehearse(companies.write(), "acme")
     assert verdict.ready
     assert any("gone from 2030-03-17 on" in line for line in verdict.found["today"]["announced"])
@@ -272,8 +272,8 @@ def test_no_secret_is_in_a_verdict_or_in_the_record(companies: Companies, tmp_pa
     """Neither what is returned nor what is written down holds a credential or a token."""
     companies.add("acme")
     companies.add("bad", password="wrong & sécret", client_secret="also wrong")
-    record = Record(tmp_path / "record" / "results.jsonl")
-    verdicts = rehearse(companies.write(), "acme", "bad", record=record)
+    record = RehearsalResults(tmp_path / "record" / "results.jsonl")
+    verdicts = rehearse(companies.write(), "acme", "bad", results=record)
     shown = repr(verdicts) + json.dumps([verdict.as_dict() for verdict in verdicts]) + record.path.read_text()
     secrets = [
         companies.sandbox.client_secret,
@@ -288,6 +288,6 @@ def test_a_record_that_can_not_be_written_stops_the_rehearsal(companies: Compani
     """Otherwise it could not be resumed, and nobody would know."""
     companies.add("acme")
     (tmp_path / "file").write_text("")
-    record = Record(tmp_path / "file" / "results.jsonl")
+    record = RehearsalResults(tmp_path / "file" / "results.jsonl")
     with pytest.raises(StoreError):
-        rehearse(companies.write(), "acme", record=record)
+        rehearse(companies.write(), "acme", results=record)

@@ -17,8 +17,7 @@ from procountor_auth.events import (
     TokenFailed,
     TokenRenewed,
 )
-from procountor_auth.migration.fallback import FallbackStrategy
-from procountor_auth.sandbox import Weather
+from procountor_auth.sandbox import Faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,17 +112,17 @@ def test_a_refusal_falls_back_where_that_is_allowed(
 def test_when_the_new_strategy_works_again_it_is_used(sandbox: Sandbox, environment: Environment) -> None:
     """A token of the fallback is followed by one of the strategy that is chosen."""
     environment(both(sandbox, "client_credentials", fallback_strategy="legacy_password"))
-    sandbox.weather = Weather(revoked_keys=True)
+    sandbox.faults = Faults(revoked_keys=True)
     source = TokenSource.from_env()
     token = source.token()
-    sandbox.weather = Weather()
+    sandbox.faults = Faults()
     assert (token.strategy, source.renew(token).strategy) == ("legacy_password", "client_credentials")
 
 
 def test_a_fault_is_no_refusal(sandbox: Sandbox, environment: Environment) -> None:
     """A busy server, or none, never leads to the old strategy."""
     environment(both(sandbox, "client_credentials", fallback_strategy="legacy_password", timeout="5"))
-    sandbox.weather = Weather(status=429, retry_after=3600)
+    sandbox.faults = Faults(status=429, retry_after=3600)
     with pytest.raises(ServiceUnavailable):
         TokenSource.from_env().token()
     sandbox.stop()
@@ -155,9 +154,9 @@ def test_falling_back_ends_at_its_limit(sandbox: Sandbox, environment: Environme
 def test_the_old_strategy_s_token_is_not_served_without_the_setting(sandbox: Sandbox, environment: Environment) -> None:
     """A token that a fallback has stored is no token for a program that has no fallback."""
     environment(both(sandbox, "client_credentials", fallback_strategy="legacy_password"))
-    sandbox.weather = Weather(revoked_keys=True)
+    sandbox.faults = Faults(revoked_keys=True)
     TokenSource.from_env().token()
-    sandbox.weather = Weather()
+    sandbox.faults = Faults()
     environment(both(sandbox, "client_credentials"))
     assert TokenSource.from_env().token().strategy == "client_credentials"
 
@@ -173,18 +172,18 @@ def test_a_fallback_to_the_chosen_strategy_is_none(sandbox: Sandbox, environment
     """The fallback may be set before the switch and after the way back: then there is nothing to fall back to."""
     environment(both(sandbox, "legacy_password", fallback_strategy="legacy_password"))
     source = TokenSource.from_env()
-    assert not isinstance(source.strategy, FallbackStrategy)
+    assert source._cache.provider.fallback is None
     assert source.token().strategy == "legacy_password"
     environment(both(sandbox, "client_credentials", fallback_strategy="legacy_password"))
     assert source.reload()
-    assert isinstance(source.strategy, FallbackStrategy)
+    assert source._cache.provider.fallback is not None
 
 
 def test_a_person_can_log_in_although_there_is_a_fallback(sandbox: Sandbox, environment: Environment) -> None:
     """With `authorization_code` before the fallback the login is the strategy's own."""
     environment(both(sandbox, "authorization_code", fallback_strategy="legacy_password"))
     source = TokenSource.from_env()
-    assert isinstance(source.strategy, FallbackStrategy)
+    assert source._cache.provider.fallback is not None
     login = source.begin_login()
     assert login.complete(sandbox.log_in(login.url)).strategy == "authorization_code"
 
@@ -224,7 +223,7 @@ def test_a_listener_that_fails_costs_nobody_the_token(
 def test_an_announced_end_is_told_once(sandbox: Sandbox, environment: Environment) -> None:
     """Deprecation and Sunset headers become one event, and stand on the token."""
     environment(both(sandbox, "client_credentials"))
-    sandbox.weather = Weather(deprecation="2026-01-01", sunset="2027-01-31", sunset_link="https://example.com/end")
+    sandbox.faults = Faults(deprecation="2026-01-01", sunset="2027-01-31", sunset_link="https://example.com/end")
     events: list[Event] = []
     source = TokenSource.from_env(on_event=events.append)
     token = source.renew(source.token())

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from procountor_auth.backend import backend as httpx
 from procountor_auth.sandbox import Sandbox
+from procountor_auth.transport.backend import backend as httpx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

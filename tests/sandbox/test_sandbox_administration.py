@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from procountor_auth.backend import backend as httpx
 from procountor_auth.sandbox import Sandbox
+from procountor_auth.transport.backend import backend as httpx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +59,7 @@ def test_a_wrong_key_is_not_created(caller: Caller, wrong: dict[str, object]) ->
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:{port}", "127.0.0.1:1", "127.0.0.1.evil.example"])
-@pytest.mark.parametrize("path", ["/_sandbox/", "/_sandbox/world", "/_sandbox/weather", "/_sandbox/log"])
+@pytest.mark.parametrize("path", ["/_sandbox/", "/_sandbox/world", "/_sandbox/faults", "/_sandbox/log"])
 def test_another_name_is_refused(caller: Caller, host: str, path: str) -> None:
     """A page whose name was made to point here can't read the administration (DNS rebinding)."""
     port = urlsplit(caller.sandbox.base_url).port
@@ -84,8 +84,8 @@ def test_the_api_answers_to_any_name(caller: Caller) -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("POST", "weather"),
-        ("DELETE", "weather"),
+        ("POST", "faults"),
+        ("DELETE", "faults"),
         ("POST", "log/clear"),
         ("POST", "keys"),
         ("POST", "dashboard/switches"),
@@ -97,10 +97,10 @@ def test_another_sites_page_changes_nothing(caller: Caller, headers: dict[str, s
     response = caller.http.request(method, f"/_sandbox/{path}", headers=headers, content=json.dumps({"status": 503}))
     assert response.status_code == 403
     assert len(caller.sandbox.log()) == 1
-    assert caller.sandbox.weather.status is None
+    assert caller.sandbox.faults.status is None
 
 
-@pytest.mark.parametrize("path", ["weather", "log", "world"])
+@pytest.mark.parametrize("path", ["faults", "log", "world"])
 def test_a_public_sandbox_wants_its_token(public: httpx.Client, path: str) -> None:
     """With a token configured nothing is shown without it, and a near miss is a miss."""
     url = f"/_sandbox/{path}"

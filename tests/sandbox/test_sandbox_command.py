@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from procountor_auth import cli
-from procountor_auth.backend import backend as httpx
+from procountor_auth.transport.backend import backend as httpx
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

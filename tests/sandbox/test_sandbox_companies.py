@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from procountor_auth import TokenSource
-from procountor_auth.backend import backend
 from procountor_auth.sandbox import Sandbox
-from procountor_auth.sandbox.companies import MARK, ProfilesFile, profile_names
+from procountor_auth.sandbox.seed import MARK, ProfilesFile, profile_names
+from procountor_auth.transport.backend import backend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from procountor_auth.backend import backend as httpx
 from procountor_auth.sandbox import Quirks, Sandbox
+from procountor_auth.transport.backend import backend as httpx
 from tests.sandbox.conftest import Caller, answer, claims
 
 

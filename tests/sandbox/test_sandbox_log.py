@@ -90,7 +90,13 @@ def test_secrets_never_leave(
     assert any(entry["secret_in_url"] for entry in log)
     records = [record for record in caplog.records if not record.name.startswith("http")]
     captured = capfd.readouterr()
-    said = [json.dumps(log), captured.out, captured.err, repr(sandbox), repr(sandbox.world.client(sandbox.client_id))]
+    said = [
+        json.dumps(log),
+        captured.out,
+        captured.err,
+        repr(sandbox),
+        repr(sandbox.world.directory.client(sandbox.client_id)),
+    ]
     said += [record.getMessage() for record in records]
     for secret in secrets:
         assert not [text for text in said if secret in text]

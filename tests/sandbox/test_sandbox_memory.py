@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procountor_auth.sandbox import Quirks
-from procountor_auth.sandbox.expiring import Expiring
-from procountor_auth.sandbox.requestlog import RequestLog
+from procountor_auth.sandbox.state.request_log import RequestLog
+from procountor_auth.sandbox.state.ttl_table import TTLTable
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Caller, Clock
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def test_the_table_follows_what_lives(clock: Clock) -> None:
     """However many entries come and expire, the table has about as many as are alive."""
-    table: Expiring[int, int] = Expiring(clock, most=1_000_000)
+    table: TTLTable[int, int] = TTLTable(clock, max_entries=1_000_000)
     largest = 0
     for number in range(100_000):
         table.put(number, number, clock() + 1000)
@@ -26,7 +26,7 @@ def test_the_table_follows_what_lives(clock: Clock) -> None:
 
 def test_the_table_has_a_limit(clock: Clock) -> None:
     """Beyond the limit the oldest entry falls out, though its time is not over; a new value makes it the newest."""
-    table: Expiring[str, int] = Expiring(clock, most=2)
+    table: TTLTable[str, int] = TTLTable(clock, max_entries=2)
     for key in ("a", "b", "a", "c"):
         table.put(key, 1, clock() + 1000)
     assert [table.pop(key) for key in ("a", "b", "c")] == [1, None, 1]
@@ -36,13 +36,13 @@ def test_the_table_has_a_limit(clock: Clock) -> None:
 def test_codes_are_forgotten(caller: Caller, clock: Clock) -> None:
     """Codes that nobody exchanged, and those that somebody did, do not pile up."""
     sandbox = caller.sandbox
-    client, user = sandbox.world.client(sandbox.client_id), sandbox.world.user(sandbox.user_id)
+    client, user = sandbox.world.directory.client(sandbox.client_id), sandbox.world.directory.user(sandbox.user_id)
     assert client is not None
     assert user is not None
     for _ in range(5000):
-        sandbox.world.issue_code("token", client, user, int(sandbox.company))
+        sandbox.world.credentials.issue_code("token", client, user, int(sandbox.company))
         clock.advance(1)
-    assert len(sandbox.world._codes) <= 1024
+    assert len(sandbox.world.credentials._codes) <= 1024
 
 
 def test_renewals_leave_no_trace(caller: Caller) -> None:
@@ -52,7 +52,7 @@ def test_renewals_leave_no_trace(caller: Caller) -> None:
     for _ in range(20):
         tokens = caller.refresh(tokens["refresh_token"]).json()
         caller.machine()
-    assert len(caller.sandbox.world._current) == 1
+    assert len(caller.sandbox.world.sessions._current) == 1
 
 
 def test_a_logout_reaches_every_token_of_the_session(caller: Caller, clock: Clock) -> None:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from procountor_auth.backend import backend
-from procountor_auth.sandbox import Sandbox, Weather, assets
+from procountor_auth.sandbox import Faults, Sandbox
+from procountor_auth.sandbox.web import assets
+from procountor_auth.transport.backend import backend
 from tests.sandbox.conftest import answer, claims
 
 if TYPE_CHECKING:
-    from procountor_auth.backend import backend as httpx
+    from procountor_auth.transport.backend import backend as httpx
     from tests.sandbox.conftest import Caller
 
 
@@ -263,14 +264,14 @@ def test_switches_by_form(caller: Caller) -> None:
     """A form sets what it names, all of it or nothing; a field that is no switch is left alone."""
     fields = {"latency": "0", "status": "503", "retry_after": "7", "other": "x", "action": "apply"}
     assert caller.http.post("/_sandbox/dashboard/switches", data=fields).status_code == 303
-    assert caller.sandbox.weather == Weather(status=503, retry_after="7")
+    assert caller.sandbox.faults == Faults(status=503, retry_after="7")
     wrong = caller.http.post("/_sandbox/dashboard/switches", data={**fields, "status": "", "clock_skew": "<b>nan"})
     assert wrong.status_code == 400
     assert "Nothing was changed: clock_skew must be a number" in wrong.text
     assert "<b>nan" not in wrong.text
-    assert caller.sandbox.weather == Weather(status=503, retry_after="7")
-    assert caller.http.post("/_sandbox/dashboard/switches", data={"action": "fair"}).status_code == 303
-    assert caller.sandbox.weather == Weather()
+    assert caller.sandbox.faults == Faults(status=503, retry_after="7")
+    assert caller.http.post("/_sandbox/dashboard/switches", data={"action": "reset"}).status_code == 303
+    assert caller.sandbox.faults == Faults()
 
 
 _FORMS = ("keys", "keys/x/revoke", "switches", "log/clear")
@@ -282,10 +283,10 @@ _FORMS = ("keys", "keys/x/revoke", "switches", "log/clear")
 )
 def test_the_dashboards_forms_of_another_site(caller: Caller, form: str, headers: dict[str, str]) -> None:
     """Another site's page cannot use the dashboard's forms, not even by another name for this machine."""
-    caller.sandbox.weather = Weather(times=3)
-    answer = caller.http.post(f"/_sandbox/dashboard/{form}", data={"action": "fair"}, headers=headers)
+    caller.sandbox.faults = Faults(times=3)
+    answer = caller.http.post(f"/_sandbox/dashboard/{form}", data={"action": "reset"}, headers=headers)
     assert answer.status_code == 403
-    assert caller.sandbox.weather == Weather(times=3)
+    assert caller.sandbox.faults == Faults(times=3)
 
 
 def test_public_dashboard() -> None:
@@ -300,6 +301,6 @@ def test_public_dashboard() -> None:
         assert sandbox.client_id not in page.text
         assert http.get("/_sandbox/static/style.css").status_code == 200
         for form in _FORMS:
-            assert http.post(f"/_sandbox/dashboard/{form}", data={"action": "fair"}).status_code == 401
+            assert http.post(f"/_sandbox/dashboard/{form}", data={"action": "reset"}).status_code == 401
         admitted = {"Authorization": "Bearer a-token-that-nobody-guesses"}
         assert sandbox.client_id in http.get("/_sandbox/", headers=admitted).text

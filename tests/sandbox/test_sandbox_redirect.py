@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from procountor_auth.backend import backend as httpx
 from procountor_auth.sandbox import Sandbox
+from procountor_auth.transport.backend import backend as httpx
 from tests.sandbox.conftest import Caller, answer
 
 if TYPE_CHECKING:

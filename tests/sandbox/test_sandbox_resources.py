@@ -9,7 +9,7 @@ import pytest
 from procountor_auth.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from procountor_auth.backend import backend as httpx
+    from procountor_auth.transport.backend import backend as httpx
     from tests.sandbox.conftest import Caller, Clock
 
 

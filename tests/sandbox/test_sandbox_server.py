@@ -11,8 +11,8 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from procountor_auth.backend import backend as httpx
 from procountor_auth.sandbox import Quirks, Sandbox
+from procountor_auth.transport.backend import backend as httpx
 from tests.sizes import size
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The switches: quirks and weather as one list of names and values."""
+"""The switches: quirks and faults as one list of names and values."""
 
 from __future__ import annotations
 
@@ -6,24 +6,22 @@ from dataclasses import fields
 
 import pytest
 
-from procountor_auth.sandbox import Quirks, Weather
-from procountor_auth.sandbox.switches import (
+from procountor_auth.sandbox import Faults, Quirks
+from procountor_auth.sandbox.behaviour.faults import FaultState
+from procountor_auth.sandbox.behaviour.switch import (
     GROUPS,
     SWITCHES,
     Setting,
-    Switchboard,
-    apply,
     find_switch,
     parse,
     parse_assignments,
-    values_of,
 )
-from procountor_auth.sandbox.weather import Sky
+from procountor_auth.sandbox.behaviour.switchboard import Switchboard, apply, values_of
 
 
 def test_every_field_is_a_switch() -> None:
-    """Each quirk and each part of the weather is exactly one switch, with its default and a sentence of help."""
-    defaults = {field.name: field.default for made in (Quirks, Weather) for field in fields(made)}
+    """Each quirk and each fault is exactly one switch, with its default and a sentence of help."""
+    defaults = {field.name: field.default for made in (Quirks, Faults) for field in fields(made)}
     assert {switch.name: switch.default for switch in SWITCHES} == defaults
     assert len(SWITCHES) == len(defaults)
     assert all(switch.help.endswith(".") and switch.group in GROUPS for switch in SWITCHES)
@@ -59,8 +57,8 @@ def test_groups_are_together() -> None:
 )
 def test_assignments(assignment: str, name: str, value: object) -> None:
     """A text becomes the value in the type of its field."""
-    quirks, weather = apply(parse_assignments([assignment]), Quirks(), Weather())
-    got = values_of(quirks, weather)[name]
+    quirks, faults = apply(parse_assignments([assignment]), Quirks(), Faults())
+    got = values_of(quirks, faults)[name]
     assert (got, type(got)) == (value, type(value))
 
 
@@ -71,34 +69,34 @@ def test_assignments(assignment: str, name: str, value: object) -> None:
         ("wether=1", "'wether'.*latency"),
         ("latency=fast", "latency must be a number"),
         ("latency=nan", "latency must be a number"),
-        ("latency=-1", "latency must be from 0"),
+        ("latency=-1", "latency must be a number from 0 to 86400"),
         ("status=200", "status must be .* 400 to 599"),
         ("status=5e2", "status must be a whole number"),
         ("reset=after", "reset must be 'before', 'middle' or off"),
         ("revoked_keys=maybe", "revoked_keys must be true or false"),
         ("legacy_removed=500", "legacy_removed must be '404'"),
-        ("token_lifetime=0", "access_token_lifetime must be at least 1"),
+        ("token_lifetime=0", "access_token_lifetime must be a whole number from 1"),
         ("sunset=soon", "sunset must be an ISO date"),
     ],
 )
 def test_mistakes_name_the_switch(assignment: str, says: str) -> None:
     """What cannot be is refused with the switch's name and what it accepts."""
     with pytest.raises(ValueError, match=says):
-        apply(parse_assignments([assignment]), Quirks(), Weather())
+        apply(parse_assignments([assignment]), Quirks(), Faults())
 
 
 def test_a_form_sends_back_what_it_showed() -> None:
     """The texts of all switches, read again, leave everything as it is."""
     quirks = Quirks(legacy_removed="410", access_token_lifetime=7)
-    weather = Weather(latency=0.25, status=429, retry_after="x", revoked_keys=True, sunset="2027-01-31", clock_skew=-2)
-    values = values_of(quirks, weather)
+    faults = Faults(latency=0.25, status=429, retry_after="x", revoked_keys=True, sunset="2027-01-31", clock_skew=-2)
+    values = values_of(quirks, faults)
     texts = {switch.name: Setting(switch=switch, value=values[switch.name]).text for switch in SWITCHES}
-    assert apply(parse(texts), Quirks(), Weather()) == (quirks, weather)
+    assert apply(parse(texts), Quirks(), Faults()) == (quirks, faults)
 
 
 def test_all_or_nothing() -> None:
-    """One wrong value among right ones changes neither the quirks nor the weather."""
-    board = Switchboard(Sky(Weather(latency=1)), Quirks(subject="string"))
+    """One wrong value among right ones changes neither the quirks nor the faults."""
+    board = Switchboard(FaultState(Faults(latency=1)), Quirks(subject="string"))
     before = board.values()
     with pytest.raises(ValueError, match="status"):
         board.change({"latency": 2, "subject": "integer", "status": 42})
@@ -109,9 +107,9 @@ def test_all_or_nothing() -> None:
 
 def test_null_is_the_default_and_the_rest_stays() -> None:
     """A change touches only what it names, and None brings a default back."""
-    board = Switchboard(Sky(Weather(latency=1, status=503)), Quirks(subject="string"))
+    board = Switchboard(FaultState(Faults(latency=1, status=503)), Quirks(subject="string"))
     board.change({"latency": None, "legacy_removed": True})
-    assert board.weather == Weather(status=503)
+    assert board.faults == Faults(status=503)
     assert board.quirks == Quirks(subject="string", legacy_removed="404")
     changed = [setting.switch.name for setting in board.settings() if not setting.is_default]
     assert changed == ["status", "subject", "legacy_removed"]

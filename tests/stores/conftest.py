@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import subprocess
 import sys
@@ -10,17 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import keyring
 import pytest
 import redis
 from pydantic import SecretStr
 
+from procountor_auth.protocol.token import Token
 from procountor_auth.stores.codec import Codec
 from procountor_auth.stores.file import FileStore
 from procountor_auth.stores.keyring import SERVICE, KeyringStore
 from procountor_auth.stores.memory import MemoryStore
 from procountor_auth.stores.redis import RedisStore
-from procountor_auth.token import Token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,15 +113,6 @@ def other() -> Token:
 def two_keys() -> tuple[SecretStr, ...]:
     """Two keys for `PROCOUNTOR_TOKEN_STORE_KEY`; the first one is that of the sealed stores."""
     return KEYS
-
-
-@pytest.fixture
-def keychain(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 - keyrings.cryptfile has no annotations
-    """An encrypted keychain of the test's own, which the keyring package uses here and in other processes."""
-    monkeypatch.syspath_prepend(str(HERE))
-    backend = importlib.import_module("keychain").Keychain()
-    monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
-    return backend
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from procountor_auth.stores import Entry
 from procountor_auth.stores.codec import Codec, Damaged
 
 if TYPE_CHECKING:
-    from procountor_auth.token import Token
+    from procountor_auth.protocol.token import Token
 
 KEY = "company-1"
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from procountor_auth.errors import StoreConflict, StoreError, StoreUnavailable
+from procountor_auth.protocol.token import Token
 from procountor_auth.stores import Entry, Store
-from procountor_auth.token import Token
 
 if TYPE_CHECKING:
     from pydantic import SecretStr

@@ -15,13 +15,13 @@ import pytest
 
 from procountor_auth.errors import StoreError
 from procountor_auth.stores import Entry
-from procountor_auth.stores.codec import LARGEST
+from procountor_auth.stores.codec import MAX_SIZE
 from procountor_auth.stores.file import FileStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from procountor_auth.token import Token
+    from procountor_auth.protocol.token import Token
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="modes and links are POSIX's")
 
@@ -202,11 +202,11 @@ def test_damaged_files_are_few(store: FileStore, folder: Path) -> None:
 def test_a_file_that_is_too_large_is_damaged(store: FileStore, folder: Path) -> None:
     """A file that is larger than any token is not read as a whole, and is a miss."""
     folder.mkdir(parents=True, mode=0o700)
-    (folder / f"{KEY}.json").write_bytes(b" " * (LARGEST + 1))
+    (folder / f"{KEY}.json").write_bytes(b" " * (MAX_SIZE + 1))
     assert store.read(KEY) is None
     with store.transaction(KEY, timeout=5) as transaction:
         assert transaction.entry is None
-    assert (folder / f"{KEY}.damaged-1.json").stat().st_size == LARGEST + 1
+    assert (folder / f"{KEY}.damaged-1.json").stat().st_size == MAX_SIZE + 1
 
 
 @pytest.mark.process

@@ -21,7 +21,7 @@ from procountor_auth.stores.keyring import KeyringStore
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from procountor_auth.token import Token
+    from procountor_auth.protocol.token import Token
 
 # Looking for a keychain may run a program.
 pytestmark = pytest.mark.process

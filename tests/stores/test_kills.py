@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 
+from procountor_auth.protocol.token import Token
 from procountor_auth.stores.redis import RedisStore
-from procountor_auth.token import Token
 from tests.sizes import size
 
 if TYPE_CHECKING:

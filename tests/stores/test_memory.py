@@ -14,7 +14,7 @@ from procountor_auth.stores.memory import MemoryStore
 FORK = """
 import os, threading
 from procountor_auth.stores.memory import MemoryStore
-from procountor_auth.token import Token
+from procountor_auth.protocol.token import Token
 
 store = MemoryStore.shared_instance()
 taken, done = threading.Event(), threading.Event()

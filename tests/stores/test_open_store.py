@@ -14,7 +14,7 @@ from procountor_auth.stores import open_store
 from procountor_auth.stores.file import FileStore
 
 if TYPE_CHECKING:
-    from procountor_auth.token import Token
+    from procountor_auth.protocol.token import Token
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,8 @@ def test_what_describes_no_store_is_refused(where: str) -> None:
 )
 def test_a_missing_package_is_named(where: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store whose package is not installed is an error that says what to install."""
-    for module in [name for name in sys.modules if name.startswith("procountor_auth.stores.")]:
+    ours = ("procountor_auth.stores.", "procountor_auth.settings.keychain")
+    for module in [name for name in sys.modules if name.startswith(ours)]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ConfigurationError, match=rf"procountor-auth\[{extra}\]") as caught:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretBytes
 
+from procountor_auth.protocol.token import Token
 from procountor_auth.stores import Entry
 from procountor_auth.stores.codec import Codec
-from procountor_auth.token import Token
 
 if TYPE_CHECKING:
     from collections.abc import Callable

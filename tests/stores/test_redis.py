@@ -16,10 +16,10 @@ from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from procountor_auth.errors import ConfigurationError, StoreConflict, StoreError, StoreUnavailable
-from procountor_auth.stores import Entry
+from procountor_auth.protocol.token import Token
+from procountor_auth.stores import Entry, redis_connection
 from procountor_auth.stores import redis as our_redis
 from procountor_auth.stores.redis import RedisStore
-from procountor_auth.token import Token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,7 +144,7 @@ def test_a_server_that_does_not_answer_is_given_up(
     start_redis: Callable[..., RedisServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that accepts and says nothing is given up after the time limit, once."""
-    monkeypatch.setattr(our_redis, "READ_TIMEOUT", 0.3)
+    monkeypatch.setattr(redis_connection, "READ_TIMEOUT", 0.3)
     server = start_redis()
     store = store_at(server.url)
     store.read(KEY)

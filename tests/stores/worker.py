@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from procountor_auth.errors import StoreConflict, StoreUnavailable
+from procountor_auth.protocol.token import Token
 from procountor_auth.stores import Entry, Store, open_store
-from procountor_auth.token import Token
 
 if TYPE_CHECKING:
     from collections.abc import Callable

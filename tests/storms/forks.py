@@ -22,7 +22,7 @@ def main(rounds: int) -> int:
         tokens = TokenSource(build(settings))
         parent = threading.Thread(target=tokens.token)
         parent.start()
-        while tokens._renewal is None and tokens._held is None:  # until the renewal is under way
+        while tokens._cache.renewal is None and tokens._cache.cached is None:  # until the renewal is under way
             os.sched_yield()
         child = os.fork()
         if child == 0:

@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 # What a first token imports, imported once for all children.
-import procountor_auth.retry
+import procountor_auth.transport.retry
 from procountor_auth import ProcountorAuthError, TokenSource
-from procountor_auth.protocol import answer
+from procountor_auth.protocol import token_response as answer
 
 
 def ask(tokens: TokenSource) -> str:
@@ -54,5 +54,5 @@ def main(processes: int, hosts: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    _ = (procountor_auth.retry, answer)
+    _ = (procountor_auth.transport.retry, answer)
     main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))

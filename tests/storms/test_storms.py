@@ -14,7 +14,7 @@ import pytest
 
 from procountor_auth import Settings, Token, TokenSource
 from procountor_auth.errors import ProcountorAuthError, ServiceUnavailable
-from procountor_auth.sandbox import Quirks, Sandbox, Weather
+from procountor_auth.sandbox import Faults, Quirks, Sandbox
 from tests.sizes import size
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def test_s5_8_hosts_share_a_redis(
 
 def test_s6_threads_share_a_failure(sandbox: Sandbox, token_requests: TokenRequests) -> None:
     """S6: with 503, threads (1,000 in the long run) share one error, after at most 3 attempts."""
-    sandbox.weather = Weather(status=503, latency=LATENCY)
+    sandbox.faults = Faults(status=503, latency=LATENCY)
 
     got = ask_all(source(sandbox), threads=THREADS, calls=1)
 
@@ -151,7 +151,7 @@ def test_s6_threads_share_a_failure(sandbox: Sandbox, token_requests: TokenReque
 
 def test_s6_coroutines_share_a_failure(sandbox: Sandbox, token_requests: TokenRequests) -> None:
     """S6: with 503, coroutines (10,000 in the long run) share one error, after at most 3 attempts."""
-    sandbox.weather = Weather(status=503, latency=LATENCY)  # long enough for all of them to have started
+    sandbox.faults = Faults(status=503, latency=LATENCY)  # long enough for all of them to have started
     tokens = source(sandbox)
 
     async def crowd() -> set[str]:
@@ -168,7 +168,7 @@ def test_s6_processes_share_a_failure(
     sandbox: Sandbox, token_requests: TokenRequests, run: Run, tmp_path: Path, redis_url: str, *, hosts: int, store: str
 ) -> None:
     """S6: with 503, processes (64 in the long run) on 1 or 8 hosts share one error, after at most 3 attempts."""
-    sandbox.weather = Weather(status=503, latency=LATENCY)
+    sandbox.faults = Faults(status=503, latency=LATENCY)
     where = redis_url if store == "redis" else store
     variables = sandbox.environment("client_credentials") | {"PROCOUNTOR_TOKEN_STORE": where}
 
@@ -191,7 +191,7 @@ def test_s7_expiries(sandbox: Sandbox, token_requests: TokenRequests) -> None:
     for _ in range(ROUNDS):
         clock.now = token.stale_from(0.0)
         blocked += tokens.token() is not token  # the stale token at once, while the renewal runs behind
-        renewal = tokens._renewal
+        renewal = tokens._cache.renewal
         token = renewal.result() if renewal else tokens.token()
         seen.add(token.refresh_token)
 
@@ -228,7 +228,7 @@ def test_s8_cancellations(sandbox: Sandbox, token_requests: TokenRequests) -> No
 
 def test_s9_forks(sandbox: Sandbox, run: Run) -> None:
     """S9: each of many processes that were forked in the middle of a renewal gets a token within 2 seconds."""
-    sandbox.weather = Weather(latency=0.01)
+    sandbox.faults = Faults(latency=0.01)
 
     assert run("forks.py", FORKS, variables=sandbox.environment("client_credentials")) == [str(FORKS)]
 
@@ -284,7 +284,7 @@ def test_s12_sources_do_not_renew_together(sandbox: Sandbox) -> None:
     for _ in range(SOURCES):
         tokens = source(sandbox, clock=clock)  # finds the token in the store of the process
         assert tokens.token() is token
-        held = tokens._held
+        held = tokens._cache.cached
         assert held is not None
         moments.append(held.stale_from)
 

@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl
 import pytest
 from pydantic import SecretStr
 
+from procountor_auth.protocol.client import OAuthClient
 from procountor_auth.protocol.endpoints import Endpoints
-from procountor_auth.protocol.oauth import OAuthClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable

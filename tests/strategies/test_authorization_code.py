@@ -18,17 +18,17 @@ from procountor_auth.errors import (
     InvalidGrant,
     ProcountorAuthError,
     ServiceUnavailable,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 from procountor_auth.protocol.flow import Request, Response
+from procountor_auth.protocol.token import Token
 from procountor_auth.strategies import AuthorizationCodeStrategy
-from procountor_auth.token import Token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from procountor_auth.protocol.client import OAuthClient
     from procountor_auth.protocol.flow import Flow
-    from procountor_auth.protocol.oauth import OAuthClient
 
 _JSON: Final = {"content-type": ("application/json",)}
 _GRANTED: Final = Response(200, _JSON, b'{"access_token": "acc3ss", "refresh_token": "n3w", "expires_in": 3600}')
@@ -187,8 +187,8 @@ _REFUSALS: Final[list[tuple[Response, type[ProcountorAuthError]]]] = [
     (Response(400, _JSON, b'{"errors": [{"message": "no"}]}'), CredentialsRefused),
     (Response(503, {"content-type": ("text/html",)}, b"<html>"), ServiceUnavailable),
     (Response(429, _JSON, b""), ServiceUnavailable),
-    (Response(200, {"content-type": ("text/html",)}, b"<html>"), UnexpectedAnswer),
-    (Response(307, {"location": ("https://evil.example/",)}), UnexpectedAnswer),
+    (Response(200, {"content-type": ("text/html",)}, b"<html>"), UnexpectedResponse),
+    (Response(307, {"location": ("https://evil.example/",)}), UnexpectedResponse),
 ]
 
 

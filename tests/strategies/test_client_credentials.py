@@ -15,18 +15,18 @@ from procountor_auth.errors import (
     InvalidGrant,
     ProcountorAuthError,
     ServiceUnavailable,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 from procountor_auth.protocol.flow import Request, Response
 from procountor_auth.strategies import ClientCredentialsStrategy
-from procountor_auth.strategies.client_credentials import KeyRequest
+from procountor_auth.strategies.api_key import KeyRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from procountor_auth.protocol.client import OAuthClient
     from procountor_auth.protocol.flow import Flow
-    from procountor_auth.protocol.oauth import OAuthClient
-    from procountor_auth.token import Token
+    from procountor_auth.protocol.token import Token
 
 _JSON: Final = {"content-type": ("application/json",)}
 _GRANTED: Final = Response(200, _JSON, b'{"access_token": "acc3ss", "expires_in": 3600}')
@@ -81,10 +81,10 @@ _REFUSALS: Final[list[tuple[Response, type[ProcountorAuthError], bool, str]]] = 
     (Response(400, _JSON, b'{"error": "invalid_scope"}'), CredentialsRefused, False, "PROCOUNTOR_API_KEY"),
     (Response(400, _JSON, b'{"errors": [{"message": "no"}]}'), CredentialsRefused, False, "PROCOUNTOR_API_KEY"),
     (Response(401, _JSON, b""), CredentialsRefused, False, "PROCOUNTOR_API_KEY"),
-    (Response(404, _JSON, b""), UnexpectedAnswer, False, "PROCOUNTOR_BASE_URL"),
-    (Response(403, {"content-type": ("text/html",)}, b"<html>"), UnexpectedAnswer, False, "PROCOUNTOR_BASE_URL"),
-    (Response(200, {"content-type": ("text/html",)}, b"<html>"), UnexpectedAnswer, False, "PROCOUNTOR_BASE_URL"),
-    (Response(307, {"location": ("https://evil.example/",)}), UnexpectedAnswer, False, "PROCOUNTOR_BASE_URL"),
+    (Response(404, _JSON, b""), UnexpectedResponse, False, "PROCOUNTOR_BASE_URL"),
+    (Response(403, {"content-type": ("text/html",)}, b"<html>"), UnexpectedResponse, False, "PROCOUNTOR_BASE_URL"),
+    (Response(200, {"content-type": ("text/html",)}, b"<html>"), UnexpectedResponse, False, "PROCOUNTOR_BASE_URL"),
+    (Response(307, {"location": ("https://evil.example/",)}), UnexpectedResponse, False, "PROCOUNTOR_BASE_URL"),
     (Response(429, {"retry-after": ("5",)}, b""), ServiceUnavailable, True, "5 seconds"),
     (Response(503, {"content-type": ("text/html",)}, b"<html>"), ServiceUnavailable, True, "try again later"),
 ]
@@ -153,7 +153,7 @@ def test_a_key_s_code_is_traded_at_oauth_key(
     ("response", "kind"),
     [
         (Response(400, _JSON, b'{"error": "invalid_grant"}'), InvalidGrant),
-        (Response(200, _JSON, b'{"access_token": "x"}'), UnexpectedAnswer),
+        (Response(200, _JSON, b'{"access_token": "x"}'), UnexpectedResponse),
         (Response(502, _JSON, b""), ServiceUnavailable),
     ],
 )

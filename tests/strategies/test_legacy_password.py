@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from pydantic import SecretStr
 
+from procountor_auth import TokenSource
 from procountor_auth.errors import (
     AccessDenied,
     CredentialsRefused,
@@ -21,18 +22,18 @@ from procountor_auth.errors import (
     RedirectError,
     ServiceUnavailable,
     StateMismatch,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
-from procountor_auth.migration.lifecycle import LegacyAuthWarning
 from procountor_auth.protocol.flow import Request, Response
+from procountor_auth.protocol.token import Token
 from procountor_auth.strategies import LegacyPasswordStrategy
-from procountor_auth.token import Token
+from procountor_auth.strategies.deprecation import LegacyAuthWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from procountor_auth.protocol.client import OAuthClient
     from procountor_auth.protocol.flow import Flow
-    from procountor_auth.protocol.oauth import OAuthClient
 
 # The answer that the vendor's page on legacy authentication shows.
 _SAMPLE: Final = {
@@ -207,12 +208,12 @@ _REFUSALS: Final[list[tuple[Response, type[ProcountorAuthError], str]]] = [
     (Response(405, _JSON, b"{}"), LegacyRemoved, "PROCOUNTOR_API_KEY"),
     (Response(410, _JSON, b"{}"), LegacyRemoved, "PROCOUNTOR_STRATEGY=authorization_code"),
     (Response(200, _HTML, b"<html><form>"), LegacyRemoved, "PROCOUNTOR_BASE_URL"),
-    (Response(200, _JSON, b'{"code": "c0de"}'), UnexpectedAnswer, "PROCOUNTOR_BASE_URL"),
-    (Response(200, _JSON, b""), UnexpectedAnswer, "PROCOUNTOR_BASE_URL"),
-    (Response(400, _JSON, b""), UnexpectedAnswer, "PROCOUNTOR_BASE_URL"),
-    (Response(301, {"location": ("https://evil.example/",)}), UnexpectedAnswer, "PROCOUNTOR_BASE_URL"),
-    (Response(307, {"location": ("https://evil.example/",)}), UnexpectedAnswer, "PROCOUNTOR_BASE_URL"),
-    (Response(308, {"location": ("/api/oauth/authz/",)}), UnexpectedAnswer, "PROCOUNTOR_BASE_URL"),
+    (Response(200, _JSON, b'{"code": "c0de"}'), UnexpectedResponse, "PROCOUNTOR_BASE_URL"),
+    (Response(200, _JSON, b""), UnexpectedResponse, "PROCOUNTOR_BASE_URL"),
+    (Response(400, _JSON, b""), UnexpectedResponse, "PROCOUNTOR_BASE_URL"),
+    (Response(301, {"location": ("https://evil.example/",)}), UnexpectedResponse, "PROCOUNTOR_BASE_URL"),
+    (Response(307, {"location": ("https://evil.example/",)}), UnexpectedResponse, "PROCOUNTOR_BASE_URL"),
+    (Response(308, {"location": ("/api/oauth/authz/",)}), UnexpectedResponse, "PROCOUNTOR_BASE_URL"),
 ]
 
 
@@ -313,11 +314,12 @@ def test_renewing_without_a_refresh_token_asks_once(client: OAuthClient, now: fl
 
 
 def test_the_policy_is_applied_before_anything_else(client: OAuthClient) -> None:
-    """Building the strategy warns by default, and is refused by the policy `error`."""
+    """A source warns by default, and is refused by the policy `error`; the strategy alone does neither."""
+    warned, refused = _strategy(client, policy="warn"), _strategy(client, policy="error")
     with pytest.warns(LegacyAuthWarning, match="client_credentials"):
-        _strategy(client, policy="warn")
+        TokenSource(warned)
     with pytest.raises(LegacyNotAllowed, match="PROCOUNTOR_LEGACY_POLICY=error"):
-        _strategy(client, policy="error")
+        TokenSource(refused)
 
 
 def test_the_strategy_shows_and_pickles_nothing(client: OAuthClient) -> None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from procountor_auth import ClientCredentialsStrategy, ConfigurationError, Settings, Strategy
-from procountor_auth.migration.lifecycle import Lifecycle
 from procountor_auth.strategies import build, registry
+from procountor_auth.strategies.deprecation import Lifecycle
 from procountor_auth.strategies.registry import BUILT_IN, find_strategy, strategy_names
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ _GOOD: Final = """
 
     class VaultStrategy(Strategy):
         name = "vault"
-        needs = ("vault_url", "vault_token")
-        variables = ("vault_url", "vault_token", "vault_path")
+        required_settings = ("vault_url", "vault_token")
+        extra_settings = ("vault_url", "vault_token", "vault_path")
 
         def __init__(self, client, own):
             super().__init__(client)
@@ -254,8 +254,8 @@ def test_another_strategy_does_not_get_them(install: Install, environment: Envir
 
 
 def test_what_it_needs_is_its_own_too(install: Install, environment: Environment) -> None:
-    """A name that stands in `needs` alone is found as well."""
-    install(_GOOD.replace('variables = ("vault_url", "vault_token", "vault_path")', ""))
+    """A name that stands in `required_settings` alone is found as well."""
+    install(_GOOD.replace('extra_settings = ("vault_url", "vault_token", "vault_path")', ""))
     environment(_VAULT)
     assert set(Settings().own) == {"vault_url", "vault_token"}
 

@@ -23,17 +23,18 @@ PACKAGE: Final = ROOT / "procountor_auth"
 
 NEEDS: Final[dict[str, set[str]]] = {
     "cli": {"typer", "rich"},
+    "sandbox.pytest_plugin": {"pytest"},
     "sandbox": {"flask", "werkzeug"},
     "httpx2": {"httpx2"},
     "requests": {"requests"},
-    "pytest_plugin": {"pytest"},
     "stores.file": {"platformdirs", "filelock"},
-    "stores.folder": {"platformdirs", "filelock"},
-    "stores.keychain": {"keyring"},
+    "stores.private_folder": {"platformdirs", "filelock"},
+    "settings.keychain": {"keyring"},
+    "stores.redis_connection": {"redis"},
     "stores.keyring": {"keyring", "platformdirs", "filelock"},
     "stores.redis": {"redis"},
 }
-"""The rooms that need an extra, and of which packages one may be the first that is missing."""
+"""The modules that need an extra, and of which packages one may be the first that is missing."""
 
 COMMANDS: Final = [
     [],
@@ -46,7 +47,7 @@ COMMANDS: Final = [
     ["logout"],
     ["key", "create"],
     ["migrate", "check"],
-    ["weather", "http://127.0.0.1:1"],
+    ["sandbox", "faults", "http://127.0.0.1:1"],
     ["sandbox"],
 ]
 
@@ -77,7 +78,7 @@ print(json.dumps([company, first, sorted(sys.modules)]))
 
 
 def room_of(module: str) -> str | None:
-    """Return the room of `NEEDS` that a module is in."""
+    """Return the entry of `NEEDS` that a module is in."""
     inside = module.removeprefix("procountor_auth.")
     return next((room for room in NEEDS if inside == room or inside.startswith(f"{room}.")), None)
 
@@ -88,7 +89,7 @@ def loads(modules: list[str]) -> set[str]:
     return {
         name
         for name in modules
-        if name.startswith(tuple(f"procountor_auth.{room}" for room in ("sandbox", "cli", "pytest_plugin")))
+        if name.startswith(tuple(f"procountor_auth.{room}" for room in ("sandbox", "cli", "sandbox.pytest_plugin")))
         or name.partition(".")[0] in packages
     }
 
@@ -127,7 +128,7 @@ def test_only_the_core_is_needed(core: Installation) -> None:
 
 
 def test_every_room_without_an_extra_is_there(core: Installation, tmp_path: Path) -> None:
-    """With the core alone, each module outside the rooms of the extras is imported; others miss their own package."""
+    """With the core alone, each module outside those of the extras is imported; others miss their own package."""
     names = [
         ".".join(path.relative_to(core.wheel).with_suffix("").parts).removesuffix(".__init__")
         for path in sorted((core.wheel / "procountor_auth").rglob("*.py"))
@@ -140,7 +141,7 @@ def test_every_room_without_an_extra_is_there(core: Installation, tmp_path: Path
     failed: dict[str, str] = json.loads(done.stdout)
     misplaced = {name: missing for name, missing in failed.items() if missing not in NEEDS.get(room_of(name) or "", ())}
     assert misplaced == {}
-    assert {room_of(name) for name in failed} == set(NEEDS)  # or the room needs no extra any more
+    assert {room_of(name) for name in failed} == set(NEEDS)  # or it needs no extra any more
 
 
 @pytest.mark.parametrize("strategy", ["legacy_password", "authorization_code", "client_credentials"])
@@ -154,7 +155,7 @@ def test_nothing_imports_the_sandbox(core: Installation, strategy: str) -> None:
     assert company == 14159
     assert [name for name in first if name.startswith("procountor_auth")] == ["procountor_auth"]
     assert loads(at_last) == set()
-    assert "procountor_auth.transport" in at_last
+    assert "procountor_auth.transport.transport" in at_last
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
@@ -171,7 +172,7 @@ def test_the_entry_points_are_there(core: Installation) -> None:
     text = next(core.wheel.glob("*.dist-info/entry_points.txt")).read_text("utf-8")
     assert re.findall(r"^(\S+) = (\S+)$", text, re.MULTILINE) == [
         ("procountor-auth", "procountor_auth.cli:main"),
-        ("procountor_sandbox", "procountor_auth.pytest_plugin"),
+        ("procountor_sandbox", "procountor_auth.sandbox.pytest_plugin"),
     ]
     program = "from procountor_auth.cli import main; assert callable(main)"
     assert core.run("-c", program).returncode == 0
@@ -188,7 +189,7 @@ def test_other_test_runs_are_left_alone(core_with_pytest: Installation, tmp_path
         def test_plugin_alone(request):
             assert request.config.pluginmanager.has_plugin("procountor_sandbox")
             ours = {name for name in sys.modules if name.startswith("procountor_auth")}
-            assert ours == {"procountor_auth", "procountor_auth.pytest_plugin"}
+            assert ours == {"procountor_auth", "procountor_auth.sandbox", "procountor_auth.sandbox.pytest_plugin"}
             others = {"httpx", "httpx2", "authlib", "pydantic", "pydantic_settings", "jwt", "flask"}
             assert not others & sys.modules.keys()
         """,

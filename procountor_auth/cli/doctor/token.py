@@ -1,0 +1,102 @@
+"""Checks of the token: one is gotten as a program would, and `sessioninfo` says whom it is for."""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from procountor_auth.cli.output import format_time
+from procountor_auth.errors import CredentialsRefused, ProcountorAuthError
+from procountor_auth.events import FellBack, SunsetAnnounced, TokenAcquired
+from procountor_auth.protocol.sessioninfo import read_session
+from procountor_auth.protocol.sunset import SunsetNotice
+from procountor_auth.tokens.provider import TokenProvider
+from procountor_auth.tokens.renewing_cache import RenewingCache
+from procountor_auth.tokens.telemetry import Telemetry
+
+from .check import collect_log_warnings
+from .store import check_last_renewal, read_entry
+
+if TYPE_CHECKING:
+    from procountor_auth.events import Event
+    from procountor_auth.protocol.token import Token
+
+    from .check import Findings
+
+
+def check_token(findings: Findings, looked_at: TokenProvider) -> None:
+    """Get a token, from the store if there is a valid one, and call the API with it.
+
+    Args:
+        findings: Where the results go.
+        looked_at: Where programs get their tokens.
+    """
+    events: list[Event] = []
+    telemetry = Telemetry(events.append)
+    with collect_log_warnings() as log:
+        try:
+            # As a program has it, with the fallback; but whoever only looks is not warned of a deprecated strategy.
+            provider = TokenProvider.from_settings(
+                looked_at.settings,
+                account=looked_at.account,
+                on_fallback=telemetry.emit,
+                clock=looked_at.clock,
+                on_response=lambda response, path: telemetry.on_response(looked_at, response.combined, path),
+            )
+            cache = RenewingCache(provider, telemetry, monotonic=time.monotonic, jitter=random.random)
+            token = cache.wait_for_token()
+        except ProcountorAuthError as error:
+            findings.add_error("token", error)
+            return
+        finally:
+            _add_events(findings, events)
+        from_server = any(isinstance(event, TokenAcquired) for event in events)
+        origin = "Procountor has given one" if from_server else "the store has one"
+        findings.add("token", "ok", f"{origin}, good until {format_time(token.expires_at)}")
+        if not provider.forgets:
+            with suppress(ProcountorAuthError):
+                check_last_renewal(findings, read_entry(provider))
+        findings.add_sunset_notice(SunsetNotice(token.deprecated_at, token.sunset_at))
+        events.clear()
+        _check_session(findings, provider, cache, token)
+        _add_events(findings, events)
+    for line in log:
+        findings.add("log", "warning", line)
+
+
+def _check_session(findings: Findings, provider: TokenProvider, cache: RenewingCache, token: Token) -> None:
+    """Ask the API whom the token is for."""
+    renewed = ""
+    try:
+        try:
+            session = provider.drive(read_session(provider.endpoints, token), provider.deadline())
+        except CredentialsRefused:
+            # It may have been revoked. The requests of a program get another token after a 401, and go on.
+            cache.reject(token)
+            token = cache.wait_for_token()
+            session = provider.drive(read_session(provider.endpoints, token), provider.deadline())
+            renewed = "; the token of before was refused"
+    except ProcountorAuthError as error:
+        findings.add_error("sessioninfo", error)
+        return
+    name = f"{session.company_name}, " if session.company_name else ""
+    user = "" if session.user_id is None else f", user {session.user_id}"
+    message = f"the token is for {name}company {session.company_id}{user}{renewed}"
+    findings.add("sessioninfo", "warning" if renewed else "ok", message)
+    configured = provider.settings.company
+    company = configured.get_secret_value().lstrip("0") if configured else None
+    if token.strategy == "legacy_password" and company is not None and company != str(session.company_id):
+        hint = "Check PROCOUNTOR_COMPANY."
+        findings.add("sessioninfo", "failed", "that is another company than PROCOUNTOR_COMPANY names", hint)
+
+
+def _add_events(findings: Findings, events: list[Event]) -> None:
+    """Add what the token source has reported."""
+    for event in events:
+        if isinstance(event, FellBack):
+            hint = "`procountor-auth migrate rehearse` says why the chosen one is refused."
+            findings.add("fallback", "warning", event.message, hint)
+        elif isinstance(event, SunsetAnnounced):
+            findings.add_sunset_notice(SunsetNotice(event.deprecated_at, event.sunset_at, event.link))

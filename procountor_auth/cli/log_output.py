@@ -1,0 +1,74 @@
+"""What a command writes to stderr besides its own messages: warnings, and the log."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from typing import TYPE_CHECKING, Final
+
+from procountor_auth.strategies.deprecation import LegacyAuthWarning
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+_logger: Final = logging.getLogger("procountor_auth")
+
+
+def configure_log_output(*, verbose: bool) -> None:
+    """Set up which warnings and log records reach stderr.
+
+    Without `verbose` those are the warning of the deprecated strategy, in one line; and of our log the errors, and the
+    times that the fallback strategy was used: the command goes on after those, and nothing else would mention them. An
+    error that stops the command is printed by `exit_on_error`, not by the log. If logging is configured already, that
+    is left as it is.
+
+    Args:
+        verbose: Show the whole log.
+    """
+    _shorten_warnings()
+    handlers = [handler for handler in _logger.handlers if isinstance(handler, _Handler)]
+    if verbose:
+        _logger.setLevel(logging.DEBUG)
+    if not handlers and not _logger.hasHandlers():
+        handlers = [_Handler()]
+        _logger.addHandler(handlers[0])
+    for handler in handlers:
+        handler.verbose = verbose
+
+
+class _Handler(logging.Handler):
+    """Writes to whatever `sys.stderr` is at the moment."""
+
+    verbose = False
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        event = getattr(record, "procountor_event", None)
+        fell_back = isinstance(event, dict) and event.get("event") == "fell_back"
+        return self.verbose or fell_back or record.levelno >= logging.ERROR
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(f"procountor-auth: {record.levelname.lower()}: {record.getMessage()}\n")
+        except Exception:  # noqa: BLE001 - as every handler does
+            self.handleError(record)
+
+
+def _shorten_warnings() -> None:
+    """Show the warning of the deprecated strategy without the line of code that it comes from: it is ours."""
+    shown_before = warnings.showwarning
+
+    def show(  # noqa: PLR0917 - Python's own signature
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, LegacyAuthWarning):
+            (file or sys.stderr).write(f"procountor-auth: warning: {message}\n")
+        else:
+            shown_before(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = show

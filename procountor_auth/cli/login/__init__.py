@@ -1,0 +1,1 @@
+"""`procountor-auth login` and `key create`: a person at a browser."""

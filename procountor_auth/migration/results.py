@@ -1,0 +1,159 @@
+"""What rehearsals have found out: one line of JSON for each profile, so that one that was interrupted goes on.
+
+No secret is in it. A result counts for as long as the configuration that it was found with: its fingerprint is a hash
+over both providers' keys in the store and the client's secret.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from procountor_auth.errors import ConfigurationError, StoreError
+from procountor_auth.migration.readiness import Readiness, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from procountor_auth.tokens.provider import TokenProvider
+
+_MAX_SIZE: Final = 64 * 2**20
+
+
+class RehearsalResult(NamedTuple):
+    """One result.
+
+    Attributes:
+        at: When it was found out, in Unix seconds.
+        readiness: The result.
+    """
+
+    at: float
+    readiness: Readiness
+
+
+class RehearsalResults:
+    """The results of rehearsals, in a file.
+
+    Args:
+        path: The file. It is made on the first write, readable by this user alone.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._found: dict[str, RehearsalResult] | None = None
+
+    @classmethod
+    def default(cls) -> RehearsalResults:
+        """Return this user's own record, in the folder of the system for such files.
+
+        Raises:
+            ConfigurationError: platformdirs and filelock are not installed.
+        """
+        try:
+            from procountor_auth.stores.private_folder import default_folder  # noqa: PLC0415 - an extra
+        except ImportError:
+            raise _missing() from None
+        return cls(default_folder("rehearsals") / "results.jsonl")
+
+    def find(self, fingerprint: str) -> RehearsalResult | None:
+        """Return the last result for a configuration, or None.
+
+        Raises:
+            StoreError: The file is there and can't be read.
+        """
+        if self._found is None:
+            self._found = self._read()
+        return self._found.get(fingerprint)
+
+    def add(self, fingerprint: str, at: float, readiness: Readiness) -> None:
+        """Write a result down.
+
+        Raises:
+            StoreError: The file can't be written.
+        """
+        fields = {"at": at, "fingerprint": fingerprint, **readiness.as_dict(), "found": readiness.found}
+        line = json.dumps({name: fields[name] for name in _FIELDS}, separators=(",", ":")).encode("ascii") + b"\n"
+        try:
+            self._append(line)
+        except OSError as error:
+            raise self._unusable(error) from None
+        if self._found is not None:
+            self._found[fingerprint] = RehearsalResult(at, readiness)
+
+    def _append(self, line: bytes) -> None:
+        from procountor_auth.stores.private_folder import PrivateFolder  # noqa: PLC0415 - an extra
+
+        PrivateFolder(self.path.parent).prepare()
+        # One write for each line: rehearsals that run at the same time don't mix theirs.
+        file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        try:
+            if os.fstat(file).st_size:
+                os.lseek(file, -1, os.SEEK_END)
+                if os.read(file, 1) != b"\n":
+                    line = b"\n" + line  # the one before was cut off
+            os.write(file, line)
+        finally:
+            os.close(file)
+
+    def _read(self) -> dict[str, RehearsalResult]:
+        try:
+            if self.path.stat().st_size > _MAX_SIZE:
+                return {}
+            lines = self.path.read_bytes().splitlines()
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise self._unusable(error) from None
+        found = {}
+        for line in lines:
+            read = _recorded(line)
+            if read is not None:
+                found[read[0]] = read[1]
+        return found
+
+    def _unusable(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"The record of rehearsals, {self.path}, can't be used: {os.strerror(error.errno or 0)}.",
+            hint="Correct the access rights or the disk, or name another file with --record.",
+        )
+
+
+_FIELDS: Final = ("at", "fingerprint", "profile", "strategy", "target", "ready", "problems", "notes", "found")
+
+
+def fingerprint(
+    today: TokenProvider, target: TokenProvider, resources: Sequence[str] = (), *, target_only: bool = False
+) -> str:
+    """Return what stands for the configuration that a result was found with. Nothing can be read from it."""
+    settings = target.settings
+    secret = settings.client_secret.get_secret_value() if settings.client_secret else ""
+    parts = [today.key, target.key, secret, settings.redirect_uri, sorted(resources), target_only]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
+
+
+def _recorded(line: bytes) -> tuple[str, RehearsalResult] | None:
+    """Read a line; one that is torn, or somebody else's, counts as absent."""
+    try:
+        fields: dict[str, Any] = json.loads(line)
+        reasons = tuple(Reason(**problem) for problem in fields["problems"])
+        readiness = Readiness(
+            profile=fields["profile"],
+            strategy=fields["strategy"],
+            target=fields["target"],
+            reasons=reasons,
+            notes=tuple(fields["notes"]),
+            found=dict(fields["found"]),
+        )
+        return str(fields["fingerprint"]), RehearsalResult(float(fields["at"]), readiness)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _missing() -> ConfigurationError:
+    return ConfigurationError(
+        "The record of rehearsals needs platformdirs and filelock.", hint="Run: pip install 'procountor-auth[cli]'"
+    )

@@ -1,0 +1,1 @@
+"""How the sandbox departs from the service: quirks and faults."""

@@ -1,0 +1,101 @@
+"""Fixtures for testing an integration against the sandbox. pytest finds them by itself (entry point `pytest11`).
+
+    def test_invoices_are_read(procountor_environment):
+        procountor_environment("client_credentials")
+        assert my_integration.company_name() == "Sandbox Oy"
+
+Needs the extra `[sandbox]`.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from procountor_auth.sandbox import Sandbox
+
+_MARK = "procountor_sandbox"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the mark."""
+    config.addinivalue_line(
+        "markers",
+        f"{_MARK}(**options): how to start the fixture procountor_sandbox (procountor_auth.sandbox.Sandbox)",
+    )
+
+
+@pytest.fixture
+def procountor_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """A running sandbox of this test's own, on a free port, with secrets of its own.
+
+    `@pytest.mark.procountor_sandbox(redirect_uri=…, quirks=…, faults=…)` starts it with these options; the closest
+    mark counts.
+    """
+    try:
+        from procountor_auth.sandbox import Sandbox  # noqa: PLC0415 - Flask, which a run without these fixtures need not load
+    except ModuleNotFoundError as error:
+        missing = error.name
+    else:
+        mark = request.node.get_closest_marker(_MARK)
+        options: dict[str, Any] = dict(mark.kwargs) if mark else {}
+        with Sandbox(**options) as sandbox:
+            yield sandbox
+        return
+    pytest.fail(
+        f"procountor_sandbox needs the package {missing}: pip install 'procountor-auth[sandbox]'", pytrace=False
+    )
+
+
+class ProcountorEnvironment:
+    """Sets the `PROCOUNTOR_*` variables of this process to those of a sandbox, until the test ends.
+
+    Whatever the machine has configured is out of the way: other `PROCOUNTOR_*` variables, a `.env` file in the
+    working directory, a directory of secrets.
+    """
+
+    def __init__(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, empty: dict[str, str]) -> None:
+        self._sandbox = sandbox
+        self._monkeypatch = monkeypatch
+        self._empty = empty
+
+    def __call__(self, strategy: str, *, refresh_token: bool = False, **variables: str) -> dict[str, str]:
+        """Switch to `strategy`.
+
+        Args:
+            strategy: `legacy_password`, `authorization_code` or `client_credentials`.
+            refresh_token: For `authorization_code`: as if a user had logged in before.
+            **variables: More settings, or others, by their names in lower case: `legacy_policy="allow"`.
+
+        Returns:
+            The variables that are set, for a child process or a container.
+
+        Raises:
+            ValueError: The strategy is not known, or has no refresh token.
+        """
+        wanted = self._empty | self._sandbox.environment(strategy, refresh_token=refresh_token)
+        wanted |= {f"PROCOUNTOR_{name.upper()}": value for name, value in variables.items()}
+        for name in [name for name in os.environ if name.upper().startswith("PROCOUNTOR_")]:
+            self._monkeypatch.delenv(name)
+        for name, value in wanted.items():
+            self._monkeypatch.setenv(name, value)
+        return wanted
+
+
+@pytest.fixture
+def procountor_environment(
+    procountor_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> ProcountorEnvironment:
+    """Point this process at the test's sandbox: `procountor_environment("client_credentials")`."""
+    nowhere = tmp_path_factory.mktemp("procountor")
+    no_file = nowhere / "env"
+    no_file.touch()
+    no_secrets = nowhere / "secrets"
+    no_secrets.mkdir()
+    empty = {"PROCOUNTOR_ENV_FILE": str(no_file), "PROCOUNTOR_SECRETS_DIR": str(no_secrets)}
+    return ProcountorEnvironment(procountor_sandbox, monkeypatch, empty)

@@ -1,0 +1,226 @@
+"""The sandbox itself: starts, describes itself, stops."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from .behaviour.faults import Faults
+from .behaviour.quirks import Quirks
+from .client_settings import ClientSettings, check_base_url, is_loopback
+from .seed import Seed, add_profile
+from .state.admin_access import AdminAccess, check_token
+from .state.redirect_uri import check_redirect_uri
+from .state.service import Service
+from .web import login_client
+from .web.app import create_app
+from .web.http_server import Httpd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from flask import Flask
+
+    from .state.world import World
+
+_LOCALHOST = "127.0.0.1"
+
+
+class Sandbox(ClientSettings):
+    """A local Procountor to authenticate against, over real HTTP.
+
+    It is not the Procountor service and never talks to it. Everything is in memory, every secret is
+    random, and two sandboxes in one process know nothing of each other::
+
+        with Sandbox() as sandbox:
+            environment = sandbox.environment("client_credentials")
+
+    A sandbox that was stopped can be started again: it keeps its port and everything it knows, like a
+    service after an outage.
+
+    Args:
+        port: The port to listen on; 0 takes a free one.
+        host: The address to bind to: ``127.0.0.1``, ``::1`` or ``localhost``, which other machines do not
+            reach. Any other needs an ``admin_token``.
+        quirks: How to differ from the documented behaviour.
+        faults: What goes wrong.
+        redirect_uri: The one redirect URI of the sandbox's client; the default is the word that the
+            vendor hands out, which is not a URL.
+        password: The user's password; None makes a random one.
+        base_url: What the sandbox calls itself, such as ``https://sandbox.example``: behind a proxy, or
+            when other machines reach it by a name. None: the address that it is bound to.
+        admin_token: The token that is needed to see or to change anything under ``/_sandbox/``, 16
+            characters at least. None: whoever reaches the sandbox may.
+        clock: Returns the Unix time in seconds; a test passes its own and needs no sleep.
+
+    Raises:
+        ValueError: The host is not a loopback address and there is no token, the token is too short, the
+            redirect URI cannot be one, or the base URL is not the address of a host.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        quirks: Quirks | None = None,
+        faults: Faults | None = None,
+        redirect_uri: str = "redirect-uri-placeholder",
+        password: str | None = None,
+        base_url: str | None = None,
+        admin_token: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if admin_token is None and not is_loopback(host):
+            raise ValueError("the host must be 127.0.0.1, ::1 or localhost, or there must be an admin_token")
+        check_token(admin_token)
+        check_redirect_uri(redirect_uri)
+        super().__init__(redirect_uri, secrets.token_urlsafe(15) if password is None else password)
+        self._host = host
+        self._port = port
+        self._base_url = None if base_url is None else check_base_url(base_url)
+        self._admin_token = admin_token
+        self._quirks = Quirks() if quirks is None else quirks
+        self._faults = Faults() if faults is None else faults
+        self._clock = clock
+        self._httpd: Httpd | None = None
+        self._app: Flask | None = None
+
+    def start(self) -> Self:
+        """Start to serve in a thread; the sandbox answers as soon as this returns.
+
+        Raises:
+            OSError: The port is taken.
+            RuntimeError: The sandbox runs already.
+        """
+        if self._httpd is not None:
+            raise RuntimeError("the sandbox runs already")
+        httpd = Httpd(_LOCALHOST if self._host == "localhost" else self._host, self._port)
+        try:
+            # The first start makes them, and later ones find them.
+            seed = self._seed or self._make_seed(httpd.server_port)
+            app = self._app or create_app(seed.service)
+        except BaseException:
+            httpd.server_close()
+            raise
+        self._seed, self._app, self._httpd = seed, app, httpd
+        seed.service.stopping.clear()
+        httpd.start(app, seed.service.clock, seed.service.stopping)
+        return self
+
+    def _make_seed(self, port: int) -> Seed:
+        self._port = port
+        # "Every address of this machine" is none to connect to.
+        name = {"0.0.0.0": _LOCALHOST, "::": "::1"}.get(self._host, self._host)  # noqa: S104 - compared, not bound
+        name = f"[{name}]" if ":" in name else name
+        base_url = self._base_url or f"http://{name}:{port}"
+        admin_access = AdminAccess(base_url, port, self._admin_token)
+        service = Service(base_url, self._clock, self._quirks, self._faults, admin_access)
+        return Seed(service, self.redirect_uri, self.password)
+
+    def stop(self) -> None:
+        """Stop to serve and cut open connections. Stopping twice is harmless."""
+        httpd, self._httpd = self._httpd, None
+        if httpd is not None:
+            httpd.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        state = "not started" if self._seed is None else self.base_url
+        return f"<Sandbox {state}>"
+
+    @property
+    def world(self) -> World:
+        """Everything that exists in the sandbox, to add to and to take from."""
+        return self._started.service.world
+
+    @property
+    def quirks(self) -> Quirks:
+        """How the sandbox differs from the documented behaviour; replace it at any time."""
+        return self._quirks if self._seed is None else self._seed.service.quirks
+
+    @quirks.setter
+    def quirks(self, quirks: Quirks) -> None:
+        self._quirks = quirks
+        if self._seed is not None:
+            self._seed.service.quirks = quirks
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong, and for how many more requests; replace it at any time."""
+        return self._faults if self._seed is None else self._seed.service.faults
+
+    @faults.setter
+    def faults(self, faults: Faults) -> None:
+        self._faults = faults
+        if self._seed is not None:
+            self._seed.service.faults = faults
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return the requests that were answered, without a secret in them.
+
+        Each is a dictionary with ``method``, ``path``, ``status`` (0 if a fault cut the connection
+        before the answer), ``grant_type`` (or None), ``at`` (the sandbox's Unix time in seconds, without
+        the fault ``clock_skew``), ``secret_in_url``, ``number`` (counted from 1) and ``fault`` (which faults hit
+        it, or None). The last 20,000 are kept.
+        """
+        return self._started.service.log.entries()
+
+    def clear_log(self) -> None:
+        """Delete the requests so far."""
+        self._started.service.log.clear()
+
+    def add_profile(self, name: str) -> dict[str, str]:
+        """Add a company with a user and an API key, for an integration that serves many companies.
+
+        Args:
+            name: What the profile is called; company and user get their names from it.
+
+        Returns:
+            ``username``, ``password``, ``company`` and ``api_key``: the profile's own values, as in a profiles file.
+
+        Raises:
+            ValueError: There is a profile of this name already.
+        """
+        return add_profile(self.world, self.client_id, name)
+
+    def log_in(
+        self,
+        url: str,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        company: str | None = None,
+        deny: bool = False,
+    ) -> str:
+        """Log in on a login page, without a browser; return the address that the browser would be sent to.
+
+        Args:
+            url: The login URL that a client made, ``…/login?…`` or ``…/keylogin?…``.
+            username: Who logs in; by default the sandbox's user.
+            password: By default the user's.
+            company: The number of the company to choose; by default the first one.
+            deny: Press "Deny" instead.
+
+        Raises:
+            ValueError: The page does not lead anywhere: it refuses the client, the user or the company.
+            OSError: The sandbox does not answer.
+        """
+        form = {
+            "username": self.username if username is None else username,
+            "password": self.password if password is None else password,
+            "company": self.company if company is None else company,
+        }
+        return login_client.log_in(url, {"action": "deny"} if deny else form)

@@ -1,0 +1,149 @@
+"""The operating system's keychain: macOS Keychain, Windows Credential Locker, Secret Service, KWallet.
+
+Tokens stand there (`stores/keyring.py`), and API keys that `PROCOUNTOR_API_KEY=keyring:NAME` refers to.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+
+import keyring
+from keyring.backends.chainer import ChainerBackend
+from keyring.errors import KeyringLocked, NoKeyringError
+from pydantic import SecretStr
+
+from procountor_auth.errors import StoreError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from keyring.backend import KeyringBackend
+
+T = TypeVar("T")
+
+SERVICE: Final = "procountor-auth"
+"""The service under which the entries stand in the keychain; the user name is the entry's name."""
+
+DEFAULT_PATIENCE: Final = 10.0
+"""Seconds that the keychain may take for one call."""
+
+_FIX_IT: Final = (
+    "Unlock or install a keychain (on Linux: GNOME Keyring or KWallet), choose another backend with "
+    "PYTHON_KEYRING_BACKEND, or"
+)
+
+
+class Keychain:
+    """The keychain that the keyring package finds, if it keeps secrets secret: never one that keeps plain text.
+
+    Safe to share between threads, and across a fork.
+
+    Args:
+        instead: What to do where no keychain can be used, as the end of a sentence.
+        patience: Seconds that the keychain may take for one call: it may be waiting for a user who is not there.
+    """
+
+    def __init__(self, instead: str, *, patience: float = DEFAULT_PATIENCE) -> None:
+        self._instead = instead
+        self._patience = patience
+        self._hanging: tuple[int, Future[Any]] | None = None
+
+    def get(self, name: str) -> SecretStr | None:
+        """Return the entry with this name, or None.
+
+        Raises:
+            StoreUnavailable: The keychain is locked, or does not answer.
+            StoreError: There is none that keeps secrets secret, or it failed.
+        """
+        return self._call(lambda backend: _get(backend, name))
+
+    def put(self, name: str, secret: SecretStr) -> None:
+        """Keep a secret under this name, in place of what is there. Raises what `get` raises."""
+        self._call(lambda backend: backend.set_password(SERVICE, name, secret.get_secret_value()))
+
+    def _call(self, do: Callable[[KeyringBackend], T]) -> T:
+        """Do something with the keychain on a thread of its own, within the time limit.
+
+        One that hangs can't be stopped. It is left alone, and until it is done, nobody else waits for the keychain.
+        """
+        hanging = self._hanging
+        if hanging is not None and hanging[0] == os.getpid() and not hanging[1].done():
+            raise self._too_late()
+        future: Future[T | StoreError] = Future()
+        # A daemon, so that a keychain that waits for a user does not keep the interpreter alive.
+        threading.Thread(
+            target=_work, args=(do, future, f"{_FIX_IT} {self._instead}"), name="procountor-auth-keyring", daemon=True
+        ).start()
+        try:
+            result: T | StoreError = future.result(self._patience)
+        except FutureTimeoutError:
+            # With the process: the thread does not exist in a child that is forked.
+            self._hanging = (os.getpid(), future)
+            result = self._too_late()
+        if isinstance(result, StoreError):
+            raise result
+        return result
+
+    def _too_late(self) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"The keychain has not answered within {self._patience:g} seconds; it may be waiting for a person.",
+            hint=f"Unlock the keychain and try again, or {self._instead}",
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"A {type(self).__name__} is not pickled: open it in each process.")
+
+
+def _work(do: Callable[[KeyringBackend], T], future: Future[T | StoreError], hint: str) -> None:
+    """Give `future` a result or an error of ours: the keychain's own may hold what it was given."""
+    try:
+        backend = _safe_backend(hint)
+        result = backend if isinstance(backend, StoreError) else do(backend)
+    except NoKeyringError:
+        result = StoreError("There is no keychain on this machine that keyring can use.", hint=hint)
+    except KeyringLocked:
+        result = StoreUnavailable("The keychain is locked.", hint="Unlock it and try again.")
+    except BaseException as error:  # noqa: BLE001 - backends raise whatever their system does
+        result = StoreError(f"The keychain failed ({type(error).__name__}).", hint=hint)
+    future.set_result(result)
+
+
+def _get(backend: KeyringBackend, name: str) -> SecretStr | None:
+    found = backend.get_password(SERVICE, name)
+    return None if found is None else SecretStr(found)
+
+
+def _safe_backend(hint: str) -> KeyringBackend | StoreError:
+    """Return the backend that would be used, if it keeps secrets secret."""
+    backend: object = keyring.get_keyring()
+    if isinstance(backend, ChainerBackend):
+        # It would pass a secret on to the next one if the first can't take it, and that one may keep plain text.
+        backend = next(iter(backend.backends), backend)
+    wrapped = getattr(backend, "_keyring", None)  # of keyrings.alt's wrapper for long entries
+    for each in (backend, wrapped):
+        problem = _problem_with(type(each))
+        if problem is not None:
+            return StoreError(f"The keyring package would use {_name(type(each))}, which {problem}.", hint=hint)
+    return backend  # type: ignore[return-value]  # keyring's own annotations end at the chainer
+
+
+def _problem_with(backend: type) -> str | None:
+    if backend is ChainerBackend:
+        return "has no keychain behind it"
+    for base in backend.__mro__:
+        if base.__module__ in {"keyring.backends.fail", "keyring.backends.null"}:
+            return "keeps nothing"
+        if "plaintext" in base.__name__.lower():
+            return "keeps plain text"
+    return None
+
+
+def _name(backend: type) -> str:
+    return f"{backend.__module__}.{backend.__qualname__}"

@@ -1,0 +1,49 @@
+"""Getting an API key without the vendor's user interface: `keylogin`, then `oauth/key`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procountor_auth.protocol.error_response import Reply
+from procountor_auth.protocol.token_response import read_api_key
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from procountor_auth.protocol.client import AuthorizationRequest, OAuthClient
+    from procountor_auth.protocol.flow import Flow
+
+
+class KeyRequest:
+    """Getting an API key without the vendor's user interface: `keylogin`, then `oauth/key`.
+
+    Attributes:
+        client: The API client that the key will belong to.
+    """
+
+    def __init__(self, client: OAuthClient) -> None:
+        self.client = client
+
+    def authorization_request(self, redirect_uri: str | None = None) -> AuthorizationRequest:
+        """Return the visit to `keylogin`, where a person logs in and picks the company.
+
+        Args:
+            redirect_uri: The registered redirect URI with this login's port filled in; by default as it is.
+
+        Raises:
+            ConfigurationError: `redirect_uri` is another one.
+        """
+        return self.client.authorization_request(self.client.endpoints.key_login, redirect_uri)
+
+    def exchange(self, code: SecretStr, visit: AuthorizationRequest) -> Flow[SecretStr]:
+        """Trade the code that `visit` brought for an API key.
+
+        Raises:
+            CredentialsRefused: The code or the client was refused.
+            ProcountorAuthError: Whatever else goes wrong.
+        """
+        request = self.client.code_request(
+            code, visit.code_verifier, url=self.client.endpoints.key, redirect_uri=visit.redirect_uri
+        )
+        response = yield request
+        return read_api_key(Reply(request, response, "the request for an API key", "Start the key login again."))

@@ -1,0 +1,1 @@
+"""One valid token for everybody who asks."""

@@ -1,0 +1,78 @@
+"""How requests reach the host, and where tokens are shared with others."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from procountor_auth.errors import ConfigurationError
+from procountor_auth.stores import open_store
+from procountor_auth.stores.memory import MemoryStore
+from procountor_auth.transport.transport import Transport
+
+if TYPE_CHECKING:
+    from procountor_auth.settings.settings import Settings
+    from procountor_auth.stores.base import Store
+
+
+class Backends:
+    """The transport and the stores of one configuration, each opened when it is first used.
+
+    Args:
+        settings: What describes them; without settings, the transport is the default one, and nothing is shared.
+        transport: The transport to use instead.
+        store: The store to use instead.
+        local: The store to share with the processes of this host while `store` can't be reached.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        transport: Transport | None = None,
+        store: Store | None = None,
+        local: Store | None = None,
+    ) -> None:
+        self._settings = settings
+        self._transport = transport
+        self._store = store
+        self._local = local
+
+    @cached_property
+    def transport(self) -> Transport:
+        """How requests reach the host."""
+        if self._transport is not None:
+            return self._transport
+        return Transport() if self._settings is None else Transport.from_settings(self._settings)
+
+    @cached_property
+    def store(self) -> Store:
+        """Where tokens are shared with others.
+
+        Raises:
+            ConfigurationError: The store's package is not installed, or its key is not one.
+        """
+        if self._store is not None:
+            return self._store
+        if self._settings is None:
+            return MemoryStore()
+        return open_store(self._settings.token_store, self._settings.token_store_keys)
+
+    @cached_property
+    def local(self) -> Store | None:
+        """Where tokens are shared with this host's processes while `store` can't be reached, or None."""
+        if self._local is not None or self._settings is None or self.store.name != "redis":
+            return self._local
+        with suppress(ConfigurationError):  # without the packages of the file store each process is by itself
+            return open_store("file", self._settings.token_store_keys)
+        return None
+
+    def prepare(self) -> None:
+        """Open everything now, where no fork can come between.
+
+        Raises:
+            ConfigurationError: Something can't be opened as it is configured.
+        """
+        _ = self.store, self.local
+        self.transport.prepare()

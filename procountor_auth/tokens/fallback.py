@@ -1,0 +1,78 @@
+"""Going back to another strategy while the chosen one is refused: only where `PROCOUNTOR_FALLBACK_STRATEGY` says so."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from procountor_auth.errors import CredentialsRefused, InteractionRequired
+from procountor_auth.events import FellBack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from procountor_auth.events import Event
+    from procountor_auth.protocol.flow import Flow
+    from procountor_auth.protocol.token import Token
+    from procountor_auth.strategies.base import Strategy
+
+MAX_FALLBACKS: Final = 24
+"""How often one source falls back: about a day of tokens that last an hour."""
+
+Refusal: TypeAlias = CredentialsRefused | InteractionRequired
+"""What a server has definitely decided. A network fault or a busy server is no refusal."""
+
+
+class Fallback:
+    """The strategy to go back to whenever the server definitely refuses the chosen one.
+
+    Each time the chosen strategy is tried before; each time it falls back there is a `FellBack` event; after `limit`
+    times the refusal stands.
+
+    Args:
+        strategy: The strategy to go back to.
+        limit: How many times.
+        emit: Told of each time.
+    """
+
+    def __init__(self, strategy: Strategy, *, limit: int = MAX_FALLBACKS, emit: Callable[[Event], None]) -> None:
+        self.strategy = strategy
+        self.limit = limit
+        self._emit = emit
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def acquire(self, primary: Strategy, refusal: Refusal, profile: str | None = None) -> Flow[Token]:
+        """Return the flow that gets a token after `primary` was refused.
+
+        Raises:
+            CredentialsRefused: The refusal itself, where the limit is reached.
+            InteractionRequired: The same.
+        """
+        with self._lock:
+            self._count += 1
+            count = self._count
+        if count > self.limit:
+            raise self._final(refusal)
+        self._emit(
+            FellBack(
+                at=primary.client.clock(),
+                strategy=primary.name,
+                host=primary.client.endpoints.host,
+                profile=profile,
+                fallback=self.strategy.name,
+                error=refusal.code,
+                count=count,
+                limit=self.limit,
+            )
+        )
+        return self.strategy.acquire()
+
+    def _final(self, refusal: Refusal) -> Refusal:
+        final = type(refusal)(
+            f"{refusal.message} The limit of falling back to {self.strategy.name} is reached: {self.limit}.",
+            hint=refusal.hint,
+        )
+        if isinstance(refusal, CredentialsRefused) and isinstance(final, CredentialsRefused):
+            final.error = refusal.error
+        return final

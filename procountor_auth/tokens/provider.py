@@ -1,0 +1,282 @@
+"""One configuration behind one door: a strategy, the way to its server, the stores in front of it, and the fallback.
+
+Whoever needs the next token of a configuration, its entry in the store, or to know whose it is, asks here: the source,
+the command line, the rehearsal. How a token is renewed is `renewal.py`.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+from procountor_auth.protocol.flow import observed
+from procountor_auth.protocol.token import Token
+from procountor_auth.stores.memory import MemoryStore
+from procountor_auth.strategies.registry import build, find_strategy
+from procountor_auth.tokens.backends import Backends
+from procountor_auth.tokens.entry_key import entry_key
+from procountor_auth.tokens.fallback import Fallback
+from procountor_auth.tokens.renewal import Acquired, Renewal, write_token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from procountor_auth.events import Event
+    from procountor_auth.protocol.endpoints import Endpoints
+    from procountor_auth.protocol.flow import Flow, Response
+    from procountor_auth.settings.settings import Settings
+    from procountor_auth.stores.base import Entry, Store
+    from procountor_auth.strategies.base import Strategy
+
+T = TypeVar("T")
+
+
+class TokenProvider:
+    """Gets tokens for one configuration. It keeps none itself, and never changes: another configuration is another one.
+
+    Args:
+        strategy: How tokens are requested; its client's clock says when they expire.
+        backends: The transport and the stores.
+        fallback: What is tried where the server refuses the strategy.
+        account: The program's own name for whose tokens these are.
+        settings: What described all this, if settings did.
+        monotonic: The clock for deadlines, in seconds.
+        on_response: Shown each response, with the path of its request.
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        backends: Backends | None = None,
+        *,
+        fallback: Fallback | None = None,
+        account: str = "",
+        settings: Settings | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        on_response: Callable[[Response, str], None] = lambda *_: None,
+    ) -> None:
+        self.strategy = strategy
+        self.backends = backends or Backends()
+        self.fallback = fallback
+        self.account = account
+        self._settings = settings
+        self.clock = strategy.client.clock
+        self.key = entry_key(strategy, account)
+        self._monotonic = monotonic
+        self._on_response = on_response
+        # Whoever logs in here is not whoever logs in at another source of this process.
+        anonymous = not (strategy.unattended or strategy.identity() or account)
+        self._own_store = MemoryStore() if settings is not None and settings.forgets and anonymous else None
+        self.reset_after_fork()
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Settings,
+        *,
+        account: str = "",
+        backends: Backends | None = None,
+        on_fallback: Callable[[Event], None] | None = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        on_response: Callable[[Response, str], None] = lambda *_: None,
+    ) -> TokenProvider:
+        """Build the provider that `settings` describe. Nothing is opened yet, and no deprecated strategy warns.
+
+        Args:
+            settings: The settings.
+            account: The program's own name for whose tokens these are; by default the profile's.
+            backends: The transport and the stores, where others share them.
+            on_fallback: Told each time that the fallback is used. Without it, there is none.
+            clock: The wall clock, in Unix seconds.
+            monotonic: The clock for deadlines, in seconds.
+            on_response: See the class.
+
+        Raises:
+            ConfigurationError: The strategy can't be used, or its API key is not in the keychain.
+            StoreError: The keychain can't be used.
+        """
+        account = account or settings.profile or ""
+        strategy = build(settings, clock=clock)
+        fallback: Fallback | None = None
+        # It may be set before the switch, and stay set after the way back.
+        if on_fallback is not None and settings.fallback_strategy not in {None, settings.strategy}:
+            other = build(settings, settings.fallback_strategy, clock=clock)
+            fallback = Fallback(other, limit=settings.fallback_limit, emit=on_fallback)
+        return cls(
+            strategy,
+            backends or Backends(settings),
+            fallback=fallback,
+            account=account,
+            settings=settings,
+            monotonic=monotonic,
+            on_response=on_response,
+        )
+
+    @property
+    def profile(self) -> str | None:
+        """The profile whose tokens these are, if there are profiles."""
+        return self._settings.profile if self._settings else None
+
+    @property
+    def settings(self) -> Settings:
+        """What described this provider.
+
+        Raises:
+            TypeError: Nothing did: it was put together by hand.
+        """
+        if self._settings is None:
+            raise TypeError("This provider was not made from settings.")
+        return self._settings
+
+    def observed_by(self, on_response: Callable[[Response, str], None]) -> TokenProvider:
+        """Return the same provider, with somebody else to show responses to."""
+        other = copy.copy(self)
+        other._on_response = on_response  # noqa: SLF001 - its own class
+        return other
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """The URLs of the host that the tokens are for."""
+        return self.strategy.client.endpoints
+
+    @property
+    def store(self) -> Store:
+        """Where tokens are shared with others. Raises what `Backends.store` raises."""
+        return self._own_store or self.backends.store
+
+    @property
+    def forgets(self) -> bool:
+        """Whether its tokens end with the process."""
+        return self._settings is None or self._settings.forgets
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that getting a token may take."""
+        return self.backends.transport.timeout
+
+    @property
+    def strategies(self) -> tuple[Strategy, ...]:
+        """The strategy, and the one to fall back to if there is one."""
+        return (self.strategy,) if self.fallback is None else (self.strategy, self.fallback.strategy)
+
+    def prepare(self) -> None:
+        """Act on being chosen by a program, and open everything where no fork can come between.
+
+        Raises:
+            LegacyNotAllowed: The legacy strategy is chosen, and forbidden.
+            ConfigurationError: Something can't be opened as it is configured.
+        """
+        for each in self.strategies:
+            each.apply_policy()
+        self.backends.prepare()
+
+    def reset_after_fork(self) -> None:
+        """Let go of what the parent process has."""
+        self._private = MemoryStore()
+
+    def deadline(self) -> float:
+        """Return the moment, on the monotonic clock, at which a token that is requested now has to be there."""
+        return self._monotonic() + self.timeout
+
+    def owns(self, token: Token) -> bool:
+        """Whether a stored token is one of this configuration's own."""
+        return any(each.owns(token) for each in self.strategies)
+
+    def needs_login(self, token: Token | None, now: float) -> bool:
+        """Whether there is nothing to get a token from, so that a person has to log in.
+
+        Args:
+            token: The stored token, if any.
+            now: The time, in Unix seconds.
+        """
+        named = self._settings.fallback_strategy if self._settings else None
+        fallback = find_strategy(named) if named else None
+        if any(each.unattended for each in self.strategies) or (fallback is not None and fallback.unattended):
+            return False
+        if token is not None and now < token.usable_until:
+            return False
+        known = [token] if token is not None and self.strategy.owns(token) else []
+        configured = self._settings.refresh_token if self._settings else None
+        if configured is not None:
+            known.append(Token("", 0.0, 0.0, self.strategy.name, configured.get_secret_value()))
+        return not any(each.refresh_token is not None and not each.refresh_ended(now) for each in known)
+
+    def entry(self) -> Entry | None:
+        """Return what the store has, without a lock.
+
+        Raises:
+            StoreError: It can't be read.
+            ConfigurationError: The store can't be opened as it is configured.
+        """
+        return self.store.read(self.key)
+
+    def locked_entry(self, timeout: float) -> Entry | None:
+        """Return what the store has, as a renewal finds it: read, then locked and read again.
+
+        Args:
+            timeout: Seconds to wait for the lock.
+
+        Raises:
+            StoreError: The store can't be read or locked.
+            ConfigurationError: It can't be opened as it is configured.
+        """
+        self.store.read(self.key)
+        with self.store.transaction(self.key, timeout=timeout) as transaction:
+            return transaction.entry
+
+    def renew(self, known: Token | None, rejected: Token | None) -> Acquired:
+        """Get the next token.
+
+        Args:
+            known: The token that the caller has, if any.
+            rejected: The token that the API has rejected, if any.
+
+        Raises:
+            ProcountorAuthError: Whatever keeps it from getting one.
+        """
+        deadline = self.deadline()
+        renewal = Renewal(
+            self.strategy,
+            self.fallback,
+            key=self.key,
+            profile=self.profile,
+            known=known,
+            rejected=rejected,
+            drive=lambda flow: self.drive(flow, deadline),
+            seconds_left=lambda: deadline - self._monotonic(),
+        )
+        return renewal.run(self.store, lambda: self.backends.local or self._private)
+
+    def store_result_of(self, flow: Flow[Token]) -> Token:
+        """Get a token with a flow that somebody else has prepared, such as the end of a login, and store it."""
+        deadline = self.deadline()
+        # The lock comes first: a code that was exchanged must not be lost to a store that can't be had.
+        with self.store.transaction(self.key, timeout=self.timeout) as transaction:
+            token = self.drive(flow, deadline)
+            write_token(transaction, token)
+        return token
+
+    def forget(self) -> Token | None:
+        """Empty the entry in the store, and return the token that was in it.
+
+        It waits for the renewal that holds the entry, and writes after it. A renewal that comes later finds this write,
+        and so does not use the refresh token that it has seen before.
+        """
+        with self.store.transaction(self.key, timeout=self.timeout) as transaction:
+            entry = transaction.entry
+            transaction.write(None)
+        return entry.token if entry else None
+
+    def logout(self, token: Token) -> Flow[None]:
+        """Return the flow that has the server invalidate a token, in the way of the strategy that it came by."""
+        owner = next((each for each in self.strategies if each.owns(token)), self.strategy)
+        return owner.logout(token)
+
+    def drive(self, flow: Flow[T], deadline: float) -> T:
+        """Drive a flow to its result before the deadline."""
+        return self.backends.transport.run(observed(flow, self._on_response), timeout=deadline - self._monotonic())
+
+    def __repr__(self) -> str:
+        return f"<TokenProvider with {self.strategy!r}>"

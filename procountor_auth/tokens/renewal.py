@@ -1,0 +1,185 @@
+"""One renewal: one transaction of the store, one request, and what is tried after a refusal.
+
+Getting a token is a transaction of the store (`stores/base.py`): take its lock, read again, request, write, release. So
+of many processes or hosts one asks the server and the others find its token. After a refusal the store is read once
+more, for a refresh token that somebody else has renewed; only then the fallback is tried.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from procountor_auth.errors import (
+    CredentialsRefused,
+    InteractionRequired,
+    InvalidGrant,
+    ProcountorAuthError,
+    StoreConflict,
+    StoreError,
+    StoreUnavailable,
+)
+from procountor_auth.stores.failure import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from procountor_auth.protocol.flow import Flow
+    from procountor_auth.protocol.token import Token
+    from procountor_auth.stores.base import Entry, Store, Transaction
+    from procountor_auth.strategies.base import Strategy
+    from procountor_auth.tokens.fallback import Fallback, Refusal
+
+_MAX_CONFLICTS: Final = 3
+"""How often a renewal starts over because somebody else wrote in between."""
+
+_logger = logging.getLogger("procountor_auth")
+
+
+class Acquired(NamedTuple):
+    """A token, and where it came from."""
+
+    token: Token
+    from_server: bool
+    """Whether the server gave it just now; else it was in the store."""
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """Gets the next token of one configuration, once.
+
+    Attributes:
+        strategy: How tokens are requested; its client's clock says when they expire.
+        fallback: What is tried where the server refuses the strategy.
+        key: The entry in the store.
+        profile: The profile whose tokens these are, if there are profiles.
+        known: The token that the caller has, if any.
+        rejected: The token that the API has rejected, if any.
+        drive: Drives a flow to its result, before the deadline.
+        seconds_left: Says how much time there is until the deadline.
+    """
+
+    strategy: Strategy
+    fallback: Fallback | None
+    key: str
+    profile: str | None
+    known: Token | None
+    rejected: Token | None
+    drive: Callable[[Flow[Token]], Token]
+    seconds_left: Callable[[], float]
+
+    def run(self, store: Store, local: Callable[[], Store]) -> Acquired:
+        """Get the token.
+
+        Args:
+            store: Where tokens are shared with others.
+            local: Gives the store to go on with while `store` can't be reached.
+
+        Raises:
+            ProcountorAuthError: Whatever keeps it from getting one.
+        """
+        down: StoreUnavailable | None = None
+        for _ in range(_MAX_CONFLICTS):
+            try:
+                return self._transact(store)
+            except StoreConflict:
+                continue
+            except StoreUnavailable as error:
+                down = error
+                break
+        if down is None:
+            raise StoreConflict("The token store keeps changing under the renewal.", hint="Try again.")
+        if not self.strategy.unattended:
+            raise StoreUnavailable(
+                f"{down.message} Without it, a refresh token that others share must not be used.", hint=down.hint
+            )
+        if self.seconds_left() <= 0:
+            raise down.with_traceback(None)  # somebody has kept the lock for all the time that there was
+        _logger.warning("%s This host goes on by itself, strategy %s", down.message, self.strategy.name)
+        return self._transact(local())
+
+    def _transact(self, store: Store) -> Acquired:
+        found = store.read(self.key)
+        if found is not None and found.token is not None and self._is_wanted(found.token):
+            return Acquired(found.token, from_server=False)
+        with store.transaction(self.key, timeout=max(0.0, self.seconds_left())) as transaction:
+            entry = transaction.entry
+            previous = _newer(self.known, entry)
+            if entry is not None and entry.token is not None and self._is_wanted(entry.token):
+                return Acquired(entry.token, from_server=False)
+            if entry is not None and entry.failure is not None and entry.version > (found.version if found else 0):
+                # It failed while this renewal waited for the lock: another request would be one for each waiter.
+                raise entry.failure.error()
+            failed: ProcountorAuthError | None = None
+            try:
+                token = self._request(store, previous)
+            except ProcountorAuthError as error:
+                failed = error
+            if failed is not None:
+                with suppress(StoreError):
+                    transaction.write(previous, Failure.of(failed))
+                raise failed.with_traceback(None)
+            write_token(transaction, token)
+        return Acquired(token, from_server=True)
+
+    def _is_wanted(self, stored: Token) -> bool:
+        """Whether a token from the store is the one that is wanted: not rejected, and not the old one again."""
+        owned = self.strategy.owns(stored) or (self.fallback is not None and self.fallback.strategy.owns(stored))
+        if not owned or (self.rejected and stored.access_token == self.rejected.access_token):
+            return False
+        now = self.strategy.client.clock()
+        if self.known is None:
+            # A process that has just started is served at once, too; its next call renews behind it.
+            return now < stored.usable_until
+        return stored.access_token != self.known.access_token and now < stored.stale_from()
+
+    def _request(self, store: Store, previous: Token | None) -> Token:
+        """Request a token; after a refusal look for a newer refresh token in the store, then try the fallback."""
+        try:
+            return self.drive(self._next(previous))
+        except (CredentialsRefused, InteractionRequired) as error:
+            refusal: Refusal = error
+        if isinstance(refusal, InvalidGrant | InteractionRequired):
+            again = store.read(self.key)
+            newer = again.token if again is not None and previous is not None and again.token != previous else None
+            if newer is not None and self.strategy.client.clock() < newer.usable_until:
+                return newer
+            if newer is not None:
+                try:
+                    return self.drive(self._next(newer))
+                except (CredentialsRefused, InteractionRequired) as error:
+                    refusal = error
+        if self.fallback is None:
+            raise refusal.with_traceback(None)
+        return self.drive(self.fallback.acquire(self.strategy, refusal, self.profile))
+
+    def _next(self, previous: Token | None) -> Flow[Token]:
+        if previous is None or not self.strategy.owns(previous):
+            return self.strategy.acquire()
+        return self.strategy.renew(previous)
+
+
+def write_token(transaction: Transaction, token: Token) -> None:
+    """Store a token, if that can be done.
+
+    Raises:
+        StoreConflict: Somebody else has written in between.
+    """
+    try:
+        transaction.write(token)
+    except StoreConflict:
+        raise
+    except StoreError as error:
+        # The token is good, and may be the only one: it is served, though nobody else will find it.
+        _logger.error("the new token is not stored: %s", error.message)  # noqa: TRY400 - no traceback with it
+
+
+def _newer(known: Token | None, entry: Entry | None) -> Token | None:
+    """Return the token to renew: what is stored, unless a newer one could not be written; an invalidation stands."""
+    if entry is None:
+        return known
+    if known is None or entry.token is None or known.issued_at <= entry.token.issued_at:
+        return entry.token
+    return known

@@ -1,0 +1,291 @@
+"""The token source: one valid token for everybody who asks.
+
+Reading a fresh token is a comparison and takes no lock. A stale one is served as well, while one renewal runs behind
+the callers. Only without a usable token do callers wait, all for the same outcome, success or failure. What is done
+when is decided in `cache.py` and done in `renewing_cache.py`; where the next token comes from is `provider.py`.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from typing import TYPE_CHECKING, NoReturn, Self
+
+from procountor_auth.errors import ConfigurationError
+from procountor_auth.login.login import Login
+from procountor_auth.settings.settings import Settings
+from procountor_auth.strategies import AuthorizationCodeStrategy
+from procountor_auth.tokens.backends import Backends
+from procountor_auth.tokens.fallback import MAX_FALLBACKS, Fallback
+from procountor_auth.tokens.provider import TokenProvider
+from procountor_auth.tokens.renewing_cache import RenewingCache
+from procountor_auth.tokens.telemetry import Telemetry
+from procountor_auth.transport.background import SharedFuture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from procountor_auth.events import Listener
+    from procountor_auth.protocol.endpoints import Endpoints
+    from procountor_auth.protocol.flow import Response
+    from procountor_auth.protocol.token import Token
+    from procountor_auth.stores.base import Store
+    from procountor_auth.strategies.base import Strategy
+    from procountor_auth.transport.transport import Transport
+
+_logger = logging.getLogger("procountor_auth")
+
+
+class TokenSource:
+    """Keeps one valid token. Safe to share between threads and event loops, and across a fork.
+
+    Args:
+        strategy: How tokens are requested; its client's clock says when they expire.
+        fallback: The strategy to go back to whenever the server definitely refuses `strategy`; by default none.
+        fallback_limit: How often that may happen.
+        transport: How requests reach the host; by default with 30 seconds for a token.
+        store: Where tokens are shared with others; by default nowhere.
+        local: The store to share with the processes of this host while `store` can't be reached.
+        account: Your own name for whose tokens these are. Needed where several people log in through one client and
+            share a store: before its login, the authorization_code strategy can't tell them apart.
+        on_event: Called with each event (`procountor_auth.events`), on the thread where it happens.
+        monotonic: The clock for deadlines, in seconds.
+        jitter: Gives a number from 0 to 1: how early within its margin a token is renewed.
+
+    Raises:
+        LegacyNotAllowed: A strategy is the legacy one, and its policy forbids it.
+        LegacyAuthWarning: A strategy is the legacy one, where warnings are errors (`-W error`).
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        *,
+        fallback: Strategy | None = None,
+        fallback_limit: int = MAX_FALLBACKS,
+        transport: Transport | None = None,
+        store: Store | None = None,
+        local: Store | None = None,
+        account: str = "",
+        on_event: Listener | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._monotonic = monotonic
+        self._jitter = jitter
+        self._account = account
+        self._telemetry = Telemetry(on_event)
+        provider = TokenProvider(
+            strategy,
+            Backends(transport=transport, store=store, local=local),
+            fallback=None if fallback is None else Fallback(fallback, limit=fallback_limit, emit=self._telemetry.emit),
+            account=account,
+            monotonic=monotonic,
+            on_response=self._on_response,
+        )
+        provider.prepare()
+        self._begin(provider)
+
+    @classmethod
+    def from_env(cls, *, profile: str | None = None, account: str = "", on_event: Listener | None = None) -> Self:
+        """Build the source that the environment describes (`PROCOUNTOR_*`, `.env`, secrets directory, profiles file).
+
+        Args:
+            profile: Which profile to use; by default the one that `PROCOUNTOR_PROFILE` names, if any.
+            account: Your own name for whose tokens these are, see the class; by default the profile's.
+            on_event: See the class.
+
+        Raises:
+            ConfigurationError: Something is missing, wrong or misspelt there.
+            LegacyNotAllowed: It chooses the legacy strategy and forbids it.
+        """
+
+        def configured() -> Settings:
+            return Settings() if profile is None else Settings(profile=profile)
+
+        source = cls.from_settings(configured(), account=account, on_event=on_event)
+        source._configured = configured  # noqa: SLF001 - its own class
+        return source
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Settings,
+        *,
+        account: str = "",
+        on_event: Listener | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> Self:
+        """Build the source that `settings` describe.
+
+        Args:
+            settings: The settings.
+            account: Your own name for whose tokens these are, see the class; by default the profile's.
+            on_event: See the class.
+            clock: The wall clock, in Unix seconds.
+
+        Raises:
+            LegacyNotAllowed: They choose the legacy strategy and forbid it.
+            ConfigurationError: The token store's package is not installed, or its key is not one.
+        """
+        source = cls.__new__(cls)
+        source._describe(settings, account, on_event, clock)  # noqa: SLF001 - its own class
+        return source
+
+    def _describe(
+        self, settings: Settings, account: str, on_event: Listener | None, clock: Callable[[], float]
+    ) -> None:
+        self._monotonic = time.monotonic
+        self._jitter = random.random
+        self._account = account
+        self._telemetry = Telemetry(on_event)
+        provider = self._provider_of(settings, clock)
+        provider.prepare()
+        self._begin(provider)
+
+    def _begin(self, provider: TokenProvider) -> None:
+        self._configured: Callable[[], Settings] | None = None
+        self._cache = RenewingCache(provider, self._telemetry, monotonic=self._monotonic, jitter=self._jitter)
+
+    def _provider_of(self, settings: Settings, clock: Callable[[], float]) -> TokenProvider:
+        return TokenProvider.from_settings(
+            settings,
+            account=self._account,
+            on_fallback=self._telemetry.emit,
+            clock=clock,
+            monotonic=self._monotonic,
+            on_response=self._on_response,
+        )
+
+    def reload(self) -> bool:
+        """Read the configuration again, and go on with what it says now, such as another strategy.
+
+        What the old strategy has stored stays where it is, for the way back. If the new configuration is wrong, nothing
+        changes here.
+
+        Returns:
+            Whether tokens come from elsewhere now: by another strategy, client, user, company or host.
+
+        Raises:
+            ConfigurationError: Something is missing, wrong or misspelt there, or this source is not the environment's.
+            LegacyNotAllowed: It chooses the legacy strategy and forbids it.
+        """
+        if self._configured is None:
+            raise ConfigurationError(
+                "This source was not made from the environment, so there is nothing to read again.",
+                hint="Make it with `TokenSource.from_env()`.",
+            )
+        provider = self._provider_of(self._configured(), self._cache.clock)
+        provider.prepare()
+        changed = self._cache.switch(provider)
+        if changed:
+            _logger.info("tokens come from %s now, strategy %s", provider.endpoints.host, provider.strategy.name)
+        return changed
+
+    @property
+    def strategy(self) -> Strategy:
+        """How tokens are requested."""
+        return self._cache.provider.strategy
+
+    @property
+    def profile(self) -> str | None:
+        """The profile whose tokens these are, if there are profiles."""
+        return self._cache.provider.profile
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """The URLs of the host that the tokens are for."""
+        return self._cache.provider.endpoints
+
+    def token(self) -> Token:
+        """Return a valid token, waiting for one only if there is none.
+
+        Raises:
+            InteractionRequired: A person has to log in first.
+            ProcountorAuthError: Whatever else kept it from getting one; all who waited get the same.
+        """
+        cached = self._cache.cached
+        if cached is not None and self._cache.clock() < cached.stale_from:
+            return cached.token
+        found = self._cache.token_or_renewal(cached)
+        return found.result() if isinstance(found, SharedFuture) else found
+
+    async def atoken(self) -> Token:
+        """Return a valid token without blocking the event loop. Raises what `token` raises."""
+        cached = self._cache.cached
+        if cached is not None and self._cache.clock() < cached.stale_from:
+            return cached.token
+        found = self._cache.token_or_renewal(cached)
+        return await found.aresult() if isinstance(found, SharedFuture) else found
+
+    def renew(self, rejected: Token) -> Token:
+        """Return another token than one that the API rejected with a 401. Raises what `token` raises."""
+        self._cache.reject(rejected)
+        return self.token()
+
+    async def arenew(self, rejected: Token) -> Token:
+        """Return another token than one that the API rejected with a 401. Raises what `token` raises."""
+        self._cache.reject(rejected)
+        return await self.atoken()
+
+    def invalidate(self) -> None:
+        """Forget the token here and in the store. A renewal that is under way does not bring it back.
+
+        Raises:
+            StoreError: The store can't be written; this source has forgotten it all the same.
+        """
+        self._cache.run(self._cache.forget).result()
+
+    async def ainvalidate(self) -> None:
+        """Do what `invalidate` does without blocking the event loop."""
+        await self._cache.run(self._cache.forget).aresult()
+
+    def logout(self) -> None:
+        """Forget the token and have the server invalidate it.
+
+        Raises:
+            ProcountorAuthError: The server or the store could not be reached; the token is forgotten here.
+        """
+        self._cache.run(self._cache.log_out).result()
+
+    async def alogout(self) -> None:
+        """Do what `logout` does without blocking the event loop."""
+        await self._cache.run(self._cache.log_out).aresult()
+
+    def begin_login(self, redirect_uri: str | None = None) -> Login:
+        """Start a login in a person's browser, for the authorization_code strategy.
+
+        Args:
+            redirect_uri: The registered redirect URI with this login's port filled in, as a `LoopbackListener` has
+                it; by default as it is registered.
+
+        Raises:
+            ConfigurationError: Another strategy is chosen, which needs no login; or `redirect_uri` is not the
+                registered one.
+        """
+        strategy = self.strategy
+        if not isinstance(strategy, AuthorizationCodeStrategy):
+            raise ConfigurationError(
+                f"The {strategy.name} strategy has no login page.",
+                hint="Set PROCOUNTOR_STRATEGY=authorization_code to log in with a browser, or just call `token()`.",
+            )
+        return Login(strategy, self._cache.keep_result_of, redirect_uri)
+
+    def observe(self, header: Callable[[str], str | None], path: str) -> None:
+        """Look at the headers of an API response for an announced sunset; the integrations call this.
+
+        Args:
+            header: Returns the value of a header, or None.
+            path: The path of the request.
+        """
+        self._telemetry.on_response(self._cache.provider, header, path)
+
+    def _on_response(self, response: Response, path: str) -> None:
+        self.observe(response.combined, path)
+
+    def __repr__(self) -> str:
+        return f"<TokenSource with {self.strategy!r}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A TokenSource is not pickled: call `TokenSource.from_env()` in each process.")

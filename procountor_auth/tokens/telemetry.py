@@ -1,0 +1,129 @@
+"""Telling what happens to tokens: the log always, a listener, and OpenTelemetry if its API is installed (`[otel]`)."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from procountor_auth.events import (
+    DeprecatedStrategyUsed,
+    SunsetAnnounced,
+    TokenAcquired,
+    TokenFailed,
+    TokenRenewed,
+)
+from procountor_auth.protocol.sunset import read_sunset_notice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from procountor_auth.errors import ProcountorAuthError
+    from procountor_auth.events import Event, Listener
+    from procountor_auth.protocol.sunset import SunsetNotice
+    from procountor_auth.protocol.token import Token
+    from procountor_auth.tokens.provider import TokenProvider
+
+COUNTER: Final = "procountor_auth.events"
+"""A counter of events, with the attributes `event`, `strategy`, `host`, and `profile`, `error`, `fallback` if any."""
+
+MAX_NOTICES: Final = 100
+"""So many different announcements are told; a server that makes up a new one each time is not worth more lines."""
+
+_ATTRIBUTES: Final = ("event", "strategy", "host", "profile", "error", "fallback")
+
+_logger = logging.getLogger("procountor_auth")
+
+
+class Telemetry:
+    """Tells what happens to the tokens of one source.
+
+    Args:
+        listener: Called with each event, if there is one.
+    """
+
+    def __init__(self, listener: Listener | None = None) -> None:
+        self.listener = listener
+        self._notices: set[SunsetNotice] = set()
+
+    def acquired(self, provider: TokenProvider, token: Token, previous: Token | None) -> None:
+        """Tell of a token that the server has given, and of a deprecated strategy that has brought it."""
+        kind = TokenAcquired if previous is None else TokenRenewed
+        self._tell(provider, kind, token.strategy, expires_at=token.expires_at)
+        if any(each.name == token.strategy and each.lifecycle is not None for each in provider.strategies):
+            self._tell(provider, DeprecatedStrategyUsed, token.strategy)
+
+    def failed(self, provider: TokenProvider, error: ProcountorAuthError) -> None:
+        """Tell that there is no new token."""
+        self._tell(provider, TokenFailed, provider.strategy.name, error=error.code, retryable=error.retryable)
+
+    def on_response(self, provider: TokenProvider, header: Callable[[str], str | None], path: str) -> None:
+        """Look for an announced sunset in the headers of a response, and tell of each one once.
+
+        Args:
+            provider: Whose strategy was used.
+            header: Returns the value of a header, or None.
+            path: The path of the request.
+        """
+        notice = read_sunset_notice(header)
+        if notice is None or notice in self._notices or len(self._notices) >= MAX_NOTICES:
+            return
+        self._notices.add(notice)
+        self._tell(
+            provider,
+            SunsetAnnounced,
+            provider.strategy.name,
+            path=path,
+            deprecated_at=notice.deprecated_at,
+            sunset_at=notice.sunset_at,
+            link=notice.link,
+        )
+
+    def _tell(self, provider: TokenProvider, kind: type[Event], strategy: str, **more: Any) -> None:  # noqa: ANN401 - each event's own
+        event = kind(
+            at=provider.clock(), strategy=strategy, host=provider.endpoints.host, profile=provider.profile, **more
+        )
+        self.emit(event)
+
+    def emit(self, event: Event) -> None:
+        """Tell of an event that somebody else has made."""
+        emit(event, self.listener)
+
+
+def emit(event: Event, listener: Listener | None) -> None:
+    """Tell the log, the listener and OpenTelemetry. Nothing that they do reaches the token."""
+    _log(event.level, "%s", event, extra={"procountor_event": event.as_dict()})
+    if listener is not None:
+        try:
+            listener(event)
+        except Exception as error:  # noqa: BLE001 - a broken listener must not cost anybody the token
+            _log(logging.ERROR, "the listener failed on %s: %s", event.name, type(error).__name__)
+    try:
+        record(event)
+    except Exception as error:  # noqa: BLE001 - nor must a provider that is set up wrongly
+        _log(logging.ERROR, "OpenTelemetry failed on %s: %s", event.name, type(error).__name__)
+
+
+def record(event: Event) -> None:
+    """Count an event."""
+    add = _counter()
+    if add is not None:
+        values = event.as_dict()
+        add(1, {name: values[name] for name in _ATTRIBUTES if values.get(name) is not None})
+
+
+@lru_cache(maxsize=1)
+def _counter() -> Callable[[int, dict[str, Any]], None] | None:
+    try:
+        from opentelemetry import metrics  # noqa: PLC0415 - an extra
+    except ImportError:
+        return None
+    meter = metrics.get_meter("procountor_auth")
+    counter = meter.create_counter(COUNTER, unit="{event}", description="What happened to Procountor tokens.")
+    return counter.add
+
+
+def _log(level: int, text: str, *values: object, extra: dict[str, Any] | None = None) -> None:
+    with suppress(Exception):  # a program's own filter may raise
+        _logger.log(level, text, *values, extra=extra)

@@ -1,0 +1,1 @@
+"""How requests for tokens reach the host."""

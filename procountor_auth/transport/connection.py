@@ -1,0 +1,258 @@
+"""One request over one connection: its TLS and proxy, its deadline, and our errors for the HTTP library's."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+import threading
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from procountor_auth.errors import ConfigurationError, ConnectionFailed, ProcountorAuthError, UnexpectedResponse
+from procountor_auth.protocol.flow import Request, Response
+from procountor_auth.transport.backend import backend
+from procountor_auth.transport.log_filter import quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from pydantic import SecretStr
+
+MAX_BODY: Final = 1_048_576
+"""A response of more bytes than this is rejected."""
+
+CONNECT_TIMEOUT: Final = 10.0
+"""Seconds to open a connection, if the deadline leaves as many."""
+
+_HEADERS: Final = {
+    "Accept": "application/json",
+    # Nothing compressed: a few bytes could become gigabytes.
+    "Accept-Encoding": "identity",
+    "User-Agent": "procountor-auth",
+}
+
+_CHECK_HOST: Final = "Check PROCOUNTOR_BASE_URL and the network."
+
+_logger = logging.getLogger("procountor_auth")
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The time by which a flow has to be done.
+
+    Attributes:
+        at: When that is, on the clock `monotonic`.
+        timeout: Seconds that a flow usually has, for the errors.
+        monotonic: The clock, in seconds.
+    """
+
+    at: float
+    timeout: float
+    monotonic: Callable[[], float] = field(repr=False)
+
+    @property
+    def time_left(self) -> float:
+        """The seconds until then; negative if it has passed."""
+        return self.at - self.monotonic()
+
+    def error(self) -> ConnectionFailed:
+        """Return the error for a response that is not there by then."""
+        return ConnectionFailed(
+            f"The server did not answer within {self.timeout:g} seconds.",
+            hint="Try again later, or give it more time with PROCOUNTOR_TIMEOUT.",
+        )
+
+
+def open_connection(ca_bundle: Path | None, proxy: SecretStr | None) -> backend.HTTPTransport:
+    """Open a transport of the HTTP library, with our TLS and our proxy and nothing of the environment's.
+
+    Args:
+        ca_bundle: A PEM file of authorities to trust instead of the HTTP library's own.
+        proxy: The URL of a proxy.
+
+    Raises:
+        ConfigurationError: The CA bundle or the proxy can't be used.
+    """
+    problem = ""
+    try:
+        return backend.HTTPTransport(
+            verify=_tls_context(ca_bundle),
+            proxy=backend.Proxy(proxy.get_secret_value()) if proxy else None,
+            trust_env=False,
+        )
+    except (OSError, ssl.SSLError):
+        problem = "PROCOUNTOR_CA_BUNDLE does not name a PEM file that can be read."
+    except (ValueError, TypeError, ImportError, backend.InvalidURL):
+        problem = "PROCOUNTOR_PROXY is not a proxy URL that can be used."
+    raise ConfigurationError(problem, hint="Correct the variable, or remove it.")
+
+
+def send(http: backend.BaseTransport, request: Request, deadline: Deadline) -> Response:
+    """Send a request, and return its response.
+
+    Raises:
+        ConnectionFailed: There is no connection, or no whole response by the deadline.
+        UnexpectedResponse: The response is too large, or compressed.
+    """
+    # An error is returned by one function and raised by another: the frames below hold bytes of the response, even of
+    # a token.
+    response = _exchange(http, request, deadline)
+    if isinstance(response, Response):
+        return response
+    raise response
+
+
+def _exchange(http: backend.BaseTransport, request: Request, deadline: Deadline) -> Response | ProcountorAuthError:
+    with quiet(), _Cutter(deadline.time_left) as cutter:
+        try:
+            response = http.handle_request(_prepare(request, deadline, trace=cutter.trace))
+            body = _Body(deadline)
+            with closing(response):
+                for chunk in _chunks(response.stream):
+                    body.add(chunk)
+            if cutter.has_cut:  # a body whose end is the connection's looks whole then
+                return deadline.error()
+            return _read(request, response, body)
+        except Exception as error:  # noqa: BLE001 - whatever an HTTP library raises becomes ours
+            return _translate(error, request, deadline)
+
+
+def _prepare(request: Request, deadline: Deadline, **extensions: object) -> backend.Request:
+    left = deadline.time_left
+    if left <= 0:
+        raise deadline.error()
+    timeout = {"connect": min(CONNECT_TIMEOUT, left), "read": left, "write": left, "pool": left}
+    headers = dict(_HEADERS)
+    if request.bearer is not None:
+        headers["Authorization"] = f"Bearer {request.bearer}"
+    if request.body:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+    content = request.body.encode() if request.method == "POST" else None
+    return backend.Request(
+        request.method, request.url, headers=headers, content=content, extensions={"timeout": timeout, **extensions}
+    )
+
+
+def _read(request: Request, response: backend.Response, body: _Body) -> Response:
+    _logger.debug("%s %s: status %d", request.method, request.path, response.status_code)
+    headers: dict[str, tuple[str, ...]] = {}
+    for name, value in response.headers.multi_items():
+        headers[name.lower()] = (*headers.get(name.lower(), ()), value)
+    encoding = headers.get("content-encoding", ("identity",))
+    if encoding != ("identity",):
+        raise UnexpectedResponse("The server's answer is compressed, which was not asked for.", hint=_CHECK_HOST)
+    if response.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        raise _refused_by_the_proxy()
+    return Response(response.status_code, headers, bytes(body.chunks))
+
+
+def _translate(failure: Exception, request: Request, deadline: Deadline) -> ProcountorAuthError:
+    """Return our error for whatever the HTTP library raised; its text may repeat what it was sent or got."""
+    if isinstance(failure, ProcountorAuthError):
+        return failure.with_traceback(None)
+    if isinstance(failure, backend.ConnectTimeout):
+        return _unsent(ConnectionFailed(f"{request.host} could not be reached in time.", hint=_CHECK_HOST))
+    if isinstance(failure, backend.ProxyError):
+        return _refused_by_the_proxy()
+    if isinstance(failure, backend.ConnectError):
+        # The operating system's words, such as "Connection refused": nothing was sent yet.
+        error = ConnectionFailed(f"{request.host} can't be reached: {failure}.", hint=_CHECK_HOST)
+        if "CERTIFICATE" in str(failure):
+            error.retryable = False
+            error.hint = "Check PROCOUNTOR_BASE_URL; name your own authority's file in PROCOUNTOR_CA_BUNDLE."
+        return _unsent(error)
+    if isinstance(failure, backend.TimeoutException | TimeoutError) or deadline.time_left <= 0:
+        return deadline.error()
+    if isinstance(failure, backend.RemoteProtocolError | backend.DecodingError):
+        return ConnectionFailed("The connection broke, or what came over it is not HTTP.", hint=_CHECK_HOST)
+    return ConnectionFailed(f"The request failed ({type(failure).__name__}).", hint=_CHECK_HOST)
+
+
+def _unsent(error: ConnectionFailed) -> ConnectionFailed:
+    error.sent = False
+    return error
+
+
+def _refused_by_the_proxy() -> ConnectionFailed:
+    error = ConnectionFailed("The proxy refused the connection.", hint="Check PROCOUNTOR_PROXY.")
+    error.retryable = False
+    return _unsent(error)
+
+
+class _Cutter:
+    """Cuts a new connection at the deadline, from another thread.
+
+    The HTTP libraries limit each read by itself: a server that sends one byte now and then would never be too late.
+    They tell which socket they have opened only in a trace.
+
+    Attributes:
+        has_cut: Whether the deadline has come.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.has_cut = False
+        self._socket: socket.socket | None = None
+        self._timer = threading.Timer(max(0.0, seconds), self._cut)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        with suppress(RuntimeError):  # the interpreter is shutting down and starts no thread any more
+            self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self._socket = None
+
+    def trace(self, name: str, info: dict[str, Any]) -> None:
+        """Hear what the HTTP library does; what it has connected or wrapped in TLS is what can be cut."""
+        if name.endswith(("connect_tcp.complete", "start_tls.complete")):
+            self._socket = info["return_value"].get_extra_info("socket")
+
+    def _cut(self) -> None:
+        self.has_cut = True
+        connected = self._socket
+        if connected is not None:
+            with suppress(OSError):
+                # Not the method of an SSL socket: that one changes what the other thread is reading with.
+                socket.socket.shutdown(connected, socket.SHUT_RDWR)
+
+
+@dataclass(slots=True)
+class _Body:
+    """The bytes of a response, as far as size and time allow."""
+
+    deadline: Deadline
+    chunks: bytearray = field(default_factory=bytearray, repr=False)
+
+    def add(self, chunk: bytes) -> None:
+        if len(self.chunks) + len(chunk) > MAX_BODY:
+            raise UnexpectedResponse(f"The server's answer is larger than {MAX_BODY // 1024} KiB.", hint=_CHECK_HOST)
+        if self.deadline.time_left < 0:
+            raise self.deadline.error()
+        self.chunks += chunk
+
+
+def _chunks(stream: Any) -> Iterable[bytes]:  # noqa: ANN401 - the libraries type both worlds' streams as one
+    chunks: Iterable[bytes] = stream
+    return chunks
+
+
+_contexts: dict[Path | None, ssl.SSLContext] = {}
+
+
+def _tls_context(ca_bundle: Path | None) -> ssl.SSLContext:
+    """Return a context that verifies certificates. Made once: reading the authorities takes tens of milliseconds."""
+    context = _contexts.get(ca_bundle)
+    if context is None:
+        context = (
+            backend.create_ssl_context(trust_env=False)
+            if ca_bundle is None
+            else ssl.create_default_context(cafile=ca_bundle)
+        )
+        _contexts[ca_bundle] = context
+    return context

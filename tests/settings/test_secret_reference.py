@@ -1,0 +1,137 @@
+"""API keys in the keychain: `PROCOUNTOR_API_KEY=keyring:NAME`."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import keyring
+import keyring.backends.fail
+import keyring.errors
+import pytest
+from keyring.backend import KeyringBackend
+from pydantic import SecretStr
+
+from procountor_auth import Settings
+from procountor_auth.errors import ConfigurationError, StoreError, StoreUnavailable
+from procountor_auth.settings import secret_reference as pointer
+from procountor_auth.strategies import build
+from procountor_auth.tokens.entry_key import entry_key
+
+if TYPE_CHECKING:
+    from procountor_auth.strategies import Strategy
+
+NAME: Final = "name-CANARY"
+
+
+def described(api_key: str) -> Settings:
+    """Describe a client with an API key."""
+    return Settings(
+        strategy="client_credentials",
+        client_id="client-1",
+        client_secret="cl13nt",
+        redirect_uri="redirect-uri-placeholder",
+        api_key=api_key,
+    )
+
+
+def strategy(api_key: str) -> Strategy:
+    """Build the strategy from an API key or a pointer to one."""
+    return build(described(api_key))
+
+
+def test_a_pointer_leads_to_the_key(keychain: Any) -> None:  # noqa: ANN401 - keyrings.cryptfile has no annotations
+    """What was kept under a name is what the strategy uses, and tokens are stored where the key's own are."""
+    assert pointer.keep(NAME, SecretStr("k3y")) == f"keyring:{NAME}"
+    assert keychain.get_password("procountor-auth", NAME) == "k3y"
+    assert strategy(f"keyring:{NAME}").identity() == ("k3y",)
+    assert entry_key(strategy(f"keyring:{NAME}")) == entry_key(strategy("k3y"))
+    assert described(f"keyring:{NAME}").required("api_key").get_secret_value() == "k3y"
+
+
+def test_a_key_itself_asks_no_keychain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a pointer the keyring package is not needed."""
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    monkeypatch.delitem(sys.modules, "procountor_auth.settings.keychain", raising=False)
+    assert strategy("k3y").identity() == ("k3y",)
+
+
+class Raising(KeyringBackend):
+    """A keychain that raises."""
+
+    priority = 1
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # keyring's
+        self.error = error
+
+    def get_password(self, service: str, username: str) -> NoReturn:
+        """Raise it, with the name as real keychains do."""
+        self.error.args = (f"{service}/{username}",)
+        raise self.error
+
+    def set_password(self, service: str, username: str, password: str) -> NoReturn:  # noqa: ARG002
+        """Raise it."""
+        self.error.args = (password,)
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("backend", "kind", "said", "retryable"),
+    [
+        (Raising(keyring.errors.KeyringLocked()), StoreUnavailable, "locked", True),
+        (Raising(OSError()), StoreError, "OSError", False),
+        (keyring.backends.fail.Keyring(), StoreError, "keeps nothing", False),  # type: ignore[no-untyped-call]
+        (None, ConfigurationError, "does not have", False),
+    ],
+    ids=["locked", "fails", "none", "no entry"],
+)
+def test_a_key_that_can_t_be_read_is_our_error(
+    monkeypatch: pytest.MonkeyPatch,
+    keychain: Any,  # noqa: ANN401
+    *,
+    backend: KeyringBackend | None,
+    kind: type[StoreError | ConfigurationError],
+    said: str,
+    retryable: bool,
+) -> None:
+    """Each way to have no key is a typed error with a hint, and shows neither the key nor the entry's name."""
+    monkeypatch.setattr(keyring.core, "_keyring_backend", backend or keychain)
+    with pytest.raises(kind, match=said) as caught:
+        strategy(f"keyring:{NAME}")
+    assert caught.value.retryable is retryable
+    assert caught.value.hint
+    frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    frames.stack[:] = [frame for frame in frames.stack if frame.filename != __file__]
+    assert "secret_reference.py" in "".join(frames.format())
+    assert "CANARY" not in "".join(frames.format()) + repr(vars(caught.value))
+    assert caught.value.__context__ is None
+
+
+def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pointer needs the keyring package, and the error says how to get it."""
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    monkeypatch.delitem(sys.modules, "procountor_auth.settings.keychain", raising=False)
+    with pytest.raises(ConfigurationError, match=r"PROCOUNTOR_API_KEY=keyring:… needs keyring") as caught:
+        strategy(f"keyring:{NAME}")
+    assert "procountor-auth[keyring]" in caught.value.hint
+    assert caught.value.__context__ is None
+
+
+def test_a_pointer_needs_a_name() -> None:
+    """A pointer to nothing is a wrong value of its variable."""
+    with pytest.raises(ConfigurationError, match=r"PROCOUNTOR_API_KEY must name .*keyring:NAME"):
+        described("keyring:")
+
+
+def test_a_pointer_is_followed_by_its_strategy_only(keychain: Any) -> None:  # noqa: ANN401, ARG001
+    """While another strategy is in use, a staged pointer asks nobody."""
+    staged = Settings(
+        strategy="authorization_code",
+        client_id="client-1",
+        client_secret="cl13nt",
+        redirect_uri="redirect-uri-placeholder",
+        api_key=f"keyring:{NAME}",
+    )
+    assert build(staged).name == "authorization_code"

@@ -1,0 +1,498 @@
+"""One suite for every integration: what holds for one HTTP client holds for all, over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import gc
+import importlib
+import importlib.util
+import json
+import pickle
+import threading
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from urllib.parse import urlsplit
+
+import pytest
+
+from procountor_auth import ConfigurationError, ProcountorAuthError
+from procountor_auth.errors import InvalidGrant, ServiceUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from procountor_auth.sandbox import Sandbox
+    from procountor_auth.tokens.bearer import Bearer
+
+    Environment = Callable[[dict[str, str]], None]
+    TokenRequests = Callable[[Sandbox], list[str]]
+
+pytestmark = pytest.mark.server
+
+
+class Answer(NamedTuple):
+    """What a client got, and the `Authorization` header of the request that got it."""
+
+    status: int
+    body: bytes
+    authorization: str | None
+
+
+class Body(NamedTuple):
+    """What a client is given to send, in one of three ways."""
+
+    content: bytes | None = None
+    json: object = None
+    chunks: tuple[bytes, ...] = ()
+
+
+_NOTHING: Final = Body()
+
+_QUICK: Final = {"trust_env": False, "verify": False}
+"""Everything here is plain HTTP on this machine: no proxy, and no certificates to load for each client."""
+
+
+class Send(Protocol):
+    """One request of one client, in the words that this suite uses for all of them."""
+
+    def __call__(
+        self, auth: Bearer, method: str, url: str, body: Body = ..., *, follow: bool = ..., streamed: bool = ...
+    ) -> Answer:
+        """Send it and return the answer; `streamed` reads the answer in a stream."""
+
+
+def _through_httpx(library: str) -> Send:
+    def send(
+        auth: Bearer, method: str, url: str, body: Body = _NOTHING, *, follow: bool = False, streamed: bool = False
+    ) -> Answer:
+        http = importlib.import_module(library)
+        content = iter(body.chunks) if body.chunks else body.content
+        with http.Client(auth=auth, follow_redirects=follow, **_QUICK) as client:
+            if streamed:
+                with client.stream(method, url, content=content, json=body.json) as response:
+                    response.read()
+            else:
+                response = client.request(method, url, content=content, json=body.json)
+        return Answer(response.status_code, response.content, response.request.headers.get("Authorization"))
+
+    return send
+
+
+def _through_async_httpx(library: str) -> Send:
+    def send(
+        auth: Bearer, method: str, url: str, body: Body = _NOTHING, *, follow: bool = False, streamed: bool = False
+    ) -> Answer:
+        http = importlib.import_module(library)
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for chunk in body.chunks:
+                yield chunk
+
+        async def sending() -> Answer:
+            content = chunks() if body.chunks else body.content
+            async with http.AsyncClient(auth=auth, follow_redirects=follow, **_QUICK) as client:
+                if streamed:
+                    async with client.stream(method, url, content=content, json=body.json) as response:
+                        await response.aread()
+                else:
+                    response = await client.request(method, url, content=content, json=body.json)
+            return Answer(response.status_code, response.content, response.request.headers.get("Authorization"))
+
+        return asyncio.run(sending())
+
+    return send
+
+
+def _through_requests(
+    auth: Bearer, method: str, url: str, body: Body = _NOTHING, *, follow: bool = False, streamed: bool = False
+) -> Answer:
+    http = importlib.import_module("requests")
+    with http.Session() as session:
+        session.trust_env = False
+        data = iter(body.chunks) if body.chunks else body.content
+        response = session.request(
+            method, url, auth=auth, data=data, json=body.json, allow_redirects=follow, stream=streamed
+        )
+        return Answer(response.status_code, response.content, response.request.headers.get("Authorization"))
+
+
+class Client(NamedTuple):
+    """An HTTP client library with its integration."""
+
+    library: str
+    send: Send
+
+    def auth(self) -> Bearer:
+        """Return `ProcountorAuth()` of this library, which reads the environment."""
+        bearer: Bearer = importlib.import_module(f"procountor_auth.{self.library}").ProcountorAuth()
+        return bearer
+
+
+_CLIENTS: Final = {
+    "httpx": Client("httpx", _through_httpx("httpx")),
+    "httpx async": Client("httpx", _through_async_httpx("httpx")),
+    "httpx2": Client("httpx2", _through_httpx("httpx2")),
+    "httpx2 async": Client("httpx2", _through_async_httpx("httpx2")),
+    "requests": Client("requests", _through_requests),
+}
+
+
+@pytest.fixture(params=_CLIENTS)
+def client(request: pytest.FixtureRequest) -> Client:
+    """Each integration in its turn, if its library is installed."""
+    found = _CLIENTS[request.param]
+    if importlib.util.find_spec(found.library) is None:
+        pytest.skip(f"{found.library} is not installed")
+    return found
+
+
+@dataclass
+class Seen:
+    """One request as a server saw it."""
+
+    path: str
+    authorization: str | None
+    body: bytes
+
+
+@dataclass
+class Api:
+    """A server that answers what it is told to, and hands out the tokens `token-1`, `token-2` and so on.
+
+    Attributes:
+        answers: For each path the status and `Location` of each answer in order; the last one stays.
+        seen: The requests other than those for tokens.
+        tokens: How many tokens were asked for.
+        token_answers: Statuses for the token requests in order; after the last one all are granted.
+    """
+
+    base_url: str = ""
+    answers: dict[str, list[tuple[int, str | None]]] = field(default_factory=dict)
+    seen: list[Seen] = field(default_factory=list)
+    tokens: int = 0
+    token_answers: list[int] = field(default_factory=list)
+
+    def answer(self, seen: Seen) -> tuple[int, str | None, bytes]:
+        """Return status, `Location` and body for a request."""
+        if seen.path == "/api/oauth/token":
+            self.tokens += 1
+            status = self.token_answers.pop(0) if self.token_answers else 200
+            token = {"access_token": f"token-{self.tokens}", "expires_in": 3600}
+            return status, None, json.dumps(token if status == 200 else {}).encode()
+        self.seen.append(seen)
+        answers = self.answers.get(seen.path, [(200, None)])
+        status, location = answers.pop(0) if len(answers) > 1 else answers[0]
+        return status, location, f"answer {len(self.seen)}".encode()
+
+    @property
+    def headers(self) -> list[str | None]:
+        """The `Authorization` headers that it was sent, in order."""
+        return [each.authorization for each in self.seen]
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables with which a client gets its tokens here."""
+        return {
+            "PROCOUNTOR_STRATEGY": "client_credentials",
+            "PROCOUNTOR_BASE_URL": self.base_url,
+            "PROCOUNTOR_CLIENT_ID": "client-1",
+            "PROCOUNTOR_CLIENT_SECRET": "cl13nt",
+            "PROCOUNTOR_REDIRECT_URI": "redirect-uri-placeholder",
+            "PROCOUNTOR_API_KEY": "k3y",
+        }
+
+
+def _handler(api: Api) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def handle_one_request(self) -> None:
+            try:
+                self.raw_requestline = self.rfile.readline(65_537)
+            except ConnectionResetError:  # how a client leaves that has not read all
+                self.raw_requestline = b""
+            if not self.raw_requestline or not self.parse_request():
+                self.close_connection = True
+                return
+            seen = Seen(urlsplit(self.path).path, self.headers.get("Authorization"), self._body())
+            status, location, body = api.answer(seen)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            if status == HTTPStatus.SERVICE_UNAVAILABLE:
+                self.send_header("Retry-After", "3600")  # longer than anybody waits
+            if location is not None:
+                self.send_header("Location", location)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def _body(self) -> bytes:
+            if self.headers.get("Transfer-Encoding") != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            chunks = []
+            while size := int(self.rfile.readline(), 16):
+                chunks.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(chunks)
+
+        def log_message(self, *_: object) -> None:
+            """Keep the terminal clean."""
+
+    return Handler
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[], Api]]:
+    """Start servers on ports of their own; each is another origin."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def starting() -> Api:
+        api = Api()
+        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(api))
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        servers.append(server)
+        api.base_url = f"http://127.0.0.1:{server.server_port}"
+        return api
+
+    yield starting
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def api(start: Callable[[], Api], environment: Environment) -> Api:
+    """The server that the environment's tokens are for."""
+    started = start()
+    environment(started.environment())
+    return started
+
+
+@pytest.fixture
+def stranger(start: Callable[[], Api]) -> Api:
+    """A server that must never see a token."""
+    return start()
+
+
+@pytest.mark.parametrize("strategy", ["legacy_password", "client_credentials", "authorization_code"])
+def test_every_strategy_opens_the_api(
+    client: Client, sandbox: Sandbox, environment: Environment, token_requests: TokenRequests, strategy: str
+) -> None:
+    """`sessioninfo` answers the right company with each strategy, and ten requests share one token."""
+    variables = sandbox.environment(strategy, refresh_token=strategy == "authorization_code")
+    environment({**variables, "PROCOUNTOR_LEGACY_POLICY": "allow"})
+    auth = client.auth()
+    answers = [client.send(auth, "GET", f"{auth.api_url}/sessioninfo") for _ in range(10)]
+    assert {answer.status for answer in answers} == {200}
+    assert str(json.loads(answers[0].body)["companyId"]) == sandbox.company
+    assert len(token_requests(sandbox)) == 1
+
+
+def test_a_token_that_was_logged_out_is_replaced(
+    client: Client, sandbox: Sandbox, environment: Environment, token_requests: TokenRequests
+) -> None:
+    """After the API has invalidated the token, the next request succeeds with exactly one more token request."""
+    environment(sandbox.environment("client_credentials"))
+    auth = client.auth()
+    first = client.send(auth, "POST", f"{sandbox.base_url}/logout")
+    second = client.send(auth, "GET", f"{auth.api_url}/sessioninfo")
+    third = client.send(auth, "GET", f"{auth.api_url}/sessioninfo")
+    assert (second.status, third.status) == (200, 200)
+    assert first.authorization != second.authorization == third.authorization
+    assert len(token_requests(sandbox)) == 2
+    assert [entry["status"] for entry in sandbox.log() if entry["path"] == "/api/sessioninfo"] == [401, 200, 200]
+
+
+def test_a_refused_key_comes_out_of_the_client(client: Client, sandbox: Sandbox, environment: Environment) -> None:
+    """When the token can't be renewed after a 401, the reason comes out as our own error."""
+    environment(sandbox.environment("client_credentials"))
+    auth = client.auth()
+    client.send(auth, "POST", f"{sandbox.base_url}/logout")
+    sandbox.world.revoke_api_key(sandbox.api_key)
+    with pytest.raises(InvalidGrant, match="client credentials grant"):
+        client.send(auth, "GET", f"{auth.api_url}/sessioninfo")
+    gc.collect()  # a connection that was left open would say so now
+
+
+def test_the_header_is_a_bearer_token(client: Client, api: Api) -> None:
+    """Every request to the API carries the token in its `Authorization` header, and in no other place."""
+    auth = client.auth()
+    answer = client.send(auth, "GET", f"{api.base_url}/api/users?page=2")
+    client.send(auth, "POST", f"{api.base_url}/elsewhere", Body(b"text"))
+    assert answer.status == 200
+    assert api.seen == [Seen("/api/users", "Bearer token-1", b""), Seen("/elsewhere", "Bearer token-1", b"text")]
+
+
+def test_a_second_401_is_the_answer(client: Client, api: Api) -> None:
+    """A request that is rejected with a new token too comes back as it is: one renewal, one retry, no loop."""
+    api.answers["/api/users"] = [(401, None)]
+    answer = client.send(client.auth(), "GET", f"{api.base_url}/api/users")
+    assert (answer.status, answer.body, answer.authorization) == (401, b"answer 2", "Bearer token-2")
+    assert api.headers == ["Bearer token-1", "Bearer token-2"]
+    assert api.tokens == 2
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 429, 500, 503])
+def test_no_other_status_is_retried(client: Client, api: Api, status: int) -> None:
+    """Only a 401 says something about the token: every other answer comes back at once."""
+    api.answers["/api/users"] = [(status, None)]
+    assert client.send(client.auth(), "GET", f"{api.base_url}/api/users").status == status
+    assert (len(api.seen), api.tokens) == (1, 1)
+
+
+_BODIES: Final = {
+    "none": (Body(), b""),
+    "bytes": (Body(b"\x00\xff bytes"), b"\x00\xff bytes"),
+    "JSON": (Body(json={"name": "pä€🔑"}), {"name": "pä€🔑"}),
+    "empty": (Body(b""), b""),
+}
+
+
+@pytest.mark.parametrize(("body", "expected"), _BODIES.values(), ids=_BODIES)
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_a_body_is_sent_again_unchanged(client: Client, api: Api, method: str, body: Body, expected: object) -> None:
+    """The retry after a 401 sends the very same body, and its answer is the one that comes back."""
+    api.answers["/api/invoices"] = [(401, None), (201, None)]
+    answer = client.send(client.auth(), method, f"{api.base_url}/api/invoices", body)
+    first, second = (each.body for each in api.seen)
+    assert answer.status == 201
+    assert first == second
+    assert (json.loads(first) if body.json else first) == expected
+
+
+def test_a_streamed_body_is_not_sent_twice(client: Client, api: Api) -> None:
+    """A stream is used up by the first try: its 401 comes back readable, and the next request has a new token."""
+    api.answers["/api/attachments"] = [(401, None), (201, None)]
+    auth = client.auth()
+    stream = Body(chunks=(b"one ", b"two"))
+    first = client.send(auth, "POST", f"{api.base_url}/api/attachments", stream)
+    second = client.send(auth, "POST", f"{api.base_url}/api/attachments", stream)
+    assert (first.status, first.body, second.status) == (401, b"answer 1", 201)
+    assert api.headers == ["Bearer token-1", "Bearer token-2"]
+    assert [each.body for each in api.seen] == [b"one two", b"one two"]
+    assert api.tokens == 2
+
+
+def test_a_streamed_answer_is_retried_as_well(client: Client, api: Api) -> None:
+    """A request whose answer is read as a stream gets the answer of the retry."""
+    api.answers["/api/report"] = [(401, None), (200, None)]
+    answer = client.send(client.auth(), "GET", f"{api.base_url}/api/report", streamed=True)
+    assert (answer.status, answer.body) == (200, b"answer 2")
+
+
+def test_another_origin_gets_no_token(
+    client: Client, api: Api, stranger: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A request to another port or host name carries no token, needs none, and is mentioned in the log once."""
+    auth = client.auth()
+    port = urlsplit(api.base_url).port
+    for url in (f"{stranger.base_url}/api/users", f"{stranger.base_url}/api/users", f"http://localhost:{port}/api"):
+        assert client.send(auth, "GET", url).authorization is None
+    assert stranger.headers == [None, None]
+    assert api.headers == [None]
+    assert (api.tokens, stranger.tokens) == (0, 0)
+    assert caplog.text.count("requests to http://127.0.0.1") == 1
+
+
+def test_a_401_of_another_origin_renews_nothing(client: Client, api: Api, stranger: Api) -> None:
+    """A foreign host that answers 401 gets no second request, and costs no token."""
+    stranger.answers["/"] = [(401, None)]
+    assert client.send(client.auth(), "GET", f"{stranger.base_url}/").status == 401
+    assert (len(stranger.seen), api.tokens) == (1, 0)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("found", [200, 401])
+def test_a_redirect_to_another_origin_loses_the_token(
+    client: Client, api: Api, stranger: Api, status: int, found: int
+) -> None:
+    """A client that follows a redirect to another origin sends no token there, and a 401 there renews nothing."""
+    api.answers["/api/file"] = [(status, f"{stranger.base_url}/file")]
+    stranger.answers["/file"] = [(found, None)]
+    answer = client.send(client.auth(), "GET", f"{api.base_url}/api/file", follow=True)
+    assert (answer.status, answer.authorization) == (found, None)
+    assert api.headers == ["Bearer token-1"]
+    assert stranger.headers == [None]
+    assert (api.tokens, stranger.tokens) == (1, 0)
+
+
+def test_a_redirect_to_another_host_name_loses_the_token(client: Client, api: Api) -> None:
+    """The same machine under another name is another origin."""
+    port = urlsplit(api.base_url).port
+    api.answers["/api/file"] = [(302, f"http://localhost:{port}/file")]
+    assert client.send(client.auth(), "GET", f"{api.base_url}/api/file", follow=True).status == 200
+    assert api.headers == ["Bearer token-1", None]
+
+
+def test_a_redirect_within_the_api_keeps_the_token(client: Client, api: Api) -> None:
+    """A redirect on the API's own host keeps the token, and a 401 after it is renewed and retried once."""
+    api.answers["/api/old"] = [(302, "/api/new")]
+    api.answers["/api/new"] = [(401, None), (200, None)]
+    answer = client.send(client.auth(), "GET", f"{api.base_url}/api/old", follow=True)
+    assert (answer.status, answer.authorization) == (200, "Bearer token-2")
+    assert api.tokens == 2
+    assert api.headers.count("Bearer token-1") == 2
+
+
+@pytest.mark.parametrize("when", ["before the request", "after a 401"])
+def test_an_error_of_the_source_is_ours(client: Client, api: Api, when: str) -> None:
+    """A token endpoint that is down comes out of the client as a retryable error of this package."""
+    if when == "before the request":
+        api.token_answers = [503]
+    else:
+        api.token_answers = [200, 503]
+        api.answers["/api/users"] = [(401, None), (200, None)]
+    auth = client.auth()
+    with pytest.raises(ServiceUnavailable) as caught:
+        client.send(auth, "GET", f"{api.base_url}/api/users")
+    assert isinstance(caught.value, ProcountorAuthError)
+    assert caught.value.retryable
+    gc.collect()  # a connection that was left open would say so now
+    assert client.send(auth, "GET", f"{api.base_url}/api/users").status == 200
+
+
+@pytest.mark.parametrize("library", ["httpx", "httpx2", "requests"])
+def test_the_environment_is_checked_when_the_auth_is_made(library: str) -> None:
+    """`ProcountorAuth()` with an empty environment fails at once, with what is missing."""
+    if importlib.util.find_spec(library) is None:
+        pytest.skip(f"{library} is not installed")
+    with pytest.raises(ConfigurationError, match="PROCOUNTOR_STRATEGY is missing"):
+        _CLIENTS[library].auth()
+
+
+def test_the_auth_shows_and_pickles_nothing(client: Client, api: Api) -> None:
+    """The repr names the host and no secret, and a pickle or copy is refused."""
+    auth = client.auth()
+    assert client.send(auth, "GET", f"{api.base_url}/api/users").status == 200
+    assert api.base_url in repr(auth)
+    assert not [secret for secret in ("token-1", "cl13nt", "k3y") if secret in repr(auth)]
+    for take in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="not pickled"):
+            take(auth)
+
+
+_OURS: Final = [("https", "api.example", None), ("https", "API.example", 443)]
+
+_NOT_OURS: Final = [
+    ("http", "api.example", 443),
+    ("http", "api.example", None),
+    ("https", "api.example", 8443),
+    ("https", "api.example.evil.example", None),
+    ("https", "evil.example", None),
+    ("https", "api.example.", None),
+    ("https", None, None),
+    ("", "api.example", None),
+    ("ftp", "api.example", 443),
+]
+
+
+def test_only_scheme_host_and_port_together_are_ours(client: Client, environment: Environment) -> None:
+    """A token goes to the one configured origin: the same scheme, host and port."""
+    environment(Api("https://api.example").environment())
+    auth = client.auth()
+    assert [origin for origin in _OURS if not auth.is_for(*origin)] == []
+    assert [origin for origin in _NOT_OURS if auth.is_for(*origin)] == []

@@ -1,0 +1,177 @@
+"""One configuration behind one door: what is tried, in which order, when the server refuses."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import pytest
+from pydantic import SecretStr
+
+from procountor_auth import Strategy, Token
+from procountor_auth.errors import CredentialsRefused, InteractionRequired, InvalidGrant
+from procountor_auth.protocol.client import OAuthClient
+from procountor_auth.protocol.endpoints import Endpoints
+from procountor_auth.stores.memory import MemoryStore
+from procountor_auth.tokens.backends import Backends
+from procountor_auth.tokens.fallback import Fallback
+from procountor_auth.tokens.provider import TokenProvider
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from procountor_auth.events import Event
+    from procountor_auth.protocol.flow import Flow
+    from procountor_auth.strategies import StrategySettings
+
+NOW = 1_795_000_000.0
+CLIENT = OAuthClient(
+    Endpoints("https://api.example"), "client-1", SecretStr("x"), "https://a.example", clock=lambda: NOW
+)
+
+
+def token(name: str, strategy: str, *, lifetime: float = 3600.0) -> Token:
+    """Return a token whose refresh token has the same name."""
+    return Token(f"access-{name}", NOW, NOW + lifetime, strategy, f"refresh-{name}")
+
+
+@dataclass
+class Script:
+    """What the server does with a refresh token, and what it was asked."""
+
+    answers: dict[str, Callable[[], Token]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def answer(self, what: str) -> Token:
+        """Answer one request."""
+        self.asked.append(what)
+        return self.answers[what]()
+
+
+class Scripted(Strategy):
+    """A strategy whose server is a script, with no request in between."""
+
+    name: ClassVar[str] = "primary"
+    unattended: ClassVar[bool] = False
+
+    def __init__(self, script: Script) -> None:
+        super().__init__(CLIENT)
+        self.script = script
+
+    @classmethod
+    def from_settings(cls, settings: StrategySettings, *, clock: Callable[[], float] = time.time) -> Self:
+        """Refuse: the tests build it themselves."""
+        raise NotImplementedError
+
+    def acquire(self) -> Flow[Token]:
+        """Ask for a first token."""
+        yield from ()
+        return self.script.answer("acquire")
+
+    def renew(self, token: Token) -> Flow[Token]:
+        """Ask with the refresh token."""
+        yield from ()
+        return self.script.answer(str(token.refresh_token))
+
+
+class Other(Scripted):
+    """What is fallen back to."""
+
+    name: ClassVar[str] = "other"
+    unattended: ClassVar[bool] = True
+
+
+@dataclass
+class Bench:
+    """A provider with a fallback over a store, and what happened."""
+
+    primary: Script = field(default_factory=Script)
+    other: Script = field(default_factory=Script)
+    store: MemoryStore = field(default_factory=MemoryStore)
+    events: list[Event] = field(default_factory=list)
+
+    def provider(self, *, with_fallback: bool = True) -> TokenProvider:
+        """Build it."""
+        fallback = Fallback(Other(self.other), emit=self.events.append) if with_fallback else None
+        return TokenProvider(Scripted(self.primary), Backends(store=self.store), fallback=fallback)
+
+    def put(self, key: str, token: Token) -> None:
+        """Store a token, as another process does."""
+        self.store._entries[key] = type(self.store._entries[key])(self.store._entries[key].version + 1, token)
+
+
+def refused() -> Token:
+    """Refuse a refresh token."""
+    raise InvalidGrant("No.", hint="Log in.")
+
+
+@pytest.fixture
+def bench() -> Bench:
+    """A provider whose token has expired, in a store that others share."""
+    bench = Bench()
+    bench.other.answers["acquire"] = lambda: token("fallback", "other")
+    provider = bench.provider()
+    with provider.store.transaction(provider.key, timeout=1) as transaction:
+        transaction.write(token("old", "primary", lifetime=0.0))
+    return bench
+
+
+@pytest.mark.parametrize("lifetime", [3600.0, 0.0], ids=["usable", "to be renewed"])
+def test_after_a_refusal_the_store_is_read_before_the_fallback_is_tried(bench: Bench, lifetime: float) -> None:
+    """Somebody else has renewed the refresh token meanwhile: his is used, and nobody falls back."""
+    provider = bench.provider()
+
+    def refuse_and_be_overtaken() -> Token:
+        bench.put(provider.key, token("newer", "primary", lifetime=lifetime))
+        return refused()
+
+    bench.primary.answers |= {
+        "refresh-old": refuse_and_be_overtaken,
+        "refresh-newer": lambda: token("newest", "primary"),
+    }
+    acquired = provider.renew(None, None)
+    assert acquired.token.access_token == ("access-newer" if lifetime else "access-newest")
+    assert bench.primary.asked[:2] == ["refresh-old", *([] if lifetime else ["refresh-newer"])]
+    assert (bench.other.asked, bench.events) == ([], [])
+
+
+def test_where_the_store_has_nothing_newer_the_fallback_is_tried(bench: Bench) -> None:
+    """A refusal that stands leads to the fallback, once, with one event."""
+    bench.primary.answers["refresh-old"] = refused
+    acquired = bench.provider().renew(None, None)
+    assert (acquired.token.strategy, acquired.from_server) == ("other", True)
+    assert (bench.primary.asked, bench.other.asked) == (["refresh-old"], ["acquire"])
+    assert [event.name for event in bench.events] == ["fell_back"]
+
+
+def test_without_a_fallback_the_refusal_stands(bench: Bench) -> None:
+    """The error is the server's own, and the store keeps it for whoever waits."""
+    bench.primary.answers["refresh-old"] = refused
+    with pytest.raises(CredentialsRefused, match=r"No\."):
+        bench.provider(with_fallback=False).renew(None, None)
+    assert bench.other.asked == []
+
+
+def test_a_token_goes_out_in_the_way_that_it_came(bench: Bench) -> None:
+    """Whose token it is decides who owns it, and whether a person has to log in."""
+    provider = bench.provider()
+    assert provider.owns(token("a", "primary"))
+    assert provider.owns(token("a", "other"))
+    assert not provider.owns(token("a", "third"))
+    assert not bench.provider(with_fallback=False).owns(token("a", "other"))
+    assert not provider.needs_login(None, NOW)
+    assert bench.provider(with_fallback=False).needs_login(None, NOW)
+    assert not bench.provider(with_fallback=False).needs_login(token("a", "primary", lifetime=0.0), NOW)
+
+
+def test_a_first_token_that_only_a_person_can_get_is_said(bench: Bench) -> None:
+    """With nothing stored and no fallback the strategy's own error comes out."""
+
+    def nobody() -> Token:
+        raise InteractionRequired("Nobody has logged in.", hint="Log in.")
+
+    bench.store._entries.clear()
+    bench.primary.answers["acquire"] = nobody
+    with pytest.raises(InteractionRequired):
+        bench.provider(with_fallback=False).renew(None, None)
