@@ -31,6 +31,14 @@ from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 
+def printable(text: str) -> str:
+    """Return a text from outside (a server, a file, a name) as one line that no terminal obeys and nothing reorders.
+
+    Control characters, those that turn the direction of writing, and those that can't be seen become spaces.
+    """
+    return text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)
+
+
 class ProcountorAuthError(Exception):
     """The root of every error here.
 
@@ -45,9 +53,9 @@ class ProcountorAuthError(Exception):
     hint: str = ""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
+        super().__init__(printable(message))
         if hint is not None:
-            self.hint = hint
+            self.hint = printable(hint)
 
     @property
     def message(self) -> str:
@@ -73,6 +81,10 @@ class Problem:
     kind: str
     message: str
     needed_by: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("variable", "message"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
 
 
 class ConfigurationError(ProcountorAuthError):

@@ -125,3 +125,13 @@ def test_one_error_lists_every_problem() -> None:
         ("PROCOUNTOR_TIMEOUT", "invalid"),
         ("PROCOUNTOR_COMPANY", "missing"),
     ]
+
+
+def test_a_text_from_outside_is_one_harmless_line() -> None:
+    """Nothing in an error's message or hint, or in a problem, is obeyed by a terminal or reorders what is read."""
+    outside = "of\x1b]0;title\x07 the\u202eserver\u2066\r\n\x9b2J\u2028\u200b!"
+    error = ProcountorAuthError(outside, hint=outside)
+    problem = Problem(outside, "unreadable", outside)
+    for text in (error.message, error.hint, problem.variable, problem.message):
+        assert text.isprintable()
+        assert text.split() == ["of", "]0;title", "the", "server", "2J", "!"]

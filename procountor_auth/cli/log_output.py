@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import warnings
 from typing import TYPE_CHECKING, Final
 
+from procountor_auth.errors import printable
 from procountor_auth.strategies.deprecation import LegacyAuthWarning
 
 if TYPE_CHECKING:
     from typing import TextIO
 
 _logger: Final = logging.getLogger("procountor_auth")
+
+
+def accept_any_text() -> None:
+    """Have standard output and error take every text, whatever their encoding: what that lacks is escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # not if it is closed, or a program's own
+            stream.reconfigure(errors="backslashreplace")
 
 
 def configure_log_output(*, verbose: bool) -> None:
@@ -49,7 +58,7 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            sys.stderr.write(f"procountor-auth: {record.levelname.lower()}: {record.getMessage()}\n")
+            sys.stderr.write(f"procountor-auth: {record.levelname.lower()}: {printable(record.getMessage())}\n")
         except Exception:  # noqa: BLE001 - as every handler does
             self.handleError(record)
 
@@ -67,7 +76,7 @@ def _shorten_warnings() -> None:
         line: str | None = None,
     ) -> None:
         if issubclass(category, LegacyAuthWarning):
-            (file or sys.stderr).write(f"procountor-auth: warning: {message}\n")
+            (file or sys.stderr).write(f"procountor-auth: warning: {printable(str(message))}\n")
         else:
             shown_before(message, category, filename, lineno, file, line)
 

@@ -26,7 +26,7 @@ def logout(*, profile: ProfileOption = None, account: AccountOption = "", as_jso
     The configuration stays as it is: with client_credentials, the next program simply gets another token; with
     authorization_code, a person has to log in again, unless PROCOUNTOR_REFRESH_TOKEN is set.
     """
-    from procountor_auth.errors import ProcountorAuthError, StoreError  # noqa: PLC0415 - help need not wait for it
+    from procountor_auth.errors import ProcountorAuthError, StoreError, printable  # noqa: PLC0415 - help need not wait for it
     from procountor_auth.settings.settings import Settings  # noqa: PLC0415 - the same
     from procountor_auth.tokens.provider import TokenProvider  # noqa: PLC0415 - the same
     from procountor_auth.tokens.renewing_cache import RenewingCache  # noqa: PLC0415 - the same
@@ -36,7 +36,7 @@ def logout(*, profile: ProfileOption = None, account: AccountOption = "", as_jso
     telemetry = Telemetry()
     # Not a source: whoever leaves the deprecated strategy needs no warning, and must not be kept from it.
     provider = TokenProvider.from_settings(settings, account=account, on_fallback=telemetry.emit)
-    where = settings.store_label
+    where = printable(settings.store_label)
     stored = _has_token(provider)
     error: ProcountorAuthError | None = None
     removed = False

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from procountor_auth.errors import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -56,7 +58,7 @@ def print_table(screen: Console, table: Table) -> None:
 
 def indented(text: str, by: int, style: str = "") -> Padding:
     """Return text that stays indented where it is wrapped."""
-    return Padding(Text(text, style=style), (0, 0, 0, by), expand=False)
+    return Padding(Text(printable(text), style=style), (0, 0, 0, by), expand=False)
 
 
 def print_reasons(screen: Console, reasons: Iterable[Reason]) -> None:

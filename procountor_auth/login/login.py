@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from pydantic import SecretStr
 
 from procountor_auth.errors import RedirectError
+from procountor_auth.protocol.unpicklable import Unpicklable
 from procountor_auth.settings.key_login import KeyLoginSettings
 from procountor_auth.strategies.api_key import KeyRequest
 from procountor_auth.transport.background import SharedFuture
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class _BrowserLogin(Generic[T]):
+class _BrowserLogin(Unpicklable, Generic[T]):
     """One visit to a login page. Its state is good for one redirect, and a code is exchanged at most once."""
 
     def __init__(

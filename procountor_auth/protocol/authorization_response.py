@@ -20,6 +20,7 @@ from authlib.oauth2.rfc6749.parameters import parse_authorization_code_response
 from pydantic import SecretStr
 
 from procountor_auth.errors import AccessDenied, RedirectError, StateMismatch
+from procountor_auth.protocol.unpicklable import Unpicklable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +34,7 @@ _ADDRESS_END: Final = re.compile("[?#]")
 
 
 @dataclass(frozen=True, slots=True)
-class ExpectedResponse:
+class ExpectedResponse(Unpicklable):
     """What an authorization response must match.
 
     Attributes:

@@ -19,6 +19,7 @@ from procountor_auth.errors import ConfigurationError
 from procountor_auth.protocol.authorization_response import ExpectedResponse, read_redirect
 from procountor_auth.protocol.flow import Repeat, Request
 from procountor_auth.protocol.loopback_redirect import LoopbackRedirect
+from procountor_auth.protocol.unpicklable import Unpicklable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,7 @@ VERIFIER_LENGTH: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class AuthorizationRequest:
+class AuthorizationRequest(Unpicklable):
     """One authorization request (RFC 6749, section 4.1.1), for the login page. `repr` shows nothing of it.
 
     Attributes:
@@ -63,7 +64,7 @@ class AuthorizationRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class OAuthClient:
+class OAuthClient(Unpicklable):
     """One registered API client at one Procountor host.
 
     Attributes:

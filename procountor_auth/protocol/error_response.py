@@ -18,6 +18,7 @@ from procountor_auth.errors import (
     UnexpectedResponse,
 )
 from procountor_auth.protocol.redaction import safe_excerpt
+from procountor_auth.protocol.unpicklable import Unpicklable
 
 if TYPE_CHECKING:
     from procountor_auth.protocol.flow import Request, Response
@@ -48,7 +49,7 @@ _KNOWN_CODES: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Unpicklable):
     """One request and its response, with what a rejection of it means.
 
     Attributes:

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from procountor_auth.protocol import strict_json
+from procountor_auth.protocol.unpicklable import Unpicklable
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ class Repeat(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Request(Unpicklable):
     """One HTTP request. `repr` shows the method and the URL without its query.
 
     Attributes:
@@ -60,7 +61,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class Response(Unpicklable):
     """One HTTP response. `repr` shows the status alone: a code may stand in a header, a token in the body.
 
     Attributes:

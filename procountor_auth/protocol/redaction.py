@@ -8,6 +8,8 @@ import json
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
+from procountor_auth.errors import printable
+
 if TYPE_CHECKING:
     from procountor_auth.protocol.flow import Request
 
@@ -28,8 +30,7 @@ def safe_excerpt(text: object, request: Request) -> str:
     squeezed = _squeezed(text)
     if any(_squeezed(form) in squeezed for secret in _secrets(request) for form in _forms(secret)):
         return "(its text is withheld: it repeats a secret)"
-    printable = "".join(character if character.isprintable() else " " for character in text)
-    line = " ".join(printable.split())
+    line = " ".join(printable(text).split())
     return line if len(line) <= MAX_LENGTH else line[:MAX_LENGTH] + "…"
 
 

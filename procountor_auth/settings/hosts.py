@@ -44,9 +44,14 @@ def clean_host(url: str) -> str:
     return f"{parts.scheme}://{host}" + (f":{port}" if port not in {None, default_port} else "")
 
 
+def is_localhost(hostname: str) -> bool:
+    """Whether a host name is one of those that stand for this machine by definition (RFC 6761, section 6.3)."""
+    return hostname == "localhost" or hostname.endswith(".localhost")
+
+
 def is_loopback(hostname: str) -> bool:
     """Whether a host name can only be this machine (RFC 8252, section 8.3)."""
-    if hostname == "localhost" or hostname.endswith(".localhost"):
+    if is_localhost(hostname):
         return True
     try:
         return ipaddress.ip_address(hostname).is_loopback

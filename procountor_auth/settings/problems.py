@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from procountor_auth.errors import Problem
-from procountor_auth.settings.variables import PREFIX
+from procountor_auth.settings.variables import PREFIX, shown_name
 from procountor_auth.strategies.registry import find_strategy, strategy_names
 
 if TYPE_CHECKING:
@@ -104,5 +104,6 @@ def without_unknown(
         if nearest and nearest[0] not in known and not own.get(nearest[0]):
             problems.append(Problem(variable_named(name), "unknown", f"{variable_named(name)} is unknown{meant}"))
         else:
-            _logger.warning("%s is no setting of procountor_auth and is ignored%s", variable_named(name), meant)
+            shown = variable_named(name) if shown_name(name) else f"A name after {PREFIX} that is not shown"
+            _logger.warning("%s is no setting of procountor_auth and is ignored%s", shown, meant)
     return known, problems

@@ -107,7 +107,7 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
         path = file or common.get("profiles_file")
         if path is None:
             return cls(common, found, None, places)
-        common_of_file, own, names = read_file(Path(path).expanduser())
+        common_of_file, own, names = read_file(path)
         common = {**common_of_file, **common}
         if not found:
             return cls(common, own, Path(path), places, names)

@@ -8,6 +8,7 @@ password from a `.env` file, strip the spaces around one from a secrets director
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -28,6 +29,18 @@ SECRETS_DIR: Final = "PROCOUNTOR_SECRETS_DIR"
 """Names the secrets directory. Without it, `/run/secrets` (Docker's) is read if it is there."""
 
 DEFAULT_SECRETS_DIR: Final = "/run/secrets"
+
+_WORD: Final = "(?:[A-Za-z]{1,24}[0-9]{0,3}|[0-9]{1,3})"
+
+_NAME: Final = re.compile(f"[_-]{{0,2}}{_WORD}(?:[_-]{{1,2}}{_WORD})*[_-]{{0,2}}")
+"""Words of letters, each with a number at its end at most: what keys and passwords hardly ever are."""
+
+_MAX_NAME: Final = 64
+
+
+def shown_name(name: str) -> str | None:
+    """Return a name from outside as it may be shown, or None if somebody has put a secret where the name belongs."""
+    return name if len(name) <= _MAX_NAME and _NAME.fullmatch(name) else None
 
 
 def named_values(variables: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:

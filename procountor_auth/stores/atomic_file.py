@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretBytes
 
+from procountor_auth.errors import printable
 from procountor_auth.stores.codec import MAX_SIZE, Damaged
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def read_file(path: Path) -> SecretBytes | Damaged | OSError | None:
         if os.name != "nt" and stat.S_IMODE(found.st_mode) & ~0o600:
             with suppress(OSError):
                 os.fchmod(descriptor, 0o600)
-            _logger.warning("%s had mode %04o and was set to 0600", path, stat.S_IMODE(found.st_mode))
+            _logger.warning("%s had mode %04o and was set to 0600", printable(str(path)), stat.S_IMODE(found.st_mode))
         return _read_all(descriptor)
     except OSError as error:
         return OSError(error.errno, error.strerror)

@@ -11,6 +11,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from procountor_auth.protocol.unpicklable import Unpicklable
+
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Unpicklable):
     """What a store has under one key.
 
     Attributes:

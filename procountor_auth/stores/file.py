@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from pydantic import SecretBytes
 
-from procountor_auth.errors import StoreError
+from procountor_auth.errors import StoreError, printable
 from procountor_auth.stores.atomic_file import read_file, replace_file, temporary_path
 from procountor_auth.stores.base import Entry, Store, Transaction
 from procountor_auth.stores.codec import Codec, Damaged
@@ -117,7 +117,7 @@ class FileStore(Store):
             problem = unusable(path, error, "is damaged and can't be renamed")
         if problem is not None:
             raise problem
-        _logger.warning("%s is damaged (%s) and was kept as %s", path, damaged.reason, aside.name)
+        _logger.warning("%s is damaged (%s) and was kept as %s", printable(str(path)), damaged.reason, aside.name)
 
     def __repr__(self) -> str:
         return f"<FileStore {self._folder.path}, {'sealed' if self._codec.seals else 'plain'}>"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from procountor_auth.protocol.error_response import Reply
 from procountor_auth.protocol.token_response import read_api_key
+from procountor_auth.protocol.unpicklable import Unpicklable
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from procountor_auth.protocol.flow import Flow
 
 
-class KeyRequest:
+class KeyRequest(Unpicklable):
     """Getting an API key without the vendor's user interface: `keylogin`, then `oauth/key`.
 
     Attributes:

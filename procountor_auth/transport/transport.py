@@ -11,8 +11,11 @@ import time
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
+from procountor_auth.protocol.unpicklable import Unpicklable
 from procountor_auth.transport.connection import Deadline, open_connection, send
+from procountor_auth.transport.loopback import LoopbackNames
 from procountor_auth.transport.retry import Retry
 
 if TYPE_CHECKING:
@@ -29,7 +32,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Transport:
+class Transport(Unpicklable):
     """How requests for tokens reach the host.
 
     Attributes:
@@ -50,8 +53,12 @@ class Transport:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Transport:
-        """Build the transport that `settings` describe."""
-        return cls(timeout=settings.timeout, ca_bundle=settings.ca_bundle, proxy=settings.proxy)
+        """Build the transport that `settings` describe.
+
+        Plain HTTP is for this machine only, and so that it stays on it, no proxy is in its way.
+        """
+        stays_here = urlsplit(settings.endpoints.host).scheme == "http"
+        return cls(timeout=settings.timeout, ca_bundle=settings.ca_bundle, proxy=None if stays_here else settings.proxy)
 
     def prepare(self) -> None:
         """Do now what must not happen on a renewal's thread: set up TLS, and find out whether the settings can work.
@@ -82,6 +89,7 @@ class Transport:
         end = self.monotonic() + (self.timeout if timeout is None else timeout)
         deadline = Deadline(end, self.timeout, self.monotonic)
         http = self.http or self.open()
+        way = LoopbackNames(http) if self.proxy is None else http  # a proxy looks up names itself
         try:
             response: Response | None = None
             while True:
@@ -91,7 +99,7 @@ class Transport:
                     result: T = done.value
                     return result
                 retry = Retry(request, lambda: deadline.time_left)
-                response = retry.run(partial(send, http, request, deadline), self.sleep)
+                response = retry.run(partial(send, way, request, deadline), self.sleep)
         finally:
             flow.close()
             if http is not self.http:

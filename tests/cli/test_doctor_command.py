@@ -208,7 +208,7 @@ def test_what_is_ignored_is_told(described: dict[str, str], examine: Examine, en
         ({"BASE_URL": "https://" + "a" * 64 + ".example"}, ["is not found (DNS)"]),
         ({"CLIENT_SECRET": "canary"}, ["The server refused the client credentials grant"]),
         ({"CA_BUNDLE": "/canary.pem"}, ["PROCOUNTOR_CA_BUNDLE does not name a PEM file"]),
-        ({"PROXY": "http://me:canary@127.0.0.1:1"}, ["can't be reached"]),
+        ({"PROXY": "http://me:canary@127.0.0.1:1", "BASE_URL": "https://host.invalid"}, ["can't be reached"]),
         ({"PROFILE": "nobody"}, ["there is no profile 'nobody'"]),
         ({"PROFILES_FILE": "nowhere.toml"}, ["PROCOUNTOR_PROFILES_FILE names a file that does not exist"]),
     ],

@@ -233,6 +233,7 @@ CASES: Final[dict[str, Callable[[Trouble], str]]] = {
     "no_token_for": _stranger,
     "no_profile": lambda it: it.set(C, profiles_file=it.file(_TWO)).runs("token", "--profile", "acne"),
     "no_file": lambda it: it.set(C, profiles_file="nowhere.toml").token(),
+    "no_regular_file": lambda it: it.set(C, profiles_file="/dev").token(),
     "no_toml": lambda it: it.set(C, profiles_file=it.file("[profiles.acme\n")).token(),
     "same_name": lambda it: it.set(C, profiles_file=it.file("[profiles.a-b]\n[profiles.a_b]\n")).token(),
     "other_company": lambda it: _other_key(it, company="14159").runs("migrate", "rehearse"),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import time
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from procountor_auth import ConfigurationError, Settings, TokenSource
 from procountor_auth.settings.profiles import Profiles
+from procountor_auth.settings.profiles_file import MAX_SIZE
 from procountor_auth.transport.backend import backend
 
 if TYPE_CHECKING:
@@ -195,3 +199,127 @@ def test_without_a_chosen_profile_the_error_says_so(
         Settings(profile="acme")
     assert caught.value.profile == "acme"
     assert "none is chosen" not in caught.value.hint
+
+
+_ODD: Final[dict[str, tuple[bytes, str]]] = {
+    "deep arrays": (b"x = " + b"[" * 100_000 + b"]" * 100_000, "nested too deeply"),
+    "deep tables": (b"x = " + b"{a=" * 50_000 + b"1" + b"}" * 50_000, "nested too deeply"),
+    "a key of many parts": (b".".join([b"a"] * 100_000) + b" = 1", "a key has more than 32 parts"),
+    "a quoted key of many parts": (b".".join([b'"a b"'] * 20_000) + b" = 1", "a key has more than 32 parts"),
+    "a table of many parts": (b"[" + b" . ".join([b"'a'"] * 20_000) + b"]", "a key has more than 32 parts"),
+    "an inline key of many parts": (b"x = {" + b".".join([b"a"] * 20_000) + b" = 1}", "a key has more than 32 parts"),
+    "a million digits": (b"x = " + b"1" * 1_000_000, "a number is too large"),
+    "many digits": (b"timeout = " + b"1" * 4_000, "a number is too large"),
+    "many hexadecimal digits": (b"strategy = 0x" + b"f" * 100_000, "a number is too large"),
+    "a date": (b"timeout = 2026-01-01", "`timeout` is neither text"),
+    "a time": (b"timeout = 2026-01-01T00:00:00Z", "`timeout` is neither text"),
+    "a NUL": (b'api_key = "s3cret\0"', "is not TOML (at line 1"),
+    "an escaped NUL": (b'api_key = "s3cret\\u0000"', "`api_key` has a NUL in it"),
+    "no UTF-8": (b'api_key = "s3cret\xff"', "can't be read as UTF-8"),
+    "UTF-16": ('api_key = "s3cret"'.encode("utf-16"), "can't be read as UTF-8"),
+    "UTF-16 without a mark": ('api_key = "s3cret"'.encode("utf-16-le"), "is not TOML"),
+    "a byte order mark": (b"\xef\xbb\xbftimeout = 7", "a byte order mark comes first"),
+    "a secret for a key": (b"s3cretK3y1s9a8f7e6d = [1]", "`a key` is neither text"),
+    "a secret for a profile": (b"[profiles.S3cretK3y1s9a8f7e6d]", "a key is no name for a profile"),
+    "an escape in a name": (b'[profiles."a\\u001b[31m"]', "a key is no name for a profile"),
+    "too many bytes": (b"#" * (MAX_SIZE + 1), "it is larger than 8 MiB"),
+}
+
+
+@pytest.mark.parametrize("kind", _ODD)
+def test_an_odd_file_is_a_configuration_error(environment: Environment, tmp_path: Path, kind: str) -> None:
+    """Whatever stands in the file, the error names the variable and what to do, soon, and shows no value."""
+    content, said = _ODD[kind]
+    path = tmp_path / "odd.toml"
+    path.write_bytes(content)
+    environment(_COMMON | {"PROCOUNTOR_PROFILES_FILE": str(path)})
+    began = time.monotonic()
+    error = _refused()
+    assert time.monotonic() - began < 5
+    assert said in error.message
+    assert error.message.startswith("PROCOUNTOR_PROFILES_FILE names a file")
+    assert "s3cret" not in str(error).lower()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("folder", "can't be read (it is no regular file)"),
+        ("pipe", "can't be read (it is no regular file)"),
+        ("/dev/zero", "can't be read (it is no regular file)"),
+        ("~nobody-of-this-name/profiles.toml", "can't be read (there is no such user)"),
+        ("loop", "can't be read (Too many levels of symbolic links)"),
+        ("a" * 300, "can't be read (File name too long)"),
+        ("file/profiles.toml", "can't be read (Not a directory)"),
+    ],
+)
+@pytest.mark.skipif(os.name == "nt", reason="it has none of these")
+def test_what_is_no_file_is_a_configuration_error(
+    environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
+    """A directory, a pipe, a device or a path that leads nowhere is named, and nothing is waited for."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "pipe")
+    environment(_COMMON | {"PROCOUNTOR_PROFILES_FILE": name})
+    error = _refused()
+    assert f"PROCOUNTOR_PROFILES_FILE names a file that {said}" in error.message
+    assert "Correct PROCOUNTOR_PROFILES_FILE" in error.hint
+
+
+def test_a_pipe_that_takes_the_file_s_place_is_not_waited_for(
+    environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at the file and its opening it may become a pipe, which nobody writes to."""
+    os.mkfifo(tmp_path / "pipe")
+    answers = iter([True, False])
+    monkeypatch.setattr("procountor_auth.settings.profiles_file.stat.S_ISREG", lambda _: next(answers))
+    environment(_COMMON | {"PROCOUNTOR_PROFILES_FILE": str(tmp_path / "pipe")})
+    assert "it is no regular file" in _refused().message
+
+
+def test_a_path_with_a_nul_is_a_configuration_error(environment: Environment) -> None:
+    """A path that no file can have is named as what it is."""
+    environment(_COMMON)
+    with pytest.raises(ConfigurationError, match="PROCOUNTOR_PROFILES_FILE is not a path"):
+        Profiles.read("profiles\0.toml")
+
+
+def test_a_file_of_another_user_is_a_configuration_error(
+    environment: Environment, write: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that may not be read is named with the access rights to correct."""
+
+    def refuse(*_: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("procountor_auth.settings.profiles_file.os.open", refuse)
+    environment(_COMMON | {"PROCOUNTOR_PROFILES_FILE": write("timeout = 7.5")})
+    error = _refused()
+    assert "can't be read (Permission denied)" in error.message
+    assert "access rights" in error.hint
+
+
+def test_a_key_that_may_be_a_secret_is_not_logged(
+    environment: Environment, write: Callable[[str], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A secret where a name belongs is ignored with a warning that does not repeat it."""
+    environment(
+        _COMMON | {"PROCOUNTOR_API_KEY": "k", "PROCOUNTOR_PROFILES_FILE": write('s3cretk3y1s9a8f7e6d = "api_key"')}
+    )
+    assert _key(Settings()) == "k"
+    assert "A name after PROCOUNTOR_ that is not shown is no setting" in caplog.text
+    assert "s3cret" not in caplog.text.lower()
+
+
+def _refused() -> ConfigurationError:
+    with pytest.raises(ConfigurationError) as caught:
+        Profiles.read()
+    error = caught.value
+    assert error.hint
+    assert error.__cause__ is None
+    assert error.__context__ is None
+    assert error.problems[0].variable == "PROCOUNTOR_PROFILES_FILE"
+    return error

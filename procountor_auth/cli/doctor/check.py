@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from procountor_auth.errors import printable
 from procountor_auth.migration.readiness import reasons_of
 from procountor_auth.protocol.sunset import SunsetNotice
 
@@ -52,11 +53,12 @@ class Findings:
 
     def add(self, name: str, state: State, message: str, hint: str = "") -> None:
         """Add a result."""
-        self.checks.append(Check(name, state, message, hint))
+        self.checks.append(Check(name, state, printable(message), printable(hint)))
 
     def add_error(self, name: str, error: ProcountorAuthError) -> None:
         """Add a failed check for each problem that an error names."""
-        self.checks += [Check(name, "failed", reason.message, reason.hint) for reason in reasons_of(error)]
+        for reason in reasons_of(error):
+            self.add(name, "failed", reason.message, reason.hint)
 
     def add_sunset_notice(self, notice: SunsetNotice | None) -> None:
         """Remember what a server has announced, each announcement once."""

@@ -11,6 +11,7 @@ from procountor_auth.errors import ProcountorAuthError
 from procountor_auth.protocol.error_response import is_temporary
 from procountor_auth.protocol.flow import Repeat, Request
 from procountor_auth.protocol.sunset import read_sunset_notice
+from procountor_auth.settings.hosts import is_localhost
 from procountor_auth.transport.transport import Transport
 
 if TYPE_CHECKING:
@@ -34,15 +35,16 @@ def check_host(findings: Findings, settings: Settings, clock: Callable[[], float
         clock: The wall clock, in Unix seconds.
     """
     host = settings.endpoints.host
-    if settings.proxy is None and not _resolve(findings, host):
+    transport = Transport.from_settings(settings)
+    if transport.proxy is None and not _resolve(findings, host):
         return False
     try:
-        response = Transport.from_settings(settings).run(_get(f"{settings.endpoints.api}/sessioninfo"))
+        response = transport.run(_get(f"{settings.endpoints.api}/sessioninfo"))
     except ProcountorAuthError as error:
         findings.add_error("host", error)
         return False
     findings.add_sunset_notice(read_sunset_notice(response.header))
-    through = " through the proxy" if settings.proxy else ""
+    through = " through the proxy" if transport.proxy else ""
     if is_temporary(response.status):
         hint = "Try again later; if it stays so, ask Procountor."
         findings.add("host", "warning", f"{host} answers{through}, with status {response.status}", hint)
@@ -64,6 +66,8 @@ def _get(url: str) -> Flow[Response]:
 def _resolve(findings: Findings, host: str) -> bool:
     """Look the host's name up in the DNS; return whether it is found."""
     parts = urlsplit(host)
+    if is_localhost(parts.hostname or ""):
+        return True  # it is this machine, whatever the DNS says
     try:
         found = socket.getaddrinfo(parts.hostname, parts.port or parts.scheme, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):

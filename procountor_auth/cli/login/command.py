@@ -9,6 +9,7 @@ import typer
 
 from procountor_auth.cli.options import AccountOption, ProfileOption  # noqa: TC001 - Typer reads the annotations
 from procountor_auth.cli.output import Json, format_time, print_json
+from procountor_auth.errors import printable
 
 if TYPE_CHECKING:
     from procountor_auth.protocol.token import Token
@@ -59,7 +60,7 @@ def login(
     )
     stored_now = provider.entry()
     _check_stored(token, stored_now.token if stored_now else None)
-    where = settings.store_label
+    where = printable(settings.store_label)
     if as_json:
         stored = {
             "profile": settings.profile,

@@ -11,6 +11,7 @@ import typer
 
 from procountor_auth.cli.options import ProfileOption  # noqa: TC001 - Typer reads the annotations
 from procountor_auth.cli.output import Json, on_terminal, print_json
+from procountor_auth.errors import printable
 
 from .command import NoBrowser, Timeout  # noqa: TC001 - Typer reads the annotations
 
@@ -69,7 +70,7 @@ def create(
         return
     if not keyring and on_terminal():
         typer.echo("The next line is a secret: it gets a token for the company until the key is revoked.", err=True)
-    typer.echo(f"{variable_of(settings.profile, 'api_key')}={shlex.quote(value)}")
+    typer.echo(f"{printable(variable_of(settings.profile, 'api_key'))}={shlex.quote(value)}")
 
 
 def _entry_name(settings: Settings, claims: dict[str, Any], company: int | None) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from procountor_auth.cli.output import console, indented, print_reasons, print_table
+from procountor_auth.errors import printable
 from procountor_auth.protocol.sunset import day
 
 if TYPE_CHECKING:
@@ -111,12 +112,12 @@ def print_switches(plans: Sequence[Plan]) -> None:
         readiness = plan.readiness
         if readiness.ready and not readiness.done:
             variable, value = plan.switch
-            sys.stdout.write(f"{variable}={shlex.quote(value)}\n")
+            sys.stdout.write(f"{printable(variable)}={shlex.quote(value)}\n")
     for plan in plans:
         readiness = plan.readiness
         if not readiness.ready:
             reasons = "; ".join(reason.message for reason in readiness.reasons)
-            sys.stderr.write(f"# left out: {_label(readiness.profile)}: {reasons}\n")
+            sys.stderr.write(f"# left out: {_label(readiness.profile)}: {printable(reasons)}\n")
 
 
 def show_statuses(statuses: Sequence[ProfileStatus]) -> None:
@@ -164,7 +165,7 @@ def show_finished(finished: Sequence[Finished], old: str, *, dry_run: bool, all_
             screen.print("Then PROCOUNTOR_LEGACY_POLICY=error keeps the legacy login from coming back.")
     for each in finished:
         for note in each.readiness.notes:
-            screen.print(Text(f"{_label(each.readiness.profile)}: {note}", style="yellow"))
+            screen.print(Text(f"{_label(each.readiness.profile)}: {printable(note)}", style="yellow"))
     _show_left_alone([each.readiness for each in finished if not each.readiness.ready])
 
 
@@ -194,8 +195,8 @@ def _show_changes(changes: Sequence[Change]) -> None:
     for change in changes:
         if change.place != place:
             place = change.place
-            screen.print(Text(f"@@ {place} @@", style="cyan"))
-        screen.print(Text(str(change), style={"+": "green", "-": "red"}.get(change.sign, "")))
+            screen.print(Text(f"@@ {printable(place)} @@", style="cyan"))
+        screen.print(Text(printable(str(change)), style={"+": "green", "-": "red"}.get(change.sign, "")))
 
 
 def _columns(statuses: Sequence[ProfileStatus]) -> dict[str, list[Text]]:
@@ -251,7 +252,7 @@ def _age(seconds: float) -> str:
 
 
 def _label(profile: str | None) -> str:
-    return "this configuration" if profile is None else profile
+    return "this configuration" if profile is None else printable(profile)
 
 
 def _count(number: int) -> str:

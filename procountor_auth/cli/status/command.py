@@ -11,6 +11,7 @@ from rich.text import Text
 from procountor_auth.cli.exit_status import FAILED
 from procountor_auth.cli.options import AccountOption, ProfilesOption, select_profiles
 from procountor_auth.cli.output import Json, console, format_time, print_json, print_reasons, print_table
+from procountor_auth.errors import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,15 +67,15 @@ def _show_one(report: Report) -> None:
 
 
 def _lines(report: Report) -> list[tuple[str, Text]]:
-    lines = [] if report.profile is None else [("profile", Text(report.profile))]
+    lines = [] if report.profile is None else [("profile", Text(printable(report.profile)))]
     if report.provider is not None:
         settings = report.provider.settings
         deprecated = Text(f"{settings.strategy}, deprecated", "yellow")
         lines += [
             ("strategy", deprecated if report.deprecated else Text(settings.strategy)),
             ("host", Text(settings.endpoints.host)),
-            ("client ID", Text(settings.client_id or "")),
-            ("token store", Text(settings.store_label)),
+            ("client ID", Text(printable(settings.client_id or ""))),
+            ("token store", Text(printable(settings.store_label))),
         ]
         if settings.fallback_strategy not in {None, settings.strategy}:
             lines.insert(-3, ("fallback", Text(str(settings.fallback_strategy), "yellow")))
@@ -94,14 +95,14 @@ def _lines(report: Report) -> list[tuple[str, Text]]:
         if announcement := _announcement(report):
             lines.append(("announced", Text(announcement, "yellow")))
     if report.failure is not None and report.failure.retryable:
-        lines.append(("last renewal", Text(f"failed: {report.failure.message}", "yellow")))
+        lines.append(("last renewal", Text(printable(f"failed: {report.failure.message}"), "yellow")))
     return [*lines, ("state", _state(report))]
 
 
 def _show_many(reports: Sequence[Report]) -> None:
     screen = console()
     for label, value in _shared(reports):
-        screen.print(Text(f"{label}: {value}"))
+        screen.print(Text(printable(f"{label}: {value}")))
     columns = _columns(reports)
     left_out = _left_out(columns, screen.width)
     columns = {heading: cells for heading, cells in columns.items() if heading not in left_out}
@@ -119,7 +120,7 @@ def _show_many(reports: Sequence[Report]) -> None:
         if not report.ready:
             by_reasons.setdefault(report.reasons, []).append(report)
     for reasons, alike in by_reasons.items():  # a store that is down is named once, not five hundred times
-        screen.print(Text(", ".join(report.profile or "" for report in alike), "bold"))
+        screen.print(Text(printable(", ".join(report.profile or "" for report in alike)), "bold"))
         print_reasons(screen, reasons)
     if any(report.deprecated for report in reports):
         screen.print(Text("* deprecated", style="yellow"))
@@ -141,11 +142,11 @@ def _columns(reports: Sequence[Report]) -> dict[str, list[Text]]:
     """Return the table, column by column, without those that would be empty, or that stand above it."""
     above = dict(_shared(reports))
     columns = {
-        "profile": [Text(report.profile or "") for report in reports],
+        "profile": [Text(printable(report.profile or "")) for report in reports],
         "state": [_state(report) for report in reports],
         "strategy": [Text(_strategy(report), "yellow" if report.deprecated else "") for report in reports],
         "host": [Text(_host(report) if "host" not in above else "") for report in reports],
-        "token store": [Text(_store(report) if "token store" not in above else "") for report in reports],
+        "token store": [Text(printable(_store(report)) if "token store" not in above else "") for report in reports],
         "token": [Text(_short_token_text(report), _COLOURS[report.token_state]) for report in reports],
         "company": [Text(str(report.token.company_id or "") if report.token else "") for report in reports],
         "refresh": [Text("" if report.refresh_days is None else _days(report)) for report in reports],

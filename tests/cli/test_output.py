@@ -1,0 +1,89 @@
+"""What commands write: on every encoding, and with nothing in it that a terminal obeys."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from procountor_auth.cli.doctor.check import Findings
+from procountor_auth.cli.output import console, print_reasons
+from procountor_auth.migration.readiness import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.cli.conftest import Run
+
+_NAME: Final = "Łódź — Ääkköset"
+
+_TRICKY: Final = "a\x1b[31mb\u202ec\nd\x07\u200be\x9bf"
+"""A terminal's escapes, a turn of the direction, a line end, a bell and what can't be seen."""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("encoding", ["ascii", "iso-8859-1", "cp1252", "cp437", "utf-16", "utf-8", ""])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["status", "--profile", _NAME], ["status", "--profile", _NAME, "--json"]]
+)
+def test_every_encoding_takes_every_text(encoding: str, arguments: list[str]) -> None:
+    """No command ends in a traceback because its output's encoding lacks a character; without a name it is C's."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("PROCOUNTOR_")}
+    variables |= {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": encoding}
+    variables["PROCOUNTOR_PROFILES__ŁÓDŹ__STRATEGY"] = "client_credentials"
+    done = subprocess.run(
+        [sys.executable, "-m", "procountor_auth", *arguments],
+        capture_output=True,
+        timeout=60,
+        env=variables,
+        check=False,
+    )
+    assert b"Traceback" not in done.stderr.replace(b"\0", b"")
+    assert done.returncode in {0, 2}
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("encoding", ["ascii", "iso-8859-1", "cp1252"])
+def test_json_is_json_on_every_encoding(encoding: str) -> None:
+    """`--json` prints a valid document in ASCII, whatever the encoding and the names."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("PROCOUNTOR_")}
+    variables |= {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "PROCOUNTOR_PROFILES__ŁÓDŹ__TIMEOUT": "7"}
+    done = subprocess.run(
+        [sys.executable, "-m", "procountor_auth", "status", "--json"],
+        capture_output=True,
+        timeout=60,
+        env=variables,
+        check=False,
+    )
+    (found,) = json.loads(done.stdout.decode("ascii"))["profiles"]
+    assert found["profile"] == "łódź"
+
+
+def test_a_profile_s_name_is_not_obeyed(environment: Callable[[dict[str, str]], None], run: Run) -> None:
+    """The name of a profile, which a variable may spell with anything, is printed as one harmless line."""
+    environment(
+        {
+            f"PROCOUNTOR_PROFILES__{_TRICKY}__STRATEGY": "client_credentials",
+            "PROCOUNTOR_PROFILES__OTHER__STRATEGY": "client_credentials",
+        }
+    )
+    for command in ("status", "doctor", "migrate check", "migrate plan", "migrate status", "migrate rehearse"):
+        _, out, err = run(*command.split())
+        assert all(line.isprintable() for line in (out + err).splitlines()), command
+        assert "\x1b" not in out + err
+
+
+def test_reasons_and_checks_are_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
+    """A reason from a file of results, and what a check has found, are printed as one harmless line each."""
+    print_reasons(console(), [Reason(code="x", message=_TRICKY, hint=_TRICKY)])
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) == 2
+    assert all(line.isprintable() for line in out.splitlines())
+    findings = Findings()
+    findings.add("token", "ok", _TRICKY, _TRICKY)
+    assert findings.checks[0].message.isprintable()
+    assert findings.checks[0].hint.isprintable()
