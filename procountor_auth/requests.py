@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import requests
 
     from procountor_auth.protocol.token import Token
+    from procountor_auth.tokens.renewing_cache import RenewingCache
 
 
 class ProcountorAuth(Bearer, AuthBase):
@@ -32,32 +33,36 @@ class ProcountorAuth(Bearer, AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Put the token on a request, and a hook that watches for a 401."""
-        if self._is_ours(request):
-            token = self.source.token()
+        bound = self.source.bind()
+        if self._is_ours(bound, request):
+            token = bound.token()
             _put(token, request)
-            request.register_hook("response", _Retry(self, token))  # type: ignore[no-untyped-call]
+            request.register_hook("response", _Retry(self, bound, token))  # type: ignore[no-untyped-call]
         return request
 
-    def _is_ours(self, request: requests.PreparedRequest) -> bool:
+    def _is_ours(self, bound: RenewingCache, request: requests.PreparedRequest) -> bool:
         parts = urlsplit(request.url or "")
-        return self.is_for(parts.scheme, parts.hostname, parts.port)
+        return self.is_for(parts.scheme, parts.hostname, parts.port, bound)
 
 
 class _Retry:
     """Sends one request once more after a 401, with a new token."""
 
-    def __init__(self, auth: ProcountorAuth, token: Token) -> None:
+    def __init__(self, auth: ProcountorAuth, bound: RenewingCache, token: Token) -> None:
         self._auth = auth
+        self._bound = bound
         self._token = token
         self._tried = False
 
     def __call__(self, response: requests.Response, **how: Any) -> requests.Response:  # noqa: ANN401 - as requests sends
-        self._auth.source.observe(response.headers.get, urlsplit(response.request.url or "").path)
-        rejected = response.status_code == HTTPStatus.UNAUTHORIZED and self._auth._is_ours(response.request)  # noqa: SLF001
-        if not rejected or self._tried:
+        self._bound.observe(response.headers.get, urlsplit(response.request.url or "").path)
+        rejected = response.status_code == HTTPStatus.UNAUTHORIZED and self._auth._is_ours(  # noqa: SLF001 - its own file
+            self._bound, response.request
+        )
+        if not rejected or self._tried or not self._auth.source.is_current(self._bound):
             return response
         self._tried = True
-        token = self._auth.source.renew(self._token)
+        token = self._bound.renew(self._token)
         body: Any = response.request.body
         if not isinstance(body, str | bytes | None):
             return response  # a stream, which the first try has used up

@@ -118,7 +118,7 @@ class Probe:
     def _ask(self, provider: TokenProvider) -> Reached:
         notices: list[SunsetNotice] = []
 
-        def on_response(response: Response, _path: str) -> None:
+        def on_response(_: TokenProvider, response: Response, _path: str) -> None:
             notice = read_sunset_notice(response.combined)
             if notice is not None and notice not in notices:
                 notices.append(notice)

@@ -49,7 +49,7 @@ class ProviderPool:
         strategy: str | None = None,
         *,
         account: str = "",
-        on_response: Callable[[Response, str], None] = lambda *_: None,
+        on_response: Callable[[TokenProvider, Response, str], None] = lambda *_: None,
     ) -> TokenProvider:
         """Return the provider of a profile with a strategy; nothing is opened yet.
 
@@ -57,7 +57,7 @@ class ProviderPool:
             profile: The profile, or None where there are none.
             strategy: The strategy; by default the one that is chosen.
             account: The program's own name for whose tokens they are; by default the profile's.
-            on_response: Shown each response, with the path of its request.
+            on_response: Shown each response, with the provider and the path of the request.
 
         Raises:
             ConfigurationError: Something is missing, wrong or misspelt for this strategy.

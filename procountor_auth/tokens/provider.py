@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import time
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from procountor_auth.protocol.flow import observed
@@ -42,7 +43,7 @@ class TokenProvider:
         account: The program's own name for whose tokens these are.
         settings: What described all this, if settings did.
         monotonic: The clock for deadlines, in seconds.
-        on_response: Shown each response, with the path of its request.
+        on_response: Shown each response, with this provider and the path of the request.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class TokenProvider:
         account: str = "",
         settings: Settings | None = None,
         monotonic: Callable[[], float] = time.monotonic,
-        on_response: Callable[[Response, str], None] = lambda *_: None,
+        on_response: Callable[[TokenProvider, Response, str], None] = lambda *_: None,
     ) -> None:
         self.strategy = strategy
         self.backends = backends or Backends()
@@ -80,7 +81,7 @@ class TokenProvider:
         on_fallback: Callable[[Event], None] | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
-        on_response: Callable[[Response, str], None] = lambda *_: None,
+        on_response: Callable[[TokenProvider, Response, str], None] = lambda *_: None,
     ) -> TokenProvider:
         """Build the provider that `settings` describe. Nothing is opened yet, and no deprecated strategy warns.
 
@@ -130,7 +131,7 @@ class TokenProvider:
             raise TypeError("This provider was not made from settings.")
         return self._settings
 
-    def observed_by(self, on_response: Callable[[Response, str], None]) -> TokenProvider:
+    def observed_by(self, on_response: Callable[[TokenProvider, Response, str], None]) -> TokenProvider:
         """Return the same provider, with somebody else to show responses to."""
         other = copy.copy(self)
         other._on_response = on_response  # noqa: SLF001 - its own class
@@ -276,7 +277,9 @@ class TokenProvider:
 
     def drive(self, flow: Flow[T], deadline: float) -> T:
         """Drive a flow to its result before the deadline."""
-        return self.backends.transport.run(observed(flow, self._on_response), timeout=deadline - self._monotonic())
+        return self.backends.transport.run(
+            observed(flow, partial(self._on_response, self)), timeout=deadline - self._monotonic()
+        )
 
     def __repr__(self) -> str:
         return f"<TokenProvider with {self.strategy!r}>"

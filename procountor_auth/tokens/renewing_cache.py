@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import weakref
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from procountor_auth.errors import ProcountorAuthError, StoreError
 from procountor_auth.tokens.cache import COOLDOWN, CachedToken, decide
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_Key: TypeAlias = "tuple[int, CachedToken | None]"
+"""What a renewal is for: how often there was an invalidation, and the token that is to be replaced."""
+
 REFRESH_WARNING: Final = 30 * 86_400.0
 """Seconds before the expiry of a refresh token from which on every new token comes with a warning."""
 
@@ -33,7 +35,10 @@ _logger = logging.getLogger("procountor_auth")
 
 
 class RenewingCache:
-    """Keeps the token of one provider, and renews it for everybody who asks.
+    """Keeps the token of one provider, for ever the same one, and renews it for everybody who asks.
+
+    So whoever holds one can take several steps (a request and its 401, a login from its begin to its end), and never
+    gets a token of another configuration in between.
 
     Args:
         provider: Where the next token comes from.
@@ -43,7 +48,6 @@ class RenewingCache:
 
     Attributes:
         cached: The token, if there is one. Read without a lock.
-        renewal: The renewal that is under way, if one is.
         provider: Where the next token comes from.
         clock: The wall clock, in Unix seconds.
     """
@@ -59,7 +63,6 @@ class RenewingCache:
         self.provider = provider
         self.clock = provider.clock
         self.cached: CachedToken | None = None
-        self.renewal: SharedFuture[Token] | None = None
         self._telemetry = telemetry
         self._monotonic = monotonic
         self._jitter = jitter
@@ -69,40 +72,114 @@ class RenewingCache:
         self.reset_after_fork()
         _caches.add(self)
 
+    # There is no lock: a signal handler that needs a token may come in at any moment, and would wait for the thread
+    # that it has interrupted. Each step is one operation on a dictionary or one assignment, which nothing cuts in two.
+
+    @property
+    def renewal(self) -> SharedFuture[Token] | None:
+        """The renewal of what is cached now that is under way, if one is."""
+        return self._renewals.get((self._generation, self.cached))
+
     def token_or_renewal(self, seen: CachedToken | None) -> SharedFuture[Token] | Token:
         """Return a usable token, or the renewal to wait for; start one if it is time and none is under way.
 
         Args:
             seen: What the caller has found in `cached`.
         """
-        with self._lock:
-            cached, renewal, provider = self.cached, self.renewal, self.provider
+        while True:
+            cached = self.cached
             now = self.clock()
             if cached is not None and cached is not seen and now < cached.stale_from:
                 return cached.token
+            key = (self._generation, cached)
+            renewal = self._renewals.get(key)
+            if renewal is not None and renewal.is_overdue:
+                # Abandoned: its callers have had their error, and another one may start.
+                self._end(key, renewal)
+                renewal = None
             cooling = self._monotonic() < self._cool_until
             decision = decide(cached, now, renewing=renewal is not None, cooling=cooling)
             if decision.renews:
-                self.renewal = renewal = self._future()
-        if decision.renews and renewal is not None:
-            renewal.start(partial(self._renew, provider))
-        if decision.serves and cached is not None:
-            return cached.token
-        assert renewal is not None  # noqa: S101 - without a usable token there is one: found above or started
-        return renewal
+                renewal = self._start_renewal(key)
+            if decision.serves and cached is not None:
+                return cached.token
+            if renewal is not None:
+                return renewal
+            # Somebody else has renewed it meanwhile.
 
-    def wait_for_token(self) -> Token:
-        """Return a usable token, waiting for one if there is none. Raises what the renewal raises."""
-        found = self.token_or_renewal(None)
+    def _start_renewal(self, key: _Key) -> SharedFuture[Token] | None:
+        """Start the renewal of a token, or return the one that somebody else has started; None if it was replaced.
+
+        One renewal belongs to one cached token: when that is replaced, nobody joins it any more. One that starts just
+        then finds the newer token in the store, and asks nobody.
+        """
+        if self.cached is not key[1]:
+            return None
+        provider = self.provider
+        future: SharedFuture[Token] = SharedFuture(provider.timeout, partial(self._keep_renewed, key))
+        try:
+            # In here, as a signal may raise anywhere: nobody must wait for a renewal that has not begun.
+            winner = self._renewals.setdefault(key, future)
+            if winner is future:
+                future.start(partial(self._renew, provider, key[1], future))
+        except BaseException:
+            if not future.started:
+                self._end(key, future)
+            raise
+        return winner
+
+    def _end(self, key: _Key, future: SharedFuture[Token]) -> None:
+        if self._renewals.get(key) is future:
+            self._renewals.pop(key, None)
+
+    def token(self) -> Token:
+        """Return a valid token, waiting for one only if there is none.
+
+        Raises:
+            InteractionRequired: A person has to log in first.
+            ProcountorAuthError: Whatever else kept it from getting one; all who waited get the same.
+        """
+        cached = self.cached
+        if cached is not None and self.clock() < cached.stale_from:
+            return cached.token
+        found = self.token_or_renewal(cached)
         return found.result() if isinstance(found, SharedFuture) else found
+
+    async def atoken(self) -> Token:
+        """Return a valid token without blocking the event loop. Raises what `token` raises."""
+        cached = self.cached
+        if cached is not None and self.clock() < cached.stale_from:
+            return cached.token
+        found = self.token_or_renewal(cached)
+        return await found.aresult() if isinstance(found, SharedFuture) else found
+
+    def renew(self, rejected: Token) -> Token:
+        """Return another token than one that the API rejected with a 401. Raises what `token` raises."""
+        self.reject(rejected)
+        return self.token()
+
+    async def arenew(self, rejected: Token) -> Token:
+        """Return another token than one that the API rejected with a 401. Raises what `token` raises."""
+        self.reject(rejected)
+        return await self.atoken()
+
+    def observe(self, header: Callable[[str], str | None], path: str) -> None:
+        """Look at the headers of an API response for an announced sunset.
+
+        Args:
+            header: Returns the value of a header, or None.
+            path: The path of the request.
+        """
+        self._telemetry.observe(self.provider, header, path)
 
     def keep_result_of(self, flow: Flow[Token]) -> SharedFuture[Token]:
         """Get a token with a flow that somebody else has prepared, such as the end of a login, and keep it."""
-        future, provider = self._future(), self.provider
+        provider = self.provider
+        future: SharedFuture[Token] = SharedFuture(provider.timeout, partial(self._keep, self._generation))
 
         def work() -> Token:
             token = provider.store_result_of(flow)
-            self._telemetry.acquired(provider, token, None)
+            future.later(lambda: self._telemetry.acquired(provider, token, None))
             return token
 
         future.start(work)
@@ -116,29 +193,26 @@ class RenewingCache:
 
     def reject(self, rejected: Token) -> None:
         """Never hand out this token again: the API has rejected it."""
-        with self._lock:
-            cached = self.cached
-            if cached is not None and cached.token.access_token == rejected.access_token:
-                # Kept for its refresh token.
-                self.cached = CachedToken(cached.token, float("-inf"), float("-inf"))
-                self._rejected = rejected
+        cached = self.cached
+        if cached is not None and cached.token.access_token == rejected.access_token:
+            self._rejected = rejected
+            # Kept for its refresh token.
+            self.cached = CachedToken(cached.token, float("-inf"), float("-inf"))
 
-    def switch(self, provider: TokenProvider) -> bool:
-        """Go on with another provider; return whether its tokens are others."""
-        with self._lock:
-            changed = provider.key != self.provider.key
-            self.provider = provider
-        if changed:
-            self.drop()
-        return changed
+    def successor(self, provider: TokenProvider) -> RenewingCache:
+        """Return the cache of another provider; if its tokens are the same ones, it begins with the token of this one.
+
+        Whatever is under way here ends here, with the provider that it began with.
+        """
+        other = RenewingCache(provider, self._telemetry, monotonic=self._monotonic, jitter=self._jitter)
+        if provider.key == self.provider.key:
+            other.cached, other._rejected = self.cached, self._rejected
+        return other
 
     def drop(self) -> CachedToken | None:
         """Forget the token here; return it. A renewal under way is cut off: nobody keeps what it brings."""
-        with self._lock:
-            cached = self.cached
-            self.cached = None
-            self.renewal = None
-            self._generation += 1
+        self._generation += 1
+        cached, self.cached = self.cached, None
         return cached
 
     def forget(self) -> Token | None:
@@ -164,13 +238,11 @@ class RenewingCache:
 
     def reset_after_fork(self) -> None:
         """Start with no lock held and no renewal under way: the parent's threads do not exist in a child."""
-        self._lock = threading.Lock()
-        self.renewal = None
+        self._renewals: dict[_Key, SharedFuture[Token]] = {}
         self.provider.reset_after_fork()
 
-    def _renew(self, provider: TokenProvider) -> Token:
-        """Get the next token. Runs on the renewal's thread."""
-        cached = self.cached
+    def _renew(self, provider: TokenProvider, cached: CachedToken | None, future: SharedFuture[Token]) -> Token:
+        """Get the next token after the cached one. Runs on the renewal's thread."""
         known = cached.token if cached else None
         try:
             acquired = provider.renew(known, self._rejected)
@@ -178,31 +250,42 @@ class RenewingCache:
             failure = error
         else:
             if acquired.from_server:
-                self._telemetry.acquired(provider, acquired.token, known)
+                future.later(lambda: self._telemetry.acquired(provider, acquired.token, known))
             return acquired.token
-        self._telemetry.failed(provider, failure)
+        future.later(lambda: self._telemetry.failed(provider, failure))
         raise failure.with_traceback(None)
 
-    def _future(self) -> SharedFuture[Token]:
-        return SharedFuture(self.provider.timeout, partial(self._keep, self._generation))
+    def _keep_renewed(self, key: _Key, future: SharedFuture[Token], token: Token | None) -> None:
+        """Keep what a renewal has brought. One that was abandoned wins over nothing, but not over a newer token."""
+        cached = self.cached
+        abandoned = self._renewals.get(key) is not future
+        if token is None:
+            self._cool_until = self._monotonic() + COOLDOWN
+            if cached is not None and self.clock() < cached.usable_until:
+                future.later(
+                    lambda: _logger.warning("an early renewal has failed; the token is served until it expires")
+                )
+        elif not (abandoned and cached is not None and cached.token.issued_at >= token.issued_at):
+            self._keep(key[0], future, token)
+        self._end(key, future)
 
     def _keep(self, generation: int, future: SharedFuture[Token], token: Token | None) -> None:
-        with self._lock:
-            if self.renewal is future:
-                self.renewal = None
-            if generation != self._generation:
-                return  # invalidated since it began
-            if token is None:
-                self._cool_until = self._monotonic() + COOLDOWN
-                if self.cached is not None and self.clock() < self.cached.usable_until:
-                    _logger.warning("an early renewal has failed; the token is served until it expires")
-                return
-            self.cached = CachedToken.of(token, self._jitter())
-            self._rejected = None
+        """Keep a token, unless there was an invalidation since its work began."""
+        if token is None or generation != self._generation or token == self._rejected:
+            return
+        cached = CachedToken.of(token, self._jitter())
+        self._rejected = None
+        self.cached = cached
+        if generation != self._generation and self.cached is cached:
+            self.cached = None  # in this moment
+            return
         expiry = token.refresh_expires_at
-        if not self.provider.strategy.unattended and expiry is not None and expiry - self.clock() < REFRESH_WARNING:
-            days = max(0, int((expiry - self.clock()) // 86_400))
-            _logger.warning("the refresh token ends in %d days: a person has to log in before", days)
+        now = self.clock()
+        if not self.provider.strategy.unattended and expiry is not None and expiry - now < REFRESH_WARNING:
+            days = max(0, int((expiry - now) // 86_400))
+            future.later(
+                lambda: _logger.warning("the refresh token ends in %d days: a person has to log in before", days)
+            )
 
 
 _caches: weakref.WeakSet[RenewingCache] = weakref.WeakSet()

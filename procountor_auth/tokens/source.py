@@ -21,14 +21,12 @@ from procountor_auth.tokens.fallback import MAX_FALLBACKS, Fallback
 from procountor_auth.tokens.provider import TokenProvider
 from procountor_auth.tokens.renewing_cache import RenewingCache
 from procountor_auth.tokens.telemetry import Telemetry
-from procountor_auth.transport.background import SharedFuture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from procountor_auth.events import Listener
     from procountor_auth.protocol.endpoints import Endpoints
-    from procountor_auth.protocol.flow import Response
     from procountor_auth.protocol.token import Token
     from procountor_auth.stores.base import Store
     from procountor_auth.strategies.base import Strategy
@@ -82,7 +80,7 @@ class TokenSource:
             fallback=None if fallback is None else Fallback(fallback, limit=fallback_limit, emit=self._telemetry.emit),
             account=account,
             monotonic=monotonic,
-            on_response=self._on_response,
+            on_response=self._telemetry.on_response,
         )
         provider.prepare()
         self._begin(provider)
@@ -155,7 +153,7 @@ class TokenSource:
             on_fallback=self._telemetry.emit,
             clock=clock,
             monotonic=self._monotonic,
-            on_response=self._on_response,
+            on_response=self._telemetry.on_response,
         )
 
     def reload(self) -> bool:
@@ -176,12 +174,14 @@ class TokenSource:
                 "This source was not made from the environment, so there is nothing to read again.",
                 hint="Make it with `TokenSource.from_env()`.",
             )
-        provider = self._provider_of(self._configured(), self._cache.clock)
+        before = self._cache
+        provider = self._provider_of(self._configured(), before.clock)
         provider.prepare()
-        changed = self._cache.switch(provider)
-        if changed:
-            _logger.info("tokens come from %s now, strategy %s", provider.endpoints.host, provider.strategy.name)
-        return changed
+        self._cache = before.successor(provider)
+        if provider.key == before.provider.key:
+            return False
+        _logger.info("tokens come from %s now, strategy %s", provider.endpoints.host, provider.strategy.name)
+        return True
 
     @property
     def strategy(self) -> Strategy:
@@ -198,6 +198,17 @@ class TokenSource:
         """The URLs of the host that the tokens are for."""
         return self._cache.provider.endpoints
 
+    def bind(self) -> RenewingCache:
+        """Return the tokens of the configuration as it is now, for an operation of several steps.
+
+        A `reload` in between does not reach it: it goes on with the host, client and company that it began with.
+        """
+        return self._cache
+
+    def is_current(self, bound: RenewingCache) -> bool:
+        """Whether the configuration still gives the tokens that `bound` has."""
+        return bound.provider.key == self._cache.provider.key
+
     def token(self) -> Token:
         """Return a valid token, waiting for one only if there is none.
 
@@ -205,29 +216,19 @@ class TokenSource:
             InteractionRequired: A person has to log in first.
             ProcountorAuthError: Whatever else kept it from getting one; all who waited get the same.
         """
-        cached = self._cache.cached
-        if cached is not None and self._cache.clock() < cached.stale_from:
-            return cached.token
-        found = self._cache.token_or_renewal(cached)
-        return found.result() if isinstance(found, SharedFuture) else found
+        return self._cache.token()
 
     async def atoken(self) -> Token:
         """Return a valid token without blocking the event loop. Raises what `token` raises."""
-        cached = self._cache.cached
-        if cached is not None and self._cache.clock() < cached.stale_from:
-            return cached.token
-        found = self._cache.token_or_renewal(cached)
-        return await found.aresult() if isinstance(found, SharedFuture) else found
+        return await self._cache.atoken()
 
     def renew(self, rejected: Token) -> Token:
         """Return another token than one that the API rejected with a 401. Raises what `token` raises."""
-        self._cache.reject(rejected)
-        return self.token()
+        return self._cache.renew(rejected)
 
     async def arenew(self, rejected: Token) -> Token:
         """Return another token than one that the API rejected with a 401. Raises what `token` raises."""
-        self._cache.reject(rejected)
-        return await self.atoken()
+        return await self._cache.arenew(rejected)
 
     def invalidate(self) -> None:
         """Forget the token here and in the store. A renewal that is under way does not bring it back.
@@ -235,11 +236,13 @@ class TokenSource:
         Raises:
             StoreError: The store can't be written; this source has forgotten it all the same.
         """
-        self._cache.run(self._cache.forget).result()
+        cache = self._cache
+        cache.run(cache.forget).result()
 
     async def ainvalidate(self) -> None:
         """Do what `invalidate` does without blocking the event loop."""
-        await self._cache.run(self._cache.forget).aresult()
+        cache = self._cache
+        await cache.run(cache.forget).aresult()
 
     def logout(self) -> None:
         """Forget the token and have the server invalidate it.
@@ -247,11 +250,13 @@ class TokenSource:
         Raises:
             ProcountorAuthError: The server or the store could not be reached; the token is forgotten here.
         """
-        self._cache.run(self._cache.log_out).result()
+        cache = self._cache
+        cache.run(cache.log_out).result()
 
     async def alogout(self) -> None:
         """Do what `logout` does without blocking the event loop."""
-        await self._cache.run(self._cache.log_out).aresult()
+        cache = self._cache
+        await cache.run(cache.log_out).aresult()
 
     def begin_login(self, redirect_uri: str | None = None) -> Login:
         """Start a login in a person's browser, for the authorization_code strategy.
@@ -264,25 +269,23 @@ class TokenSource:
             ConfigurationError: Another strategy is chosen, which needs no login; or `redirect_uri` is not the
                 registered one.
         """
-        strategy = self.strategy
+        cache = self._cache
+        strategy = cache.provider.strategy
         if not isinstance(strategy, AuthorizationCodeStrategy):
             raise ConfigurationError(
                 f"The {strategy.name} strategy has no login page.",
                 hint="Set PROCOUNTOR_STRATEGY=authorization_code to log in with a browser, or just call `token()`.",
             )
-        return Login(strategy, self._cache.keep_result_of, redirect_uri)
+        return Login(strategy, cache.keep_result_of, redirect_uri)
 
     def observe(self, header: Callable[[str], str | None], path: str) -> None:
-        """Look at the headers of an API response for an announced sunset; the integrations call this.
+        """Look at the headers of an API response for an announced sunset.
 
         Args:
             header: Returns the value of a header, or None.
             path: The path of the request.
         """
-        self._telemetry.on_response(self._cache.provider, header, path)
-
-    def _on_response(self, response: Response, path: str) -> None:
-        self.observe(response.combined, path)
+        self._cache.observe(header, path)
 
     def __repr__(self) -> str:
         return f"<TokenSource with {self.strategy!r}>"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from procountor_auth.errors import ProcountorAuthError
     from procountor_auth.events import Event, Listener
+    from procountor_auth.protocol.flow import Response
     from procountor_auth.protocol.sunset import SunsetNotice
     from procountor_auth.protocol.token import Token
     from procountor_auth.tokens.provider import TokenProvider
@@ -58,7 +59,11 @@ class Telemetry:
         """Tell that there is no new token."""
         self._tell(provider, TokenFailed, provider.strategy.name, error=error.code, retryable=error.retryable)
 
-    def on_response(self, provider: TokenProvider, header: Callable[[str], str | None], path: str) -> None:
+    def on_response(self, provider: TokenProvider, response: Response, path: str) -> None:
+        """Look at a response to a token request."""
+        self.observe(provider, response.combined, path)
+
+    def observe(self, provider: TokenProvider, header: Callable[[str], str | None], path: str) -> None:
         """Look for an announced sunset in the headers of a response, and tell of each one once.
 
         Args:

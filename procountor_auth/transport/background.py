@@ -3,16 +3,24 @@
 The work runs on a thread of its own and belongs to none of those who wait: a waiter that gives up, is cancelled, or
 lives in an event loop that ends takes nothing away from the others, and a refresh token that the server has already
 rotated is not lost with it.
+
+Nothing that somebody else wrote can hold the result up: listeners and logs are told after the waiters have it. The
+interpreter's end waits for work that is under way, but not longer than the work's own deadline.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import copy
+import os
+import sys
 import threading
+import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import TYPE_CHECKING, Final, Generic, NoReturn, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar
 
 from procountor_auth.errors import ConnectionFailed
 
@@ -24,6 +32,9 @@ T = TypeVar("T")
 GRACE: Final = 0.25
 """Seconds that a waiter waits beyond the work's own deadline, for its result to come."""
 
+TELLING: Final = 0.1
+"""Seconds that a waiter, who has the result, leaves to listeners and logs, so that they usually come first."""
+
 
 class SharedFuture(Generic[T]):
     """A result or an error that will be there in time.
@@ -31,38 +42,61 @@ class SharedFuture(Generic[T]):
     Args:
         timeout: Seconds that the work may take.
         on_done: Called on the work's thread with this future and the result (None for an error), before any waiter
-            wakes.
+            wakes. It must neither wait nor call what somebody else wrote: `later` is for that.
+
+    Attributes:
+        started: Whether the work has begun.
     """
 
     def __init__(self, timeout: float, on_done: Callable[[SharedFuture[T], T | None], None] | None = None) -> None:
+        self.started = False
         self._timeout = timeout
+        self._until = time.monotonic() + timeout + GRACE
         self._on_done = on_done
+        self._later: list[Callable[[], object]] = []
+        self._worker: int | None = None
+        self._told: Future[None] = Future()
         # Holds errors as results: a future that raises one object in many threads lets them all write into its
         # traceback.
         self._future: Future[Callable[[], T]] = Future()
         # Marks it as running, so that no waiter's cancellation can reach it.
         self._future.set_running_or_notify_cancel()
+        self._told.set_running_or_notify_cancel()
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether its time is over, and it is not done: others need not wait for it any more."""
+        return not self._future.done() and time.monotonic() > self._until
 
     def start(self, work: Callable[[], T]) -> None:
-        """Do the work. The thread keeps the interpreter alive until it is done: what it gets may be needed."""
+        """Do the work on a thread of its own. If none can be started, the error is the result, at once.
 
-        def run() -> None:
-            try:
-                result = work()
-            except BaseException as error:  # noqa: BLE001 - it is handed to those who wait
-                self._finish(None, raiser(error))
-            else:
-                self._finish(result, lambda: result)
-
+        At the interpreter's end, when threads do not run any more, the work is done here.
+        """
+        if _is_ending():
+            self._run(work)
+            return
+        # A daemon, which would not keep the interpreter from ending; `_finish_work` waits for it, with a limit.
+        thread = threading.Thread(target=self._run, args=(work,), name="procountor-auth", daemon=True)
+        problem: ConnectionFailed | None = None
         try:
-            threading.Thread(target=run, name="procountor-auth", daemon=False).start()
-        except RuntimeError:  # the interpreter is shutting down and starts no thread any more
-            run()
+            thread.start()
+        except RuntimeError as error:
+            # Python's own locks raise one too, where a signal handler raises while they wait: the thread runs then.
+            if "thread" not in str(error):
+                raise
+            problem = ConnectionFailed(
+                "This process can't start another thread, and so gets no new token.",
+                hint="Give it more threads or memory (ulimit -u, pids.max), or try again later.",
+            )
+        if problem is not None:
+            problem.sent = False
+            self._finish(None, raiser(problem))
+            self._told.set_result(None)
 
-    def _finish(self, result: T | None, unwrap: Callable[[], T]) -> None:
-        if self._on_done is not None:
-            self._on_done(self, result)
-        self._future.set_result(unwrap)
+    def later(self, call: Callable[[], object]) -> None:
+        """Have something called when the waiters have the result: whatever somebody else wrote, such as a listener."""
+        self._later.append(call)
 
     def result(self) -> T:
         """Wait for it in this thread.
@@ -70,8 +104,12 @@ class SharedFuture(Generic[T]):
         Raises:
             ProcountorAuthError: The error of the work, as an object of the waiter's own.
         """
+        if self._worker == threading.get_ident() and not self._future.done():
+            raise self._waits_for_itself()
         try:
             unwrap = self._future.result(self._patience)
+            if self._worker != threading.get_ident():
+                self.wait(TELLING)
         except FutureTimeoutError:
             unwrap = raiser(self._still_waiting())
         return unwrap()
@@ -81,9 +119,44 @@ class SharedFuture(Generic[T]):
         try:
             async with asyncio.timeout(self._patience):
                 unwrap = await asyncio.wrap_future(self._future)
+            await asyncio.wait({asyncio.wrap_future(self._told)}, timeout=TELLING)
         except TimeoutError:
             unwrap = raiser(self._still_waiting())
         return unwrap()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the work is done and everybody has been told of it, or for some seconds."""
+        with suppress(FutureTimeoutError):
+            self._told.result(max(0.0, seconds))
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until it is overdue."""
+        return self._until - time.monotonic()
+
+    def _run(self, work: Callable[[], T]) -> None:
+        self.started = True
+        self._worker = threading.get_ident()
+        _under_way.add(self)
+        try:
+            result = work()
+        except BaseException as error:  # noqa: BLE001 - it is handed to those who wait
+            self._finish(None, raiser(error))
+        else:
+            self._finish(result, lambda: result)
+        for call in self._later:
+            # A broken listener, filter or handler costs nobody the token, not even with SystemExit.
+            with suppress(BaseException):
+                call()
+        _under_way.discard(self)
+        self._told.set_result(None)
+
+    def _finish(self, result: T | None, unwrap: Callable[[], T]) -> None:
+        try:
+            if self._on_done is not None:
+                self._on_done(self, result)
+        finally:
+            self._future.set_result(unwrap)
 
     @property
     def _patience(self) -> float:
@@ -94,6 +167,14 @@ class SharedFuture(Generic[T]):
             f"There was no token within {self._timeout:g} seconds.",
             hint="Try again later, or give it more time with PROCOUNTOR_TIMEOUT.",
         )
+
+    def _waits_for_itself(self) -> ConnectionFailed:
+        error = ConnectionFailed(
+            "A token was asked for from within the renewal that gets it, which would wait for itself.",
+            hint="Don't ask for a token in a log handler, a store or a strategy of your own.",
+        )
+        error.sent = False
+        return error
 
 
 def raiser(error: BaseException) -> Callable[[], NoReturn]:
@@ -114,3 +195,22 @@ def _copy_of(error: BaseException) -> BaseException:
         return copy.copy(error)
     except Exception:  # noqa: BLE001 - a class of somebody else's may not take its own arguments
         return error
+
+
+def _is_ending() -> bool:
+    """Whether the interpreter is at its end: a thread that is started then may never run."""
+    return sys.is_finalizing() or not threading.main_thread().is_alive()
+
+
+_under_way: set[SharedFuture[Any]] = set()
+
+
+@atexit.register
+def _finish_work() -> None:
+    """Let what is under way come to its end: a token that the server has given is stored, and told of."""
+    for future in list(_under_way):
+        future.wait(future.seconds_left)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_under_way.clear)  # the parent's threads do not exist in a child

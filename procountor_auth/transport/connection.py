@@ -110,15 +110,21 @@ def _exchange(http: backend.BaseTransport, request: Request, deadline: Deadline)
     with quiet(), _Cutter(deadline.time_left) as cutter:
         try:
             response = http.handle_request(_prepare(request, deadline, trace=cutter.trace))
-            body = _Body(deadline)
+            body = _Body(deadline, cutter)
             with closing(response):
                 for chunk in _chunks(response.stream):
                     body.add(chunk)
-            if cutter.has_cut:  # a body whose end is the connection's looks whole then
+            # A whole response counts, however late it is read: the process may have stood still, and the new refresh
+            # token in it may be the only one. A body whose end is the connection's looks whole after the cut.
+            if cutter.has_cut and not _says_its_length(response):
                 return deadline.error()
             return _read(request, response, body)
         except Exception as error:  # noqa: BLE001 - whatever an HTTP library raises becomes ours
             return _translate(error, request, deadline)
+
+
+def _says_its_length(response: backend.Response) -> bool:
+    return any(name in response.headers for name in ("content-length", "transfer-encoding"))
 
 
 def _prepare(request: Request, deadline: Deadline, **extensions: object) -> backend.Request:
@@ -208,6 +214,11 @@ class _Cutter:
         self._timer.cancel()
         self._socket = None
 
+    @property
+    def can_cut(self) -> bool:
+        """Whether it knows the socket: not that of a connection which was there before."""
+        return self._socket is not None
+
     def trace(self, name: str, info: dict[str, Any]) -> None:
         """Hear what the HTTP library does; what it has connected or wrapped in TLS is what can be cut."""
         if name.endswith(("connect_tcp.complete", "start_tls.complete")):
@@ -227,12 +238,14 @@ class _Body:
     """The bytes of a response, as far as size and time allow."""
 
     deadline: Deadline
+    cutter: _Cutter
     chunks: bytearray = field(default_factory=bytearray, repr=False)
 
     def add(self, chunk: bytes) -> None:
         if len(self.chunks) + len(chunk) > MAX_BODY:
             raise UnexpectedResponse(f"The server's answer is larger than {MAX_BODY // 1024} KiB.", hint=_CHECK_HOST)
-        if self.deadline.time_left < 0:
+        # Where the connection can be cut, there is an end to what still comes.
+        if self.deadline.time_left < 0 and not self.cutter.can_cut:
             raise self.deadline.error()
         self.chunks += chunk
 

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from procountor_auth.errors import ConnectionFailed, InvalidGrant
+from procountor_auth.transport import background
 from procountor_auth.transport.background import SharedFuture
 
 
@@ -77,14 +78,78 @@ def test_waiting_ends_at_the_deadline() -> None:
     assert sync.value.retryable
 
 
-def test_result_without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no thread can be started any more (interpreter shutdown), the work is done in the caller's."""
-
-    def refuse(_thread: threading.Thread) -> None:
-        raise RuntimeError("can't create new thread at interpreter shutdown")
-
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+def test_at_the_interpreter_s_end_the_work_is_done_by_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that is started then may never run."""
+    monkeypatch.setattr(background, "_is_ending", lambda: True)
+    monkeypatch.setattr(threading.Thread, "start", lambda _: pytest.fail("a thread was started"))
     outcome: SharedFuture[str] = SharedFuture(30.0)
     outcome.start(work)
 
     assert outcome.result() == "token"
+
+
+def test_where_no_thread_can_be_started_the_error_comes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process at its limit of threads gets a typed error that may pass, and no event loop is blocked by the work."""
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    outcome: SharedFuture[str] = SharedFuture(30.0)
+    outcome.start(lambda: pytest.fail("the work was done by the caller"))
+
+    with pytest.raises(ConnectionFailed, match="can't start another thread") as caught:
+        asyncio.run(outcome.aresult())
+    assert (caught.value.retryable, caught.value.sent) == (True, False)
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("error", [RuntimeError("broken"), SystemExit(1), GeneratorExit()])
+def test_what_is_told_later_can_cost_nobody_the_result(error: BaseException) -> None:
+    """Whatever a listener or a log filter raises, the result is there, and the others are told as well."""
+    told: list[str] = []
+
+    def raises() -> None:
+        raise error
+
+    outcome: SharedFuture[str] = SharedFuture(30.0)
+    outcome.later(raises)
+    outcome.later(lambda: told.append("told"))
+    outcome.start(work)
+
+    assert (outcome.result(), told) == ("token", ["told"])
+
+
+def test_a_listener_that_hangs_holds_nobody_up() -> None:
+    """The result comes although the listener never returns, and a listener gets it, too."""
+    never, heard = threading.Event(), []
+    outcome: SharedFuture[str] = SharedFuture(30.0)
+    outcome.later(lambda: heard.append(outcome.result()))
+    outcome.later(never.wait)
+    outcome.start(work)
+
+    assert outcome.result() == asyncio.run(outcome.aresult()) == "token"
+    assert heard == ["token"]
+    never.set()
+
+
+def test_who_asks_from_within_the_work_gets_an_error() -> None:
+    """A log handler that needs a token while one is fetched would wait for itself: it is told so at once."""
+    outcome: SharedFuture[str] = SharedFuture(30.0)
+    outcome.start(outcome.result)
+
+    with pytest.raises(ConnectionFailed, match="would wait for itself"):
+        outcome.result()
+
+
+def test_work_that_takes_too_long_is_overdue() -> None:
+    """After its deadline and the grace nobody needs to wait for it any more."""
+    never = threading.Event()
+    outcome: SharedFuture[str] = SharedFuture(0.01 - background.GRACE)
+    outcome.start(lambda: work(never))
+    assert outcome.seconds_left < 0.02
+    while not outcome.is_overdue:
+        threading.Event().wait(0.001)
+    never.set()
+    outcome.wait(10)
+    assert not outcome.is_overdue

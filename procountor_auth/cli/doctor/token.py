@@ -43,10 +43,10 @@ def check_token(findings: Findings, looked_at: TokenProvider) -> None:
                 account=looked_at.account,
                 on_fallback=telemetry.emit,
                 clock=looked_at.clock,
-                on_response=lambda response, path: telemetry.on_response(looked_at, response.combined, path),
+                on_response=telemetry.on_response,
             )
             cache = RenewingCache(provider, telemetry, monotonic=time.monotonic, jitter=random.random)
-            token = cache.wait_for_token()
+            token = cache.token()
         except ProcountorAuthError as error:
             findings.add_error("token", error)
             return
@@ -74,8 +74,7 @@ def _check_session(findings: Findings, provider: TokenProvider, cache: RenewingC
             session = provider.drive(read_session(provider.endpoints, token), provider.deadline())
         except CredentialsRefused:
             # It may have been revoked. The requests of a program get another token after a 401, and go on.
-            cache.reject(token)
-            token = cache.wait_for_token()
+            token = cache.renew(token)
             session = provider.drive(read_session(provider.endpoints, token), provider.deadline())
             renewed = "; the token of before was refused"
     except ProcountorAuthError as error:

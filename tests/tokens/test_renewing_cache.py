@@ -1,0 +1,252 @@
+"""What others wrote (handlers, listeners, filters, signal handlers) can neither wedge a source nor hold it up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from procountor_auth import Settings, TokenSource
+from procountor_auth.errors import ConnectionFailed
+from procountor_auth.sandbox import Faults, Sandbox
+from tests.sizes import size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from procountor_auth.events import Event
+
+pytestmark = pytest.mark.server
+
+SIGNALS = size(100, 1000)
+
+
+class SoftTimeLimitExceeded(Exception):
+    """What a signal handler of a task queue raises."""
+
+
+class Clock:
+    """A wall clock that a test moves."""
+
+    now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        """Return the time in Unix seconds."""
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The clock of the test's source."""
+    return Clock()
+
+
+@pytest.fixture
+def make(sandbox: Sandbox, clock: Clock) -> Callable[..., TokenSource]:
+    """Make sources with some settings changed, that share nothing."""
+    made = 0
+
+    def source(on_event: Callable[[Event], None] | None = None, **changes: str) -> TokenSource:
+        nonlocal made
+        made += 1
+        variables = sandbox.environment("client_credentials")
+        named = {name.removeprefix("PROCOUNTOR_").lower(): value for name, value in variables.items()}
+        settings = Settings(**named | changes)
+        return TokenSource.from_settings(settings, account=f"account-{made}", on_event=on_event, clock=clock)
+
+    return source
+
+
+@pytest.fixture
+def handler() -> Iterator[Callable[[Callable[[logging.LogRecord], object]], None]]:
+    """Have a function called with each record of the package's logger."""
+    logger = logging.getLogger("procountor_auth")
+    added: list[logging.Handler] = []
+
+    def add(call: Callable[[logging.LogRecord], object]) -> None:
+        class Calling(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                call(record)
+
+        added.append(Calling())
+        logger.addHandler(added[-1])
+
+    yield add
+    for each in added:
+        logger.removeHandler(each)
+
+
+def stale(source: TokenSource, clock: Clock) -> None:
+    """Move the clock on until the source's token is stale."""
+    cached = source.bind().cached
+    assert cached is not None
+    clock.now = cached.stale_from + 1
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_a_signal_that_raises_before_the_renewal_runs_wedges_nobody(
+    make: Callable[..., TokenSource], monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """The caller gets the signal's exception, before the thread runs or after, and the next one a token, at once."""
+    source = make()
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        monkeypatch.setattr(threading.Thread, "start", start)
+        if where == "after":
+            start(thread)
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(SoftTimeLimitExceeded):
+        source.token()
+    started = time.monotonic()
+    assert source.token().access_token
+    assert time.monotonic() - started < 10  # not the thirty seconds of a renewal that nobody runs
+
+
+SIGNALLED = """
+import signal, sys, threading
+from procountor_auth import Settings, TokenSource
+
+class SoftTimeLimitExceeded(Exception):
+    pass
+
+def raises(*_):
+    raise SoftTimeLimitExceeded
+
+threading.excepthook = sys.unraisablehook = lambda _: None
+signal.signal(signal.SIGALRM, raises)
+settings = Settings()
+wedged = []
+for number in range(int(sys.argv[1])):
+    source = TokenSource.from_settings(settings, account=f"account-{number}")
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 1e-5 + number % 40 * 1e-5)
+        source.token()
+    except (SoftTimeLimitExceeded, KeyError, RuntimeError):
+        pass  # the others are how Python's own threads and locks end where a signal raises in them
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    renewal = source.bind().renewal
+    if renewal is not None:
+        renewal.wait(10)
+        if source.bind().renewal is not None:
+            wedged.append(number)
+print(wedged)
+"""
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
+def test_signals_at_random_moments_wedge_nobody(sandbox: Sandbox) -> None:
+    """After an exception at any moment of a renewal, no renewal is waited for that nobody runs."""
+    # In a process of its own: an exception in the middle of `logging` would leave its lock taken for all other tests.
+    done = subprocess.run(
+        [sys.executable, "-c", SIGNALLED, str(SIGNALS)],
+        env=os.environ | sandbox.environment("client_credentials"),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert (done.stderr, done.stdout, done.returncode) == ("", "[]\n", 0)
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs signals")
+def test_a_signal_handler_gets_a_token_while_its_program_waits_for_one(
+    make: Callable[..., TokenSource], sandbox: Sandbox
+) -> None:
+    """The handler runs on the thread that waits, and waits for the same renewal."""
+    source = make()
+    sandbox.faults = Faults(latency=0.2)
+    got = []
+    before = signal.signal(signal.SIGUSR1, lambda *_: got.append(source.token()))
+    try:
+        threading.Timer(0.05, signal.pthread_kill, (threading.main_thread().ident, signal.SIGUSR1)).start()
+        got.append(source.token())
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert got == [source.token()] * 2
+    assert len(sandbox.log()) == 1
+
+
+def test_a_log_handler_that_is_slow_holds_nobody_up(
+    make: Callable[..., TokenSource],
+    sandbox: Sandbox,
+    clock: Clock,
+    handler: Callable[..., None],
+) -> None:
+    """A stale token is served at once, in a loop too, while a handler still writes that its renewal has failed."""
+    source = make()
+    token = source.token()
+    go_on, reached = threading.Event(), threading.Event()
+
+    def slow(record: logging.LogRecord) -> None:
+        if "early renewal" in record.getMessage():
+            reached.set()
+            go_on.wait(10)
+
+    handler(slow)
+    sandbox.faults = Faults(status=400)
+    stale(source, clock)
+    assert source.token() is token
+    assert reached.wait(10)
+    started = time.monotonic()
+    assert asyncio.run(source.atoken()) is source.token() is token
+    assert time.monotonic() - started < 5  # the handler waits for ten
+    go_on.set()
+
+
+@pytest.mark.parametrize("what", ["handler", "listener"])
+def test_who_hears_of_a_token_may_ask_for_one(
+    make: Callable[..., TokenSource], handler: Callable[..., None], what: str
+) -> None:
+    """A log handler or listener that itself needs a token gets the one that it is told of."""
+    got: list[str] = []
+
+    def ask(said: object) -> None:
+        text = said.getMessage() if isinstance(said, logging.LogRecord) else str(said)
+        if text.startswith("new token"):
+            got.append(source.token().access_token)
+
+    source = make(on_event=ask if what == "listener" else None)
+    if what == "handler":
+        logging.getLogger("procountor_auth").setLevel(logging.INFO)
+        handler(ask)
+    try:
+        assert [source.token().access_token] == got
+    finally:
+        logging.getLogger("procountor_auth").setLevel(logging.NOTSET)
+
+
+def test_a_renewal_that_never_ends_is_abandoned(make: Callable[..., TokenSource], sandbox: Sandbox) -> None:
+    """After its deadline its callers have an error, and the next caller starts another one."""
+    source = make(timeout="0.1")
+    provider, never = source.bind().provider, threading.Event()
+    drive = provider.drive
+
+    def stuck(*arguments: Any) -> Any:  # noqa: ANN401 - as the method itself
+        provider.drive = drive  # type: ignore[method-assign]
+        never.wait()
+        return drive(*arguments)
+
+    provider.drive = stuck  # type: ignore[method-assign,assignment]
+    with pytest.raises(ConnectionFailed, match=r"within 0\.1 seconds"):
+        source.token()
+    abandoned = source.bind().renewal
+    assert abandoned is not None
+    never.set()
+    abandoned.wait(10)
+    token = source.token()
+    assert token.access_token
+    assert source.token() is token
+    assert sandbox.log()
