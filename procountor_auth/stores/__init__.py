@@ -19,29 +19,30 @@ _URLS: Final = ("redis://", "rediss://", "unix://")
 _HINT: Final = f"Set {VARIABLE} to memory, file, file:PATH, keyring, or a redis://, rediss:// or unix:// URL."
 
 
-def open_store(where: SecretStr | str, keys: tuple[SecretStr, ...] = ()) -> Store:
+def open_store(where: SecretStr | str, keys: tuple[SecretStr, ...] = (), *, timeout: float | None = None) -> Store:
     """Return the store that `PROCOUNTOR_TOKEN_STORE` describes. Nothing is read, written or connected to yet.
 
     Args:
         where: `memory`, `file`, `file:PATH`, `keyring`, `redis://…`, `rediss://…` or `unix://…`. A URL may hold a
             password, so it is as good as a `SecretStr`.
         keys: The keys of `PROCOUNTOR_TOKEN_STORE_KEY`: the first seals, all of them open. `memory` needs none.
+        timeout: Seconds that a read may take at most, where a server may leave it without an answer.
 
     Raises:
         ConfigurationError: It describes no store, a key is wrong, or a package is missing.
     """
     if isinstance(where, str):
         where = SecretStr(where)
-    store = _open(where, keys)
+    store = _open(where, keys, timeout)
     if isinstance(store, ConfigurationError):
         raise store
     return store
 
 
-def _open(where: SecretStr, keys: tuple[SecretStr, ...]) -> Store | ConfigurationError:
+def _open(where: SecretStr, keys: tuple[SecretStr, ...], timeout: float | None) -> Store | ConfigurationError:
     # First, so that no local below holds a password.
     if where.get_secret_value().startswith(_URLS):
-        return _open_redis(where, keys)
+        return _open_redis(where, keys, timeout)
     kind, colon, rest = where.get_secret_value().partition(":")
     if (kind, colon) == ("memory", ""):
         return _open_memory()
@@ -82,13 +83,13 @@ def _open_keyring(keys: tuple[SecretStr, ...]) -> Store | ConfigurationError:
     return KeyringStore(Codec(keys))
 
 
-def _open_redis(url: SecretStr, keys: tuple[SecretStr, ...]) -> Store | ConfigurationError:
+def _open_redis(url: SecretStr, keys: tuple[SecretStr, ...], timeout: float | None) -> Store | ConfigurationError:
     try:
         from procountor_auth.stores.codec import Codec  # noqa: PLC0415
         from procountor_auth.stores.redis import RedisStore  # noqa: PLC0415
     except ImportError:
         return _missing("redis://…", "redis", "redis")
-    return RedisStore(url, Codec(keys))
+    return RedisStore(url, Codec(keys), timeout=timeout)
 
 
 def _missing(value: str, packages: str, extra: str) -> ConfigurationError:

@@ -28,6 +28,7 @@ from procountor_auth.stores.transaction import LockedTransaction, check_key, con
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from procountor_auth.protocol.token import Token
 
@@ -38,6 +39,12 @@ DEFAULT_LEASE: Final = 45.0
 
 _POLL: Final = 0.05
 """Seconds between two attempts to get a lock."""
+
+_MOMENT: Final = 0.2
+"""Seconds beyond the time limit for the last attempt to be answered."""
+
+_LEAST: Final = 0.5
+"""Seconds that even who does not want to wait gives Redis to answer."""
 
 _DAY: Final = 86_400.0
 
@@ -83,6 +90,7 @@ class RedisStore(Store):
         url: `redis://`, `rediss://` or `unix://`, with the password if there is one.
         codec: How entries are written; plain by default.
         lease: Seconds after which the lock of a holder that is gone expires. A living one renews it.
+        timeout: Seconds that a read may take, where that is less than Redis may take to answer.
 
     Raises:
         ConfigurationError: The URL can't be used.
@@ -90,42 +98,51 @@ class RedisStore(Store):
 
     name = "redis"
 
-    def __init__(self, url: SecretStr, codec: Codec | None = None, *, lease: float = DEFAULT_LEASE) -> None:
+    def __init__(
+        self, url: SecretStr, codec: Codec | None = None, *, lease: float = DEFAULT_LEASE, timeout: float | None = None
+    ) -> None:
         pool = pool_for(url)
         if isinstance(pool, str):
             problem = Problem(VARIABLE, "invalid", f"{VARIABLE} {pool}")
             raise ConfigurationError.from_problems((problem,), hint=URL_HINT)
         self._codec = codec or Codec()
         self._lease = lease
-        self._place = pool.place
-        self._redis = redis.Redis(connection_pool=pool.connections)
+        self._timeout = timeout
+        self._pool = pool
+        self._redis = redis.Redis(connection_pool=pool)
         self._swap = self._redis.register_script(_SWAP)
         self._aside = self._redis.register_script(_KEEP_ASIDE)
 
     def read(self, key: str) -> Entry | None:
         """Return what is there now. Raises what `Store.read` raises."""
-        found = self._decoded(check_key(key))
+        with self._pool.within(self._timeout, careful=True):
+            found = self._decoded(check_key(key))
         return None if isinstance(found, Damaged) else found
 
     @contextmanager
     def transaction(self, key: str, *, timeout: float) -> Iterator[Transaction]:
         """Take the lock of an entry. Raises what `Store.transaction` raises."""
         owner = secrets.token_hex(16)
+        until = time.monotonic() + max(0.0, timeout)
         lock = _Lock(
             self._redis, f"{_entry(check_key(key))}:lock", timeout=self._lease, sleep=_POLL, thread_local=False
         )
-        if not self._ask(lambda: lock.acquire(blocking_timeout=max(0.0, timeout), token=owner)):
+        with self._within(until):
+            taken = self._ask(lambda: lock.acquire(blocking_timeout=max(0.0, timeout), token=owner))
+        if not taken:
             raise StoreUnavailable(
-                f"Another process has kept the token locked in Redis at {self._place} for {timeout:g} seconds.",
+                f"Another process has kept the token locked in Redis at {self._pool.place} for {timeout:g} seconds.",
                 hint="Nothing needs to be changed here; try again later.",
             )
         process = os.getpid()
+        generation = self._pool.generation
         lease = _Lease(lock, self._lease)
         try:
-            found = self._decoded(key)
-            if isinstance(found, Damaged):
-                self._keep_aside(key, owner, found)
-                found = None
+            with self._within(until):
+                found = self._decoded(key)
+                if isinstance(found, Damaged):
+                    self._keep_aside(key, owner, found)
+                    found = None
             transaction = LockedTransaction(found, lambda read, entry: self._write(key, owner, read, entry))
             lease.start()
             try:
@@ -135,9 +152,18 @@ class RedisStore(Store):
         finally:
             if os.getpid() == process:
                 lease.stop()
-                # One that can't be released, or is another's by now, expires by itself; the outcome stands.
-                with suppress(exceptions.RedisError, OSError):
-                    lock.release()
+                # One that was taken on a server that was given up since is not the next server's business.
+                if self._pool.generation == generation:
+                    self._release(lock, until)
+
+    def _within(self, until: float) -> AbstractContextManager[None]:
+        """Limit what this thread asks Redis to the time that is left, and a moment to say who has the lock."""
+        return self._pool.within(max(until - time.monotonic() + _MOMENT, _LEAST))
+
+    def _release(self, lock: Lock, until: float) -> None:
+        # One that can't be released, or is another's by now, expires by itself; the outcome stands.
+        with self._within(until), suppress(exceptions.RedisError, OSError):
+            lock.release()
 
     def _write(self, key: str, owner: str, read: int, entry: Entry) -> None:
         data = self._codec.encode(key, entry)
@@ -193,11 +219,11 @@ class RedisStore(Store):
         try:
             return do()
         except (exceptions.RedisError, OSError, ValueError) as error:  # a ValueError: of a host that can't be one
-            problem = translate(error, self._place)
+            problem = translate(error, self._pool.place)
         raise problem
 
     def __repr__(self) -> str:
-        return f"<RedisStore {self._place}, {'sealed' if self._codec.seals else 'plain'}>"
+        return f"<RedisStore {self._pool.place}, {'sealed' if self._codec.seals else 'plain'}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A RedisStore holds a password and is not pickled: open it in each process.")

@@ -57,7 +57,10 @@ class Backends:
             return self._store
         if self._settings is None:
             return MemoryStore()
-        return open_store(self._settings.token_store, self._settings.token_store_keys)
+        # A part of the time, so that some is left to go on without the store where that may be.
+        return open_store(
+            self._settings.token_store, self._settings.token_store_keys, timeout=self._settings.timeout / 2
+        )
 
     @cached_property
     def local(self) -> Store | None:
