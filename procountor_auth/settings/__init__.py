@@ -1,1 +1,5 @@
 """What the environment decides."""
+
+from .settings import Settings
+
+__all__ = ["Settings"]
