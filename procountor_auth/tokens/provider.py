@@ -227,12 +227,13 @@ class TokenProvider:
         with self.store.transaction(self.key, timeout=timeout) as transaction:
             return transaction.entry
 
-    def renew(self, known: Token | None, rejected: Token | None) -> Acquired:
+    def renew(self, known: Token | None, rejected: Token | None, unstored_over: int | None = None) -> Acquired:
         """Get the next token.
 
         Args:
             known: The token that the caller has, if any.
             rejected: The token that the API has rejected, if any.
+            unstored_over: See `Acquired`, for the known token.
 
         Raises:
             ProcountorAuthError: Whatever keeps it from getting one.
@@ -244,20 +245,19 @@ class TokenProvider:
             key=self.key,
             profile=self.profile,
             known=known,
+            unstored_over=unstored_over,
             rejected=rejected,
             drive=lambda flow: self.drive(flow, deadline),
             seconds_left=lambda: deadline - self._monotonic(),
         )
         return renewal.run(self.store, lambda: self.backends.local or self._private)
 
-    def store_result_of(self, flow: Flow[Token]) -> Token:
+    def store_result_of(self, flow: Flow[Token]) -> Acquired:
         """Get a token with a flow that somebody else has prepared, such as the end of a login, and store it."""
         deadline = self.deadline()
         # The lock comes first: a code that was exchanged must not be lost to a store that can't be had.
         with self.store.transaction(self.key, timeout=self.timeout) as transaction:
-            token = self.drive(flow, deadline)
-            write_token(transaction, token)
-        return token
+            return write_token(transaction, self.drive(flow, deadline))
 
     def forget(self) -> Token | None:
         """Empty the entry in the store, and return the token that was in it.

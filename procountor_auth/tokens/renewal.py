@@ -38,12 +38,18 @@ _MAX_CONFLICTS: Final = 3
 _logger = logging.getLogger("procountor_auth")
 
 
+_MIN_WAIT: Final = 1.0
+"""Seconds to wait for a lock at least, where there is a token to store."""
+
+
 class Acquired(NamedTuple):
     """A token, and where it came from."""
 
     token: Token
     from_server: bool
     """Whether the server gave it just now; else it was in the store."""
+    unstored_over: int | None = None
+    """The version of the entry that it follows on, where it could not be written."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class Renewal:
         key: The entry in the store.
         profile: The profile whose tokens these are, if there are profiles.
         known: The token that the caller has, if any.
+        unstored_over: The version of the entry that `known` follows on, where it could not be written.
         rejected: The token that the API has rejected, if any.
         drive: Drives a flow to its result, before the deadline.
         seconds_left: Says how much time there is until the deadline.
@@ -66,6 +73,7 @@ class Renewal:
     key: str
     profile: str | None
     known: Token | None
+    unstored_over: int | None
     rejected: Token | None
     drive: Callable[[Flow[Token]], Token]
     seconds_left: Callable[[], float]
@@ -106,7 +114,7 @@ class Renewal:
             return Acquired(found.token, from_server=False)
         with store.transaction(self.key, timeout=max(0.0, self.seconds_left())) as transaction:
             entry = transaction.entry
-            previous = _newer(self.known, entry)
+            previous = self._previous(entry)
             if entry is not None and entry.token is not None and self._is_wanted(entry.token):
                 return Acquired(entry.token, from_server=False)
             if entry is not None and entry.failure is not None and entry.version > (found.version if found else 0):
@@ -121,8 +129,44 @@ class Renewal:
                 with suppress(StoreError):
                     transaction.write(previous, Failure.of(failed))
                 raise failed.with_traceback(None)
-            write_token(transaction, token)
-        return Acquired(token, from_server=True)
+            with suppress(StoreConflict):
+                return write_token(transaction, token)
+        return self._store_late(store, token, {previous, entry.token if entry else None})
+
+    def _store_late(self, store: Store, token: Token, replaced: set[Token | None]) -> Acquired:
+        """Store what the server gave to a renewal that has lost its lock meanwhile: it may be all that still works.
+
+        Args:
+            store: The store.
+            token: What the server gave.
+            replaced: What the token replaces.
+
+        Raises:
+            StoreConflict: It was invalidated, or somebody else has put another token there, which counts.
+        """
+        for _ in range(_MAX_CONFLICTS):
+            try:
+                with store.transaction(self.key, timeout=max(_MIN_WAIT, self.seconds_left())) as transaction:
+                    entry = transaction.entry
+                    # A failure that somebody wrote meanwhile has left the token as it was.
+                    if entry is not None and not (entry.token in replaced and (entry.token or entry.failure)):
+                        break
+                    return write_token(transaction, token)
+            except StoreConflict:
+                continue
+            except StoreError as error:
+                return _unstored(error, token, None)
+        _logger.warning("a renewal ended late: its token is superseded by what was stored meanwhile")
+        raise StoreConflict("Somebody else has stored another token meanwhile.", hint="Try again.")
+
+    def _previous(self, entry: Entry | None) -> Token | None:
+        """Return the token to renew: what is stored, unless a newer one could not be written over just that.
+
+        No clock decides: those of two hosts differ, and one may be set back. An invalidation stands.
+        """
+        if entry is None or (self.known is not None and entry.version == self.unstored_over):
+            return self.known
+        return entry.token
 
     def _is_wanted(self, stored: Token) -> bool:
         """Whether a token from the store is the one that is wanted: not rejected, and not the old one again."""
@@ -161,8 +205,8 @@ class Renewal:
         return self.strategy.renew(previous)
 
 
-def write_token(transaction: Transaction, token: Token) -> None:
-    """Store a token, if that can be done.
+def write_token(transaction: Transaction, token: Token) -> Acquired:
+    """Store a token that the server gave, if that can be done.
 
     Raises:
         StoreConflict: Somebody else has written in between.
@@ -172,14 +216,11 @@ def write_token(transaction: Transaction, token: Token) -> None:
     except StoreConflict:
         raise
     except StoreError as error:
-        # The token is good, and may be the only one: it is served, though nobody else will find it.
-        _logger.error("the new token is not stored: %s", error.message)  # noqa: TRY400 - no traceback with it
+        return _unstored(error, token, transaction.entry)
+    return Acquired(token, from_server=True)
 
 
-def _newer(known: Token | None, entry: Entry | None) -> Token | None:
-    """Return the token to renew: what is stored, unless a newer one could not be written; an invalidation stands."""
-    if entry is None:
-        return known
-    if known is None or entry.token is None or known.issued_at <= entry.token.issued_at:
-        return entry.token
-    return known
+def _unstored(error: StoreError, token: Token, entry: Entry | None) -> Acquired:
+    # The token is good, and may be the only one: it is served, though nobody else will find it.
+    _logger.error("the new token is not stored: %s", error.message)
+    return Acquired(token, from_server=True, unstored_over=entry.version if entry else 0)

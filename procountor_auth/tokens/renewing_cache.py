@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from procountor_auth.protocol.flow import Flow
     from procountor_auth.protocol.token import Token
     from procountor_auth.tokens.provider import TokenProvider
+    from procountor_auth.tokens.renewal import Acquired
     from procountor_auth.tokens.telemetry import Telemetry
 
 T = TypeVar("T")
@@ -67,6 +68,7 @@ class RenewingCache:
         self._monotonic = monotonic
         self._jitter = jitter
         self._rejected: Token | None = None  # as a token: its repr shows nothing
+        self._acquired: Acquired | None = None  # what the server gave last
         self._cool_until = float("-inf")
         self._generation = 0  # goes up with each invalidation
         self.reset_after_fork()
@@ -178,7 +180,8 @@ class RenewingCache:
         future: SharedFuture[Token] = SharedFuture(provider.timeout, partial(self._keep, self._generation))
 
         def work() -> Token:
-            token = provider.store_result_of(flow)
+            self._acquired = acquired = provider.store_result_of(flow)
+            token = acquired.token
             future.later(lambda: self._telemetry.acquired(provider, token, None))
             return token
 
@@ -207,6 +210,7 @@ class RenewingCache:
         other = RenewingCache(provider, self._telemetry, monotonic=self._monotonic, jitter=self._jitter)
         if provider.key == self.provider.key:
             other.cached, other._rejected = self.cached, self._rejected
+            other._acquired = self._acquired
         return other
 
     def drop(self) -> CachedToken | None:
@@ -244,12 +248,15 @@ class RenewingCache:
     def _renew(self, provider: TokenProvider, cached: CachedToken | None, future: SharedFuture[Token]) -> Token:
         """Get the next token after the cached one. Runs on the renewal's thread."""
         known = cached.token if cached else None
+        last = self._acquired
+        over = last.unstored_over if last is not None and last.token is known else None
         try:
-            acquired = provider.renew(known, self._rejected)
+            acquired = provider.renew(known, self._rejected, over)
         except ProcountorAuthError as error:
             failure = error
         else:
             if acquired.from_server:
+                self._acquired = acquired
                 future.later(lambda: self._telemetry.acquired(provider, acquired.token, known))
             return acquired.token
         future.later(lambda: self._telemetry.failed(provider, failure))

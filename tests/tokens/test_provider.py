@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import pytest
 from pydantic import SecretStr
 
 from procountor_auth import Strategy, Token
-from procountor_auth.errors import CredentialsRefused, InteractionRequired, InvalidGrant
+from procountor_auth.errors import CredentialsRefused, InteractionRequired, InvalidGrant, StoreError
 from procountor_auth.protocol.client import OAuthClient
 from procountor_auth.protocol.endpoints import Endpoints
+from procountor_auth.stores import Entry
+from procountor_auth.stores.failure import Failure
 from procountor_auth.stores.memory import MemoryStore
 from procountor_auth.tokens.backends import Backends
 from procountor_auth.tokens.fallback import Fallback
@@ -134,6 +136,79 @@ def test_after_a_refusal_the_store_is_read_before_the_fallback_is_tried(bench: B
     assert acquired.token.access_token == ("access-newer" if lifetime else "access-newest")
     assert bench.primary.asked[:2] == ["refresh-old", *([] if lifetime else ["refresh-newer"])]
     assert (bench.other.asked, bench.events) == ([], [])
+
+
+def test_what_is_stored_is_renewed_whatever_the_clocks_say(bench: Bench) -> None:
+    """A host whose clock is ahead holds an old refresh token that looks newer than the stored one: it is not sent."""
+    bench.primary.answers["refresh-old"] = lambda: token("newer", "primary")
+    ahead = replace(token("ahead", "primary", lifetime=0.0), issued_at=NOW + 600)
+    assert bench.provider().renew(ahead, None).token.access_token == "access-newer"
+    assert bench.primary.asked == ["refresh-old"]
+
+
+def test_a_token_that_could_not_be_stored_is_renewed_until_somebody_writes(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk was full: the refresh token in memory is the one that works, unless another was stored after it."""
+    provider = bench.provider()
+
+    def full(*_: object) -> None:
+        raise StoreError("The disk is full.", hint="Make room.")
+
+    bench.primary.answers |= {
+        "refresh-old": lambda: token("unstored", "primary", lifetime=0.0),
+        "refresh-unstored": lambda: token("next", "primary"),
+        "refresh-theirs": lambda: token("next", "primary"),
+    }
+    with monkeypatch.context() as patched:
+        patched.setattr("procountor_auth.stores.transaction.LockedTransaction.write", full)
+        known, _, over = provider.renew(None, None)
+        assert provider.renew(known, None, over).token.access_token == "access-next"
+    bench.put(provider.key, token("theirs", "primary", lifetime=0.0))
+    assert provider.renew(known, None, over).token.access_token == "access-next"
+    assert bench.primary.asked == ["refresh-old", "refresh-unstored", "refresh-theirs"]
+
+
+@pytest.mark.parametrize("meanwhile", ["a failure", "nothing left"])
+def test_a_late_token_is_stored(bench: Bench, meanwhile: str) -> None:
+    """The lock was lost, and somebody else failed with the spent refresh token, or the entry is gone: it is kept."""
+    provider = bench.provider()
+    held = bench.store._entries[provider.key]
+
+    def overtaken() -> Token:
+        if meanwhile == "a failure":
+            failure = Failure("InvalidGrant", "No.", "Log in.", retryable=False)
+            bench.store._entries[provider.key] = Entry(held.version + 1, held.token, failure)
+        else:
+            bench.store._entries.clear()
+        return token("late", "primary")
+
+    bench.primary.answers["refresh-old"] = overtaken
+    if meanwhile == "nothing left":
+        bench.store._entries[provider.key] = Entry(7, held.token)
+    assert provider.renew(None, None).token.access_token == "access-late"
+    entry = provider.entry()
+    assert entry is not None
+    assert (entry.token, entry.failure) == (token("late", "primary"), None)
+    assert bench.primary.asked == ["refresh-old"]
+
+
+@pytest.mark.parametrize("theirs", [token("theirs", "primary"), None], ids=["another login", "an invalidation"])
+def test_a_late_token_overwrites_nothing_that_was_stored_meanwhile(bench: Bench, theirs: Token | None) -> None:
+    """Another token that was stored meanwhile counts, and so does an invalidation."""
+    provider = bench.provider(with_fallback=False)
+
+    def overtaken() -> Token:
+        held = bench.store._entries[provider.key]
+        bench.store._entries[provider.key] = Entry(held.version + 1, theirs)
+        return token("late", "primary")
+
+    bench.primary.answers |= {"refresh-old": overtaken, "acquire": lambda: token("first", "primary")}
+    got = provider.renew(None, None).token
+    assert got == (theirs or token("first", "primary"))
+    entry = provider.entry()
+    assert entry is not None
+    assert entry.token == got
 
 
 def test_where_the_store_has_nothing_newer_the_fallback_is_tried(bench: Bench) -> None:
