@@ -21,6 +21,7 @@ class Failure:
         hint: What to do next.
         retryable: Whether it may pass by itself.
         retry_after: The seconds that the server demanded to wait, if it did.
+        credentials: A digest of the credentials that were refused, if it is known.
     """
 
     kind: str
@@ -28,13 +29,17 @@ class Failure:
     hint: str
     retryable: bool
     retry_after: float | None = None
+    credentials: str | None = None
 
     @classmethod
-    def of(cls, error: errors.ProcountorAuthError) -> Failure:
+    def of(cls, error: errors.ProcountorAuthError, credentials: str | None = None) -> Failure:
         """Describe an error."""
-        return cls(
-            type(error).__name__, error.message, error.hint, error.retryable, getattr(error, "retry_after", None)
-        )
+        wait = getattr(error, "retry_after", None)
+        return cls(type(error).__name__, error.message, error.hint, error.retryable, wait, credentials)
+
+    def concerns(self, credentials: str | None) -> bool:
+        """Whether somebody with these credentials would have failed, too."""
+        return self.retryable or self.credentials is None or self.credentials == credentials
 
     def error(self) -> errors.ProcountorAuthError:
         """Return the error again, as an object of its own."""
@@ -55,8 +60,11 @@ def read_failure(fields: Any) -> Failure | None:  # noqa: ANN401 - whatever a st
     kind, message, hint, wait = (fields.get(name) for name in ("kind", "message", "hint", "retry_after"))
     if not (isinstance(kind, str) and _is_text(message) and _is_text(hint)):
         return None
+    credentials = fields.get("credentials")
+    if not (credentials is None or _is_text(credentials)):
+        return None
     seconds = float(wait) if isinstance(wait, int | float) and abs(wait) < _MAX_WAIT else None
-    return Failure(kind, message, hint, retryable=fields.get("retryable") is True, retry_after=seconds)
+    return Failure(kind, message, hint, fields.get("retryable") is True, seconds, credentials)
 
 
 def _is_text(value: object) -> TypeGuard[str]:

@@ -16,6 +16,7 @@ from procountor_auth.protocol.token import Token
 from procountor_auth.stores.memory import MemoryStore
 from procountor_auth.strategies.registry import build, find_strategy
 from procountor_auth.tokens.backends import Backends
+from procountor_auth.tokens.credentials import credentials_digest
 from procountor_auth.tokens.entry_key import entry_key
 from procountor_auth.tokens.fallback import Fallback
 from procountor_auth.tokens.renewal import Acquired, Renewal, write_token
@@ -64,6 +65,7 @@ class TokenProvider:
         self._settings = settings
         self.clock = strategy.client.clock
         self.key = entry_key(strategy, account)
+        self._credentials = credentials_digest(settings)
         self._monotonic = monotonic
         self._on_response = on_response
         # Whoever logs in here is not whoever logs in at another source of this process.
@@ -247,6 +249,7 @@ class TokenProvider:
             known=known,
             unstored_over=unstored_over,
             rejected=rejected,
+            credentials=self._credentials,
             drive=lambda flow: self.drive(flow, deadline),
             seconds_left=lambda: deadline - self._monotonic(),
         )

@@ -64,6 +64,7 @@ class Renewal:
         known: The token that the caller has, if any.
         unstored_over: The version of the entry that `known` follows on, where it could not be written.
         rejected: The token that the API has rejected, if any.
+        credentials: A digest of the credentials, if there is one.
         drive: Drives a flow to its result, before the deadline.
         seconds_left: Says how much time there is until the deadline.
     """
@@ -75,6 +76,7 @@ class Renewal:
     known: Token | None
     unstored_over: int | None
     rejected: Token | None
+    credentials: str | None
     drive: Callable[[Flow[Token]], Token]
     seconds_left: Callable[[], float]
 
@@ -117,9 +119,10 @@ class Renewal:
             previous = self._previous(entry)
             if entry is not None and entry.token is not None and self._is_wanted(entry.token):
                 return Acquired(entry.token, from_server=False)
-            if entry is not None and entry.failure is not None and entry.version > (found.version if found else 0):
+            failure = entry.failure if entry is not None and entry.version > (found.version if found else 0) else None
+            if failure is not None and failure.concerns(self.credentials):
                 # It failed while this renewal waited for the lock: another request would be one for each waiter.
-                raise entry.failure.error()
+                raise failure.error()
             failed: ProcountorAuthError | None = None
             try:
                 token = self._request(store, previous)
@@ -127,7 +130,7 @@ class Renewal:
                 failed = error
             if failed is not None:
                 with suppress(StoreError):
-                    transaction.write(previous, Failure.of(failed))
+                    transaction.write(previous, Failure.of(failed, self.credentials))
                 raise failed.with_traceback(None)
             with suppress(StoreConflict):
                 return write_token(transaction, token)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import pytest
 from pydantic import SecretStr
 
-from procountor_auth import Strategy, Token
-from procountor_auth.errors import CredentialsRefused, InteractionRequired, InvalidGrant, StoreError
+from procountor_auth import Settings, Strategy, Token
+from procountor_auth.errors import CredentialsRefused, InteractionRequired, InvalidClient, InvalidGrant, StoreError
 from procountor_auth.protocol.client import OAuthClient
 from procountor_auth.protocol.endpoints import Endpoints
 from procountor_auth.stores import Entry
 from procountor_auth.stores.failure import Failure
 from procountor_auth.stores.memory import MemoryStore
 from procountor_auth.tokens.backends import Backends
+from procountor_auth.tokens.credentials import credentials_digest
 from procountor_auth.tokens.fallback import Fallback
 from procountor_auth.tokens.provider import TokenProvider
 
@@ -209,6 +211,51 @@ def test_a_late_token_overwrites_nothing_that_was_stored_meanwhile(bench: Bench,
     entry = provider.entry()
     assert entry is not None
     assert entry.token == got
+
+
+@pytest.mark.parametrize(
+    ("credentials", "retryable", "shared"),
+    [("mine", False, True), (None, False, True), ("theirs", False, False), ("theirs", True, True)],
+)
+def test_a_refusal_of_other_credentials_is_somebody_else_s(
+    bench: Bench, *, credentials: str | None, retryable: bool, shared: bool
+) -> None:
+    """A worker that still has an old client secret does not stop those that have the right one."""
+    provider = bench.provider(with_fallback=False)
+    provider._credentials = "mine"
+    bench.primary.answers["refresh-old"] = lambda: token("renewed", "primary")
+    read = bench.store.read
+
+    def overtaken(key: str) -> Entry | None:
+        # What is read before the lock; while it is waited for, another process fails.
+        found = read(key)
+        assert found is not None
+        failure = Failure("InvalidClient", "No.", "Check it.", retryable, credentials=credentials)
+        bench.store._entries[key] = Entry(found.version + 1, found.token, failure)
+        return found
+
+    bench.store.read = overtaken  # type: ignore[method-assign]
+    with pytest.raises(InvalidClient) if shared else nullcontext():
+        assert provider.renew(None, None).token.access_token == "access-renewed"
+    assert bench.primary.asked == ([] if shared else ["refresh-old"])
+
+
+@pytest.mark.parametrize("name", ["client_secret", "password", "username"])
+def test_the_digest_of_credentials_changes_with_each(name: str) -> None:
+    """Two processes with the same secrets have the same digest, which shows none of them."""
+    given = {
+        "strategy": "legacy_password",
+        "client_id": "client-1",
+        "client_secret": "a-client-secret",
+        "redirect_uri": "https://a.example",
+        "username": "somebody",
+        "password": "a-password",
+        "company": "1",
+    }
+    one, same, other = (Settings(**values) for values in (given, given, given | {name: "another"}))
+    assert credentials_digest(one) == credentials_digest(same) != credentials_digest(other)
+    assert credentials_digest(None) is None
+    assert not any(value in str(credentials_digest(one)) for value in given.values() if len(value) > 1)
 
 
 def test_where_the_store_has_nothing_newer_the_fallback_is_tried(bench: Bench) -> None:

@@ -1,0 +1,27 @@
+"""Whether two processes have the same credentials, told without showing them."""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from procountor_auth.settings.settings import Settings
+
+_LENGTH: Final = 16
+
+
+def credentials_digest(settings: Settings | None) -> str | None:
+    """Return a digest of the secrets that tokens are requested with, or None where there is no client secret.
+
+    It is keyed with the client secret, which the vendor makes: whoever can read the store learns nothing about a
+    password from it.
+    """
+    if settings is None or settings.client_secret is None:
+        return None
+    digest = hmac.new(settings.client_secret.get_secret_value().encode(), digestmod="sha256")
+    for secret in (settings.username, settings.password, settings.api_key, *settings.own.values()):
+        # The length first, so that no two lists of values look alike.
+        value = secret.get_secret_value().encode() if secret is not None else b""
+        digest.update(len(value).to_bytes(8) + value)
+    return digest.hexdigest()[:_LENGTH]
