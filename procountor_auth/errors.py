@@ -179,22 +179,27 @@ class CredentialsRefused(ProcountorAuthError):
 
     Attributes:
         error: The server's own error code where it gave one, such as `invalid_scope`.
+        definite: Whether it has certainly decided about these credentials, and it was not a gateway's page, or an
+            error that nobody knows.
     """
 
     code = "credentials_refused"
     error: str | None = None
+    definite: bool = False
 
 
 class InvalidGrant(CredentialsRefused):
     """The password, authorization code, refresh token or API key was rejected."""
 
     code = "invalid_grant"
+    definite = True
 
 
 class InvalidClient(CredentialsRefused):
     """The client ID or client secret was rejected, or the client may not use this grant."""
 
     code = "invalid_client"
+    definite = True
 
 
 class LegacyRemoved(ProcountorAuthError):

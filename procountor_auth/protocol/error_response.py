@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -39,6 +40,16 @@ _BY_ERROR_CODE: Final[dict[str, type[CredentialsRefused]]] = {
     "invalid_client": InvalidClient,
     "unauthorized_client": InvalidClient,
 }
+
+_REFUSING: Final = frozenset({HTTPStatus.OK, HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+"""Statuses with which a server refuses: those of RFC 6749, section 5.2, and two that servers have used instead."""
+
+_ABOUT_CREDENTIALS: Final = re.compile(
+    r"\b(invalid|incorrect|wrong|unknown|expired|revoked|denied|unauthori[sz]ed"
+    r"|not (valid|found|allowed|authori[sz]ed))(\b|_)",
+    re.IGNORECASE,
+)
+"""What the API's own shape, which has no codes, says of credentials [C]; not that something is being maintained."""
 
 _TEMPORARY_CODES: Final = frozenset({"temporarily_unavailable", "server_error"})
 
@@ -91,13 +102,16 @@ def _error(reply: Reply) -> ProcountorAuthError | None:
             hint=CHECK_HOST,
         )
     if code is not None or said:
-        kind = _BY_ERROR_CODE.get(code or "", CredentialsRefused)
+        refusing = status in _REFUSING
+        kind = _BY_ERROR_CODE.get(code or "", CredentialsRefused) if refusing else CredentialsRefused
         words = ": ".join(part for part in (code, said) if part)
         refusal = kind(
             f"The server refused {what} (status {status}): {words}.".replace("..", "."),
             hint=_CHECK_CLIENT if kind is InvalidClient else reply.hint,
         )
         refusal.error = code
+        if code is None:
+            refusal.definite = refusing and _ABOUT_CREDENTIALS.search(said) is not None
         return refusal
     if status == HTTPStatus.OK:
         if fields is None:

@@ -20,7 +20,7 @@ MAX_FALLBACKS: Final = 24
 """How often one source falls back: about a day of tokens that last an hour."""
 
 Refusal: TypeAlias = CredentialsRefused | InteractionRequired
-"""What a server has definitely decided. A network fault or a busy server is no refusal."""
+"""What a server has decided. It must be `definite` as well: a gateway's page, or a network fault, is no refusal."""
 
 
 class Fallback:

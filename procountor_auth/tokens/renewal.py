@@ -198,7 +198,7 @@ class Renewal:
                     return self.drive(self._next(newer))
                 except (CredentialsRefused, InteractionRequired) as error:
                     refusal = error
-        if self.fallback is None:
+        if self.fallback is None or not (isinstance(refusal, InteractionRequired) or refusal.definite):
             raise refusal.with_traceback(None)
         return self.drive(self.fallback.acquire(self.strategy, refusal, self.profile))
 

@@ -199,6 +199,34 @@ def test_a_refusal_is_final_and_says_what_to_do(
     assert hint in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("status", "fields", "definite"),
+    [
+        (400, {"error": "invalid_grant"}, True),
+        (401, {"error": "invalid_client"}, True),
+        (400, {"error": "unauthorized_client"}, True),
+        (400, {"errors": [{"status": 400, "message": "Invalid 'api_key' in request."}]}, True),
+        (401, {"errors": [{"status": 401, "message": "The refresh token has expired."}]}, True),
+        (400, {"errors": [{"status": 400, "message": "invalid_grant"}]}, True),
+        (400, {"errors": [{"status": 400, "message": "Scheduled maintenance until 04:00"}]}, False),
+        (404, {"errors": [{"status": 404, "message": "Not found"}]}, False),
+        (401, {}, False),
+        (400, {"error": "invalid_request"}, False),
+        (400, {"error": "rate_limited"}, False),
+        (403, {"error": "access_denied"}, False),
+        (404, {"error": "invalid_grant"}, False),
+        (418, {"error": "invalid_client"}, False),
+    ],
+)
+def test_only_what_the_server_says_of_the_credentials_is_definite(
+    status: int, fields: object, *, definite: bool
+) -> None:
+    """A gateway's answer, an unknown code or a strange status decides nothing about the credentials."""
+    with pytest.raises(CredentialsRefused) as caught:
+        _read(_said(status, fields))
+    assert caught.value.definite is definite
+
+
 _OUTAGES: Final[list[tuple[int, _Headers, bytes]]] = [
     (408, {}, b""),
     (425, {}, b""),

@@ -267,6 +267,18 @@ def test_where_the_store_has_nothing_newer_the_fallback_is_tried(bench: Bench) -
     assert [event.name for event in bench.events] == ["fell_back"]
 
 
+def test_what_is_no_definite_refusal_leads_to_no_fallback(bench: Bench) -> None:
+    """After a gateway's page the user's password is not sent: nobody has decided about the new credentials."""
+
+    def gateway() -> Token:
+        raise CredentialsRefused("The server refused the grant (status 401).", hint="Check it.")
+
+    bench.primary.answers["refresh-old"] = gateway
+    with pytest.raises(CredentialsRefused, match="status 401"):
+        bench.provider().renew(None, None)
+    assert (bench.other.asked, bench.events) == ([], [])
+
+
 def test_without_a_fallback_the_refusal_stands(bench: Bench) -> None:
     """The error is the server's own, and the store keeps it for whoever waits."""
     bench.primary.answers["refresh-old"] = refused
