@@ -9,7 +9,7 @@ import ssl
 import threading
 import time
 import weakref
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -229,6 +229,8 @@ class Connections(BlockingConnectionPool):
             # take as long again.
             retry=Retry(NoBackoff(), 1, supported_errors=(exceptions.ConnectionError, exceptions.ReadOnlyError)),
         )
+        # Not left to each socket: the garbage collector ends them in any order.
+        weakref.finalize(self, _close, self._connections).atexit = False
 
     @property
     def generation(self) -> int:
@@ -253,6 +255,12 @@ class Connections(BlockingConnectionPool):
 
     def __repr__(self) -> str:
         return f"<Connections to {self.place}>"
+
+
+def _close(connections: list[AbstractConnection]) -> None:
+    for connection in connections:
+        with suppress(Exception):
+            connection.disconnect()  # type: ignore[no-untyped-call]
 
 
 _shared: Final[weakref.WeakValueDictionary[SecretStr, Connections]] = weakref.WeakValueDictionary()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.server, pytest.mark.long]
 
 REQUESTS = size(600, 100_000)
+FLIPS = size(20, 200)
 
 
 def issuer(token: str) -> str:
@@ -190,10 +191,13 @@ def test_no_request_has_a_foreign_token_under_reloads(hosts: tuple[Sandbox, Sand
     failed: list[ProcountorAuthError] = []
     rng = random.Random(20261126)  # noqa: S311 - no secret depends on it
     ended = threading.Event()
+    flips = 0
 
     def flip() -> None:
+        nonlocal flips
         while not ended.is_set():
-            environment(at(rng.choice(hosts)))
+            flips += 1
+            environment(at(hosts[flips % 2]))
             try:
                 auth.source.reload()
                 if rng.random() < 0.1:
@@ -203,7 +207,8 @@ def test_no_request_has_a_foreign_token_under_reloads(hosts: tuple[Sandbox, Sand
 
     def send(count: int) -> None:
         with import_module(library).Client(verify=False) as client:
-            for _ in range(count):
+            while count > 0 or flips < FLIPS:
+                count -= 1
                 url = rng.choice(urls)
                 request = client.build_request("GET", url)
                 flow = auth.sync_auth_flow(request)
