@@ -32,6 +32,9 @@ T = TypeVar("T")
 GRACE: Final = 0.25
 """Seconds that a waiter waits beyond the work's own deadline, for its result to come."""
 
+LAST_WAIT: Final = 0.5
+"""Seconds that the interpreter's end leaves to work whose time is over: after a freeze, its answer may be there."""
+
 TELLING: Final = 0.1
 """Seconds that a waiter, who has the result, leaves to listeners and logs, so that they usually come first."""
 
@@ -107,7 +110,10 @@ class SharedFuture(Generic[T]):
         if self._worker == threading.get_ident() and not self._future.done():
             raise self._waits_for_itself()
         try:
-            unwrap = self._future.result(self._patience)
+            with suppress(FutureTimeoutError):
+                self._future.result(self._timeout)
+            # Once more: the process may have stood still meanwhile, and the work needs a moment to go on.
+            unwrap = self._future.result(GRACE)
             if self._worker != threading.get_ident():
                 self.wait(TELLING)
         except FutureTimeoutError:
@@ -117,7 +123,8 @@ class SharedFuture(Generic[T]):
     async def aresult(self) -> T:
         """Wait for it without blocking the event loop. Raises what `result` raises."""
         try:
-            async with asyncio.timeout(self._patience):
+            await asyncio.wait({asyncio.wrap_future(self._future)}, timeout=self._timeout)
+            async with asyncio.timeout(GRACE):
                 unwrap = await asyncio.wrap_future(self._future)
             await asyncio.wait({asyncio.wrap_future(self._told)}, timeout=TELLING)
         except TimeoutError:
@@ -157,10 +164,6 @@ class SharedFuture(Generic[T]):
                 self._on_done(self, result)
         finally:
             self._future.set_result(unwrap)
-
-    @property
-    def _patience(self) -> float:
-        return self._timeout + GRACE
 
     def _still_waiting(self) -> ConnectionFailed:
         return ConnectionFailed(
@@ -209,7 +212,7 @@ _under_way: set[SharedFuture[Any]] = set()
 def _finish_work() -> None:
     """Let what is under way come to its end: a token that the server has given is stored, and told of."""
     for future in list(_under_way):
-        future.wait(future.seconds_left)
+        future.wait(max(LAST_WAIT, future.seconds_left))
 
 
 if hasattr(os, "register_at_fork"):

@@ -76,8 +76,9 @@ def open_connection(ca_bundle: Path | None, proxy: SecretStr | None) -> backend.
 
     Raises:
         ConfigurationError: The CA bundle or the proxy can't be used.
+        ConnectionFailed: The interpreter is at its end, and imports nothing any more.
     """
-    problem = ""
+    problem: str | None = None
     try:
         return backend.HTTPTransport(
             verify=_tls_context(ca_bundle),
@@ -87,7 +88,15 @@ def open_connection(ca_bundle: Path | None, proxy: SecretStr | None) -> backend.
     except (OSError, ssl.SSLError):
         problem = "PROCOUNTOR_CA_BUNDLE does not name a PEM file that can be read."
     except (ValueError, TypeError, ImportError, backend.InvalidURL):
-        problem = "PROCOUNTOR_PROXY is not a proxy URL that can be used."
+        if proxy is not None:
+            problem = "PROCOUNTOR_PROXY is not a proxy URL that can be used."
+    if problem is None:
+        error = ConnectionFailed(
+            "No connection can be opened: the interpreter is ending.",
+            hint="Ask for a token before, not in a finalizer.",
+        )
+        error.sent = False
+        raise error
     raise ConfigurationError(problem, hint="Correct the variable, or remove it.")
 
 
