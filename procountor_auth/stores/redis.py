@@ -23,7 +23,8 @@ from redis.lock import Lock
 from procountor_auth.errors import ConfigurationError, Problem, StoreConflict, StoreError, StoreUnavailable
 from procountor_auth.stores.base import Entry, Store, Transaction
 from procountor_auth.stores.codec import Codec, Damaged
-from procountor_auth.stores.redis_connection import PREFIX, URL_HINT, VARIABLE, pool_for, translate
+from procountor_auth.stores.redis_connection import URL_HINT, pool_for
+from procountor_auth.stores.redis_error import PREFIX, VARIABLE, translate
 from procountor_auth.stores.transaction import LockedTransaction, check_key, conflict
 
 if TYPE_CHECKING:

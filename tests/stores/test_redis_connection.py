@@ -19,7 +19,7 @@ from redis import exceptions
 
 from procountor_auth import Settings, TokenSource
 from procountor_auth.errors import StoreUnavailable
-from procountor_auth.stores import Entry, redis_connection
+from procountor_auth.stores import Entry, redis_connection, redis_error
 from procountor_auth.stores.redis import RedisStore
 
 if TYPE_CHECKING:
@@ -304,8 +304,8 @@ def test_a_primary_that_may_not_write_is_left(start_redis: Callable[..., RedisSe
 )
 def test_what_passes_with_another_server(error: Exception) -> None:
     """Each way to say that a server is not the one to write to is retryable, and has the server given up."""
-    assert redis_connection.is_given_up(error)
-    assert isinstance(redis_connection.translate(error, "place"), StoreUnavailable)
+    assert redis_error.is_given_up(error)
+    assert isinstance(redis_error.translate(error, "place"), StoreUnavailable)
 
 
 def test_a_connection_that_was_silently_dropped_is_replaced(

@@ -31,6 +31,7 @@ NEEDS: Final[dict[str, set[str]]] = {
     "stores.private_folder": {"platformdirs", "filelock"},
     "settings.keychain": {"keyring"},
     "stores.redis_connection": {"redis"},
+    "stores.redis_error": {"redis"},
     "stores.keyring": {"keyring", "platformdirs", "filelock"},
     "stores.redis": {"redis"},
 }

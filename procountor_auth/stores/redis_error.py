@@ -1,0 +1,89 @@
+"""What Redis's errors mean."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from typing import Final
+
+from redis import exceptions
+
+from procountor_auth.errors import StoreError, StoreUnavailable
+
+PREFIX: Final = "procountor-auth"
+"""What the names of all our entries start with."""
+
+VARIABLE: Final = "PROCOUNTOR_TOKEN_STORE"
+
+_TRY_LATER: Final = "Check that Redis is running and can be reached; then try again."
+
+_FOR_NOW: Final = frozenset({"TRYAGAIN", "MISCONF", "BUSY", "OOM"})
+"""Redis's codes for what passes where it is: not able to save, busy, out of memory."""
+
+_GIVEN_UP: Final = frozenset({"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "UNBLOCKED", "NOREPLICAS"})
+"""Those of a server that is not, or no longer, the one to write to: the name or proxy may lead elsewhere by now."""
+
+_IN_SCRIPT: Final = re.compile(r" -([A-Z]+) ")
+"""How a Redis before 7 names the code of an error that a script has met."""
+
+_FORBIDDEN: Final = frozenset({"NOAUTH", "WRONGPASS", "NOPERM"})
+
+
+def is_given_up(error: Exception) -> bool:
+    """Whether an error says that its server is not the one to write to, so that its connections are of no use."""
+    return _code(error) in _GIVEN_UP or isinstance(
+        error, exceptions.BusyLoadingError | exceptions.ReadOnlyError | exceptions.ClusterDownError
+    )
+
+
+def _code(error: Exception) -> str:
+    """Return Redis's code for an error, where redis-py has not made a class of it."""
+    in_script = _IN_SCRIPT.search(str(error))
+    return in_script[1] if in_script else str(error).split(" ", 1)[0].rstrip(":")
+
+
+def translate(error: Exception, place: str) -> StoreError:
+    """Return our error for one of redis-py's. What it says is not repeated, except for Redis's own codes."""
+    where = f"Redis at {place}"
+    said = _code(error)
+    if isinstance(error, exceptions.AuthenticationError | exceptions.AuthorizationError) or said in _FORBIDDEN:
+        return StoreError(
+            f"{where} refused the user or the password.", hint=f"Check the user and the password in {VARIABLE}."
+        )
+    if isinstance(error, exceptions.NoPermissionError):
+        return StoreError(
+            f"{where} does not permit this user what is needed.",
+            hint=f"Permit it the commands of scripts, hashes and strings on {PREFIX}:* (ACL SETUSER).",
+        )
+    if _is_untrusted(error):
+        return StoreError(
+            f"{where} has a certificate that is not trusted.",
+            hint=f"Name its authority's PEM file in {VARIABLE}: rediss://…?ssl_ca_certs=/path/to/ca.pem.",
+        )
+    if isinstance(error, exceptions.TimeoutError):
+        return StoreUnavailable(f"{where} has not answered in time.", hint=_TRY_LATER)
+    if (
+        said in _FOR_NOW
+        or is_given_up(error)
+        or isinstance(error, exceptions.TryAgainError | exceptions.OutOfMemoryError)
+    ):
+        return StoreUnavailable(f"{where} can't be used now ({type(error).__name__}).", hint=_TRY_LATER)
+    if isinstance(error, exceptions.ConnectionError | OSError):
+        return StoreUnavailable(f"{where} can't be reached.", hint=_TRY_LATER)
+    if said == "WRONGTYPE":
+        return StoreError(
+            f"{where} has something else under the name of the entry.",
+            hint="Use another database: rediss://…/NUMBER.",
+        )
+    return StoreError(
+        f"{where} refused a command ({type(error).__name__}).", hint="Use a Redis 4.0 or newer, no cluster."
+    )
+
+
+def _is_untrusted(error: BaseException | None) -> bool:
+    """Whether a certificate is at the bottom of it."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
