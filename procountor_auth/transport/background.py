@@ -122,13 +122,16 @@ class SharedFuture(Generic[T]):
 
     async def aresult(self) -> T:
         """Wait for it without blocking the event loop. Raises what `result` raises."""
-        try:
-            await asyncio.wait({asyncio.wrap_future(self._future)}, timeout=self._timeout)
-            async with asyncio.timeout(GRACE):
-                unwrap = await asyncio.wrap_future(self._future)
+        # Twice: the process may have stood still meanwhile, and the work needs a moment to go on. And without a timeout
+        # that cancels: of thousands of waiters the last one has its turn long after the result is there.
+        for seconds in (self._timeout, GRACE):
+            if not self._future.done():
+                await asyncio.wait({asyncio.wrap_future(self._future)}, timeout=seconds)
+        if not self._future.done():
+            raise self._still_waiting()
+        unwrap = self._future.result()
+        if not self._told.done():
             await asyncio.wait({asyncio.wrap_future(self._told)}, timeout=TELLING)
-        except TimeoutError:
-            unwrap = raiser(self._still_waiting())
         return unwrap()
 
     def wait(self, seconds: float) -> None:
