@@ -124,9 +124,9 @@ class SharedFuture(Generic[T]):
         """Wait for it without blocking the event loop. Raises what `result` raises."""
         # Twice: the process may have stood still meanwhile, and the work needs a moment to go on. And without a timeout
         # that cancels: of thousands of waiters the last one has its turn long after the result is there.
-        for seconds in (self._timeout, GRACE):
-            if not self._future.done():
-                await asyncio.wait({asyncio.wrap_future(self._future)}, timeout=seconds)
+        await asyncio.wait({asyncio.wrap_future(self._future)}, timeout=self._timeout)
+        if not self._future.done():
+            await asyncio.wait({asyncio.wrap_future(self._future)}, timeout=GRACE)
         if not self._future.done():
             raise self._still_waiting()
         unwrap = self._future.result()
