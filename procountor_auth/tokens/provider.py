@@ -250,6 +250,7 @@ class TokenProvider:
             unstored_over=unstored_over,
             rejected=rejected,
             credentials=self._credentials,
+            owns=self.owns,
             drive=lambda flow: self.drive(flow, deadline),
             seconds_left=lambda: deadline - self._monotonic(),
         )

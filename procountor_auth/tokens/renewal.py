@@ -65,6 +65,7 @@ class Renewal:
         unstored_over: The version of the entry that `known` follows on, where it could not be written.
         rejected: The token that the API has rejected, if any.
         credentials: A digest of the credentials, if there is one.
+        owns: Says whether a stored token is one of this configuration's own.
         drive: Drives a flow to its result, before the deadline.
         seconds_left: Says how much time there is until the deadline.
     """
@@ -77,6 +78,7 @@ class Renewal:
     unstored_over: int | None
     rejected: Token | None
     credentials: str | None
+    owns: Callable[[Token], bool]
     drive: Callable[[Flow[Token]], Token]
     seconds_left: Callable[[], float]
 
@@ -173,8 +175,7 @@ class Renewal:
 
     def _is_wanted(self, stored: Token) -> bool:
         """Whether a token from the store is the one that is wanted: not rejected, and not the old one again."""
-        owned = self.strategy.owns(stored) or (self.fallback is not None and self.fallback.strategy.owns(stored))
-        if not owned or (self.rejected and stored.access_token == self.rejected.access_token):
+        if not self.owns(stored) or (self.rejected and stored.access_token == self.rejected.access_token):
             return False
         now = self.strategy.client.clock()
         if self.known is None:

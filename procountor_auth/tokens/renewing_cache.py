@@ -117,13 +117,12 @@ class RenewingCache:
         """
         if self.cached is not key[1]:
             return None
-        provider = self.provider
-        future: SharedFuture[Token] = SharedFuture(provider.timeout, partial(self._keep_renewed, key))
+        future: SharedFuture[Token] = SharedFuture(self.provider.timeout, partial(self._keep_renewed, key))
         try:
             # In here, as a signal may raise anywhere: nobody must wait for a renewal that has not begun.
             winner = self._renewals.setdefault(key, future)
             if winner is future:
-                future.start(partial(self._renew, provider, key[1], future))
+                future.start(partial(self._renew, key[1], future))
         except BaseException:
             if not future.started:
                 self._end(key, future)
@@ -176,13 +175,12 @@ class RenewingCache:
 
     def keep_result_of(self, flow: Flow[Token]) -> SharedFuture[Token]:
         """Get a token with a flow that somebody else has prepared, such as the end of a login, and keep it."""
-        provider = self.provider
-        future: SharedFuture[Token] = SharedFuture(provider.timeout, partial(self._keep, self._generation))
+        future: SharedFuture[Token] = SharedFuture(self.provider.timeout, partial(self._keep, self._generation))
 
         def work() -> Token:
-            self._acquired = acquired = provider.store_result_of(flow)
+            self._acquired = acquired = self.provider.store_result_of(flow)
             token = acquired.token
-            future.later(lambda: self._telemetry.acquired(provider, token, None))
+            future.later(lambda: self._telemetry.acquired(self.provider, token, None))
             return token
 
         future.start(work)
@@ -245,21 +243,21 @@ class RenewingCache:
         self._renewals: dict[_Key, SharedFuture[Token]] = {}
         self.provider.reset_after_fork()
 
-    def _renew(self, provider: TokenProvider, cached: CachedToken | None, future: SharedFuture[Token]) -> Token:
+    def _renew(self, cached: CachedToken | None, future: SharedFuture[Token]) -> Token:
         """Get the next token after the cached one. Runs on the renewal's thread."""
         known = cached.token if cached else None
         last = self._acquired
         over = last.unstored_over if last is not None and last.token is known else None
         try:
-            acquired = provider.renew(known, self._rejected, over)
+            acquired = self.provider.renew(known, self._rejected, over)
         except ProcountorAuthError as error:
             failure = error
         else:
             if acquired.from_server:
                 self._acquired = acquired
-                future.later(lambda: self._telemetry.acquired(provider, acquired.token, known))
+                future.later(lambda: self._telemetry.acquired(self.provider, acquired.token, known))
             return acquired.token
-        future.later(lambda: self._telemetry.failed(provider, failure))
+        future.later(lambda: self._telemetry.failed(self.provider, failure))
         raise failure.with_traceback(None)
 
     def _keep_renewed(self, key: _Key, future: SharedFuture[Token], token: Token | None) -> None:
