@@ -13,6 +13,7 @@ import pytest
 from procountor_auth import KeyLogin, ProcountorAuthError, Settings, TokenSource
 from procountor_auth.sandbox import Faults, Quirks, Sandbox
 from procountor_auth.tokens.bearer import Bearer
+from tests.variables import arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,8 +46,7 @@ def sandbox(module_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox
 def settings(sandbox: Sandbox, strategy: str, **changes: str) -> Settings:
     """Describe a sandbox to the library, with some values changed."""
     variables = sandbox.environment(strategy, refresh_token=strategy == "authorization_code")
-    named = {name.removeprefix("PROCOUNTOR_").lower(): value for name, value in variables.items()}
-    return Settings(**named | {"legacy_policy": "allow"} | changes)
+    return Settings(**arguments(variables) | {"legacy_policy": "allow"} | changes)
 
 
 def forms(secret: str) -> set[str]:

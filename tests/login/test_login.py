@@ -8,7 +8,7 @@ import socket
 import threading
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -19,6 +19,7 @@ from procountor_auth.errors import AccessDenied, ConfigurationError, InvalidGran
 from procountor_auth.login.listener import LoopbackListener
 from procountor_auth.sandbox import Sandbox
 from procountor_auth.transport.backend import backend
+from tests.variables import arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,8 +35,7 @@ PORTLESS: Final = "http://127.0.0.1/callback"
 def settings(sandbox: Sandbox, strategy: str = "authorization_code", **changes: str) -> Settings:
     """Describe a sandbox to the library, with some values changed."""
     variables = sandbox.environment(strategy)
-    named: dict[str, Any] = {name.removeprefix("PROCOUNTOR_").lower(): value for name, value in variables.items()}
-    return Settings(**named | changes)
+    return Settings(**arguments(variables) | changes)
 
 
 def begin(sandbox: Sandbox, redirect_uri: str | None = None, **changes: str) -> Login:

@@ -21,6 +21,7 @@ from procountor_auth import Settings, TokenSource
 from procountor_auth.errors import StoreUnavailable
 from procountor_auth.stores import Entry, redis_connection, redis_error
 from procountor_auth.stores.redis import RedisStore
+from tests.variables import arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -404,5 +405,4 @@ def test_a_redis_that_never_answers_leaves_time_for_a_token(
             "PROCOUNTOR_TOKEN_STORE": f"redis://127.0.0.1:{silent.getsockname()[1]}/0",
             "PROCOUNTOR_TIMEOUT": "1.5",
         }
-        named = {name.removeprefix("PROCOUNTOR_").lower(): value for name, value in variables.items()}
-        assert TokenSource.from_settings(Settings(**named)).token().access_token
+        assert TokenSource.from_settings(Settings(**arguments(variables))).token().access_token

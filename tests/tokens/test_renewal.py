@@ -22,6 +22,7 @@ from procountor_auth.tokens.cache import COOLDOWN
 from procountor_auth.tokens.entry_key import entry_key
 from procountor_auth.transport.backend import backend
 from procountor_auth.transport.transport import Transport
+from tests.variables import arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,8 +45,7 @@ class Clock:
 def settings(sandbox: Sandbox, strategy: str = "client_credentials", **changes: object) -> Settings:
     """Describe a sandbox to the library, with some values changed."""
     variables = sandbox.environment(strategy, refresh_token=strategy == "authorization_code")
-    named = {name.removeprefix("PROCOUNTOR_").lower(): value for name, value in variables.items()}
-    return Settings(**named | {"legacy_policy": "allow"} | changes)
+    return Settings(**arguments(variables) | {"legacy_policy": "allow"} | changes)
 
 
 class Bench:

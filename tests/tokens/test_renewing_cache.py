@@ -18,6 +18,7 @@ from procountor_auth import Settings, TokenSource
 from procountor_auth.errors import ConnectionFailed
 from procountor_auth.sandbox import Faults, Sandbox
 from tests.sizes import size
+from tests.variables import arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,8 +59,7 @@ def make(sandbox: Sandbox, clock: Clock) -> Callable[..., TokenSource]:
         nonlocal made
         made += 1
         variables = sandbox.environment("client_credentials")
-        named = {name.removeprefix("PROCOUNTOR_").lower(): value for name, value in variables.items()}
-        settings = Settings(**named | changes)
+        settings = Settings(**arguments(variables) | changes)
         return TokenSource.from_settings(settings, account=f"account-{made}", on_event=on_event, clock=clock)
 
     return source

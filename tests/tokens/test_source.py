@@ -15,6 +15,7 @@ from procountor_auth import InteractionRequired, KeyLogin, Settings, TokenSource
 from procountor_auth.errors import ConfigurationError, InvalidGrant, RedirectError, ServiceUnavailable, StateMismatch
 from procountor_auth.sandbox import Faults, Quirks
 from procountor_auth.transport.backend import backend
+from tests.variables import arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,8 +43,7 @@ class Clock:
 def settings(sandbox: Sandbox, strategy: str) -> Settings:
     """Describe a sandbox to the library."""
     variables = sandbox.environment(strategy, refresh_token=strategy == "authorization_code")
-    named = {name.removeprefix("PROCOUNTOR_").lower(): value for name, value in variables.items()}
-    return Settings(**named | {"legacy_policy": "allow"})
+    return Settings(**arguments(variables) | {"legacy_policy": "allow"})
 
 
 def source(sandbox: Sandbox, strategy: str = "client_credentials", clock: Clock | None = None) -> TokenSource:

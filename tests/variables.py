@@ -1,0 +1,13 @@
+"""A configuration as variables, and as the arguments of `Settings`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def arguments(variables: Mapping[str, str]) -> dict[str, Any]:
+    """Return the arguments of `Settings` that say what the variables say."""
+    return {name.removeprefix("PROCOUNTOR_").lower(): value for name, value in variables.items()}
