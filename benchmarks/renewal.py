@@ -48,22 +48,23 @@ def window(source: TokenSource) -> float:
     """Return the seconds from the answer of one renewal until its token is durable."""
     moments: list[float] = []
     provider = source._cache.provider
-    ask, write = provider.drive, renewal.write_token  # the two ends of the window
+    ask, write = provider.drive, renewal.write_token  # type: ignore[attr-defined]  # the two ends of the window
 
     def asked(*arguments: object) -> object:
         answer: object = ask(*arguments)  # type: ignore[arg-type]
         moments.append(time.perf_counter())
         return answer
 
-    def written(*arguments: object) -> None:
-        write(*arguments)  # type: ignore[arg-type]
+    def written(*arguments: object) -> object:
+        acquired: object = write(*arguments)  # type: ignore[arg-type]
         moments.append(time.perf_counter())
+        return acquired
 
-    provider.drive, renewal.write_token = asked, written  # type: ignore[method-assign,assignment]
+    provider.drive, renewal.write_token = asked, written  # type: ignore[method-assign,assignment,attr-defined]
     try:
         source.renew(source.token())
     finally:
-        provider.drive, renewal.write_token = ask, write  # type: ignore[method-assign]
+        provider.drive, renewal.write_token = ask, write  # type: ignore[method-assign,attr-defined]
     return moments[1] - moments[0]
 
 

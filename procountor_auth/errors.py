@@ -133,9 +133,14 @@ class LegacyNotAllowed(ConfigurationError):
 
 
 class InteractionRequired(ProcountorAuthError):
-    """Only a user at the login page can start this."""
+    """Only a user at the login page can start this.
+
+    Attributes:
+        definite: Whether the server has decided so: it has refused a refresh token.
+    """
 
     code = "interaction_required"
+    definite: bool = False
 
 
 class RedirectError(ProcountorAuthError):

@@ -125,7 +125,7 @@ class Probe:
 
         provider = provider.observed_by(on_response)
         endpoints = provider.endpoints
-        token, from_server, _ = provider.renew(None, None)
+        token, from_server, _ = provider.renew(None, None, pauses=False)
         try:
             session = provider.drive(read_session(endpoints, token), provider.deadline())
         except CredentialsRefused:

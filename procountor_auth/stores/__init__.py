@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
 from procountor_auth.errors import ConfigurationError, Problem
 from procountor_auth.stores.base import Entry, Store, Transaction
+
+if TYPE_CHECKING:
+    from procountor_auth.stores.spent_tokens import SpentTokens
 
 __all__ = ["Entry", "Store", "Transaction", "open_store"]
 
@@ -37,6 +40,15 @@ def open_store(where: SecretStr | str, keys: tuple[SecretStr, ...] = (), *, time
     if isinstance(store, ConfigurationError):
         raise store
     return store
+
+
+def open_spent_tokens() -> SpentTokens | None:
+    """Return what remembers spent refresh tokens, or None without the packages of the file store."""
+    try:
+        from procountor_auth.stores.spent_tokens import SpentTokens  # noqa: PLC0415 - it needs what the file store needs
+    except ImportError:
+        return None
+    return SpentTokens()
 
 
 def _open(where: SecretStr, keys: tuple[SecretStr, ...], timeout: float | None) -> Store | ConfigurationError:

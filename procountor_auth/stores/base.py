@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from procountor_auth.protocol.unpicklable import Unpicklable
+from procountor_auth.stores.lineage import INVALIDATED, NO_LINEAGE, Lineage
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from procountor_auth.protocol.token import Token
     from procountor_auth.stores.failure import Failure
+    from procountor_auth.stores.use import Use
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,27 @@ class Entry(Unpicklable):
         version: Goes up by one with each write.
         token: The token; None where it was invalidated, which is remembered as a write of its own.
         failure: What the last renewal ended with, if not with a token: those who waited for its lock share it.
+        lineage: The token's place among those of its login. Only a token or an invalidation changes it.
+        use: The refresh token that was sent and not answered yet, if there is one.
     """
 
     version: int
     token: Token | None
     failure: Failure | None = None
+    lineage: Lineage = NO_LINEAGE
+    use: Use | None = None
+
+    def __post_init__(self) -> None:
+        """Have what says nothing of its lineage begin one: a token, or an invalidation."""
+        if self.lineage == NO_LINEAGE:
+            object.__setattr__(self, "lineage", self.default_lineage)
+
+    @property
+    def default_lineage(self) -> Lineage:
+        """The lineage of an entry that says nothing of it."""
+        if self.token is None and self.failure is None and self.use is None:
+            return INVALIDATED
+        return Lineage.of(self.token, self.lineage.spent)
 
 
 class Transaction(ABC):
@@ -45,8 +63,21 @@ class Transaction(ABC):
     entry: Entry | None
 
     @abstractmethod
-    def write(self, token: Token | None, failure: Failure | None = None) -> None:
-        """Write the next version durably: when it returns, the token survives a kill. None remembers an invalidation.
+    def write(
+        self,
+        token: Token | None,
+        failure: Failure | None = None,
+        *,
+        lineage: Lineage = NO_LINEAGE,
+        use: Use | None = None,
+    ) -> None:
+        """Write the next version durably: when it returns, the token survives a kill.
+
+        Args:
+            token: The token; None where there is none, or it was invalidated.
+            failure: What a renewal ended with.
+            lineage: The token's place; by default it begins a chain.
+            use: The refresh token that is about to be sent.
 
         Raises:
             StoreConflict: Another version is there than `entry` was: the lock was lost. Nothing is written.

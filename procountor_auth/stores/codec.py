@@ -4,7 +4,8 @@
     {"schema": 1, "version": 3, "sealed": "gAAAA…"}                   sealed
 
 What is sealed holds the entry's key and version beside the token, so that a sealed entry can't be passed off under
-another name or as a later version. A token of null is an invalidation. A renewal that failed adds its `failure`.
+another name or as a later version. A token of null is an invalidation. There may be a `failure` (of the last renewal),
+a `use` (of a refresh token that is about to be sent), and a `lineage` (of a token that follows on another one).
 
 Stored bytes are untrusted until every field has been checked. They travel as `SecretBytes`, and errors are returned
 to be raised where no local holds them.
@@ -25,7 +26,9 @@ from procountor_auth.protocol.credential import is_credential
 from procountor_auth.protocol.token import Token
 from procountor_auth.stores.base import Entry
 from procountor_auth.stores.failure import read_failure
+from procountor_auth.stores.lineage import MAX_SPENT, NO_LINEAGE, Lineage
 from procountor_auth.stores.sealing import GIVE_THE_KEY, KEY_VARIABLE, decrypt, is_fernet, make_fernet
+from procountor_auth.stores.use import Use
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -43,6 +46,14 @@ _MAX_VERSION: Final = 2**53
 
 _MAX_TIME: Final = 1e12
 """The year 33658: a time beyond it is a mistake."""
+
+_MAX_DATE: Final = 253_402_300_799
+"""The last second of the year 9999, which can be shown."""
+
+_MAX_PID: Final = 2**31
+
+_MAX_NAME: Final = 255
+"""Characters of a host's name, and of a digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +136,10 @@ class Codec:
                 return opened
             fields = opened
         token = _token(fields.get("token", ""))
-        return token if isinstance(token, Damaged) else Entry(version, token, read_failure(fields.get("failure")))
+        if isinstance(token, Damaged):
+            return token
+        failure, lineage = read_failure(fields.get("failure")), _lineage(fields.get("lineage"))
+        return Entry(version, token, failure, lineage, _use(fields.get("use")))
 
     def _encode(self, key: str, entry: Entry) -> SecretBytes:
         token = entry.token
@@ -142,6 +156,10 @@ class Codec:
         }
         if entry.failure is not None:
             fields["failure"] = asdict(entry.failure)
+        if entry.lineage != entry.default_lineage or entry.lineage.spent:
+            fields["lineage"] = asdict(entry.lineage)
+        if entry.use is not None:
+            fields["use"] = asdict(entry.use)
         head = {"schema": SCHEMA, "version": entry.version}
         if self._fernet is not None:
             fields = {"key": key, "version": entry.version, **fields}
@@ -208,6 +226,31 @@ def _token(fields: object) -> Token | Damaged | None:
         refresh_token=refresh_token,
         **{name: float(fields[name]) for name in _SUNSET_FIELDS if _is_time(fields.get(name))},
     )
+
+
+def _lineage(fields: object) -> Lineage:
+    """Return the place that stored fields describe; one that can't be understood is no place: the token begins one."""
+    if not isinstance(fields, dict):
+        return NO_LINEAGE
+    origin, link, spent = (fields.get(name) for name in ("origin", "link", "spent"))
+    if not (_is_name(origin) and _is_whole(link) and 0 <= link < _MAX_VERSION and isinstance(spent, list)):
+        return NO_LINEAGE
+    return Lineage(origin, link, tuple(filter(_is_name, spent[:MAX_SPENT])))
+
+
+def _use(fields: object) -> Use | None:
+    if not isinstance(fields, dict):
+        return None
+    digest, since, until, host, pid = (fields.get(name) for name in ("refresh_token", "since", "until", "host", "pid"))
+    if not (_is_name(digest) and _is_name(host) and _is_time(since) and _is_time(until) and 0 <= since <= _MAX_DATE):
+        return None
+    if not (_is_whole(pid) and 0 < pid < _MAX_PID):
+        return None
+    return Use(digest, float(since), float(until), host, pid)
+
+
+def _is_name(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and len(value) <= _MAX_NAME and value.isprintable()
 
 
 def _is_whole(value: object) -> TypeGuard[int]:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final, TypeGuard
 
 from procountor_auth import errors
+
+FIRST_PAUSE: Final = 1.0
+"""Seconds during which credentials that the server has refused are not sent again. They double with each refusal."""
+
+MAX_PAUSE: Final = 300.0
+"""Seconds of the longest pause."""
+
+_MAX_COUNT: Final = 1_000
 
 _MAX_WAIT: Final = 1e9
 _MAX_TEXT_LENGTH: Final = 4_000
@@ -22,6 +31,8 @@ class Failure:
         retryable: Whether it may pass by itself.
         retry_after: The seconds that the server demanded to wait, if it did.
         credentials: A digest of the credentials that were refused, if it is known.
+        at: When it happened, in Unix seconds; 0 if that is not known.
+        refusals: How often in succession the server has definitely refused these credentials.
     """
 
     kind: str
@@ -30,26 +41,63 @@ class Failure:
     retryable: bool
     retry_after: float | None = None
     credentials: str | None = None
+    at: float = 0.0
+    refusals: int = 0
 
     @classmethod
-    def of(cls, error: errors.ProcountorAuthError, credentials: str | None = None) -> Failure:
-        """Describe an error."""
+    def of(
+        cls,
+        error: errors.ProcountorAuthError,
+        credentials: str | None = None,
+        *,
+        at: float = 0.0,
+        last: Failure | None = None,
+    ) -> Failure:
+        """Describe an error.
+
+        Args:
+            error: The error.
+            credentials: A digest of the credentials that were sent, if it is known.
+            at: The time, in Unix seconds.
+            last: The failure before this one, if there was no token in between.
+        """
         wait = getattr(error, "retry_after", None)
-        return cls(type(error).__name__, error.message, error.hint, error.retryable, wait, credentials)
+        refusals = 0
+        if getattr(error, "definite", False):
+            refusals = 1 + (last.refusals if last is not None and last.credentials == credentials else 0)
+        return cls(type(error).__name__, error.message, error.hint, error.retryable, wait, credentials, at, refusals)
 
     def concerns(self, credentials: str | None) -> bool:
         """Whether somebody with these credentials would have failed, too."""
         return self.retryable or self.credentials is None or self.credentials == credentials
 
-    def error(self) -> errors.ProcountorAuthError:
-        """Return the error again, as an object of its own."""
+    def pause(self, credentials: str | None, now: float) -> float:
+        """Return for how many seconds these credentials are not to be sent again, because they were refused."""
+        if not self.refusals or credentials is None or credentials != self.credentials:
+            return 0.0
+        pause = min(MAX_PAUSE, FIRST_PAUSE * 2.0 ** (self.refusals - 1))
+        left = self.at + pause - now
+        # More than the whole pause: a clock was set back.
+        return left if 0.0 < left <= pause else 0.0
+
+    def error(self, pause: float = 0.0) -> errors.ProcountorAuthError:
+        """Return the error again, as an object of its own.
+
+        Args:
+            pause: The seconds that are left of its pause.
+        """
         kind: Any = getattr(errors, self.kind, None)
         if not (isinstance(kind, type) and issubclass(kind, errors.ProcountorAuthError)):
             kind = errors.ProcountorAuthError
-        error: errors.ProcountorAuthError = kind(self.message, hint=self.hint)
+        message = self.message
+        if pause > 0:
+            message = f"{message} Nothing was sent now: what was refused is sent again in {math.ceil(pause)} seconds."
+        error: errors.ProcountorAuthError = kind(message, hint=self.hint)
         error.retryable = self.retryable
         if isinstance(error, errors.ServiceUnavailable):
             error.retry_after = self.retry_after
+        if isinstance(error, errors.CredentialsRefused | errors.InteractionRequired):
+            error.definite = self.refusals > 0
         return error
 
 
@@ -64,7 +112,11 @@ def read_failure(fields: Any) -> Failure | None:  # noqa: ANN401 - whatever a st
     if not (credentials is None or _is_text(credentials)):
         return None
     seconds = float(wait) if isinstance(wait, int | float) and abs(wait) < _MAX_WAIT else None
-    return Failure(kind, message, hint, fields.get("retryable") is True, seconds, credentials)
+    at, refusals = fields.get("at"), fields.get("refusals")
+    if not (isinstance(at, int | float) and isinstance(refusals, int) and refusals >= 0 and math.isfinite(at)):
+        at, refusals = 0.0, 0
+    refusals = min(refusals, _MAX_COUNT)
+    return Failure(kind, message, hint, fields.get("retryable") is True, seconds, credentials, float(at), refusals)
 
 
 def _is_text(value: object) -> TypeGuard[str]:

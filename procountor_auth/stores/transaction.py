@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from procountor_auth.errors import StoreConflict
 from procountor_auth.stores.base import Entry, Transaction
+from procountor_auth.stores.lineage import NO_LINEAGE, Lineage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from procountor_auth.protocol.token import Token
     from procountor_auth.stores.failure import Failure
+    from procountor_auth.stores.use import Use
 
 _KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
@@ -36,14 +38,21 @@ class LockedTransaction(Transaction):
         self._open = True
         self._pid = os.getpid()
 
-    def write(self, token: Token | None, failure: Failure | None = None) -> None:
+    def write(
+        self,
+        token: Token | None,
+        failure: Failure | None = None,
+        *,
+        lineage: Lineage = NO_LINEAGE,
+        use: Use | None = None,
+    ) -> None:
         """Write the next version. Raises what `Transaction.write` raises."""
         if not self._open:
             raise StoreConflict("The transaction is over, and its lock with it.", hint=_READ_AGAIN)
         if os.getpid() != self._pid:
             raise StoreConflict("The lock belongs to the process that this one was forked from.", hint=_READ_AGAIN)
         read = self.entry.version if self.entry else 0
-        entry = Entry(read + 1, token, failure)
+        entry = Entry(read + 1, token, failure, lineage, use)
         self._swap(read, entry)
         self.entry = entry
 

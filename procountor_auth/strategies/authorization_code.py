@@ -6,9 +6,7 @@ Source: the vendor's page on API authentication; RFC 6749, sections 4.1 and 6; R
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, ClassVar, Self
-
-from pydantic import SecretStr
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from procountor_auth.errors import InteractionRequired, InvalidGrant
 from procountor_auth.protocol.claims import unverified_claims
@@ -17,12 +15,14 @@ from procountor_auth.strategies.base import Strategy
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pydantic import SecretStr
+
     from procountor_auth.protocol.client import AuthorizationRequest, OAuthClient
     from procountor_auth.protocol.flow import Flow
     from procountor_auth.protocol.token import Token
     from procountor_auth.strategies.base import StrategySettings
 
-_WAYS = (
+WAYS: Final = (
     "Set PROCOUNTOR_REFRESH_TOKEN, or log in: with the command `procountor-auth login`, or with "
     "`login = TokenSource.from_env().begin_login()`, open `login.url`, then `login.complete(redirected_url)`."
 )
@@ -85,24 +85,13 @@ class AuthorizationCodeStrategy(Strategy):
             InteractionRequired: There is none, or it has ended: a person must log in.
         """
         if self._refresh_token is None:
-            raise InteractionRequired("The authorization_code strategy has no refresh token to start from.", hint=_WAYS)
+            raise InteractionRequired("The authorization_code strategy has no refresh token to start from.", hint=WAYS)
         return (yield from self.refresh(self._refresh_token))
 
-    def renew(self, token: Token) -> Flow[Token]:
-        """Use the refresh token; where that has ended, one that has been configured since may go on.
-
-        Raises:
-            InteractionRequired: There is no other: a person must log in.
-        """
-        ended: InteractionRequired | None = None
-        if token.refresh_token is not None and not token.refresh_ended(self.client.clock()):
-            try:
-                return (yield from self.refresh(SecretStr(token.refresh_token)))
-            except InteractionRequired as error:
-                ended = error
-        if ended is not None and self._refresh_token in {None, SecretStr(token.refresh_token or "")}:
-            raise ended.with_traceback(None)
-        return (yield from self.acquire())
+    @property
+    def initial_refresh_token(self) -> SecretStr | None:
+        """The configured refresh token."""
+        return self._refresh_token
 
     def refresh(self, refresh_token: SecretStr) -> Flow[Token]:
         """Trade a refresh token for an access token.
@@ -115,4 +104,6 @@ class AuthorizationCodeStrategy(Strategy):
             return (yield from super().refresh(refresh_token))
         except InvalidGrant as error:
             refused = error.message
-        raise InteractionRequired(refused, hint=_WAYS)
+        needed = InteractionRequired(refused, hint=WAYS)
+        needed.definite = True
+        raise needed

@@ -125,6 +125,11 @@ class Strategy(ABC):
             return (yield from self.acquire())
         return (yield from self.refresh(SecretStr(token.refresh_token)))
 
+    @property
+    def initial_refresh_token(self) -> SecretStr | None:
+        """The refresh token that `acquire` sends, if it sends one."""
+        return None
+
     def owns(self, token: Token) -> bool:
         """Whether a stored token is one of this strategy's own."""
         return token.strategy == self.name

@@ -7,13 +7,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from procountor_auth.errors import ConfigurationError
-from procountor_auth.stores import open_store
+from procountor_auth.stores import open_spent_tokens, open_store
 from procountor_auth.stores.memory import MemoryStore
 from procountor_auth.transport.transport import Transport
 
 if TYPE_CHECKING:
     from procountor_auth.settings.settings import Settings
     from procountor_auth.stores.base import Store
+    from procountor_auth.stores.spent_tokens import SpentTokens
 
 
 class Backends:
@@ -70,6 +71,12 @@ class Backends:
         with suppress(ConfigurationError):  # without the packages of the file store each process is by itself
             return open_store("file", self._settings.token_store_keys)
         return None
+
+    @cached_property
+    def spent(self) -> SpentTokens | None:
+        """Configured refresh tokens that are known to be replaced, or None where nothing is to be remembered."""
+        # Whoever keeps no tokens starts from the configured one each time, and can't do without it.
+        return None if self._settings is None or self._settings.forgets else open_spent_tokens()
 
     def prepare(self) -> None:
         """Open everything now, where no fork can come between.

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import copy
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from procountor_auth.errors import StoreConflict
 from procountor_auth.protocol.flow import observed
 from procountor_auth.protocol.token import Token
+from procountor_auth.stores.lineage import NO_LINEAGE, Lineage, refresh_digest
 from procountor_auth.stores.memory import MemoryStore
 from procountor_auth.strategies.registry import build, find_strategy
 from procountor_auth.tokens.backends import Backends
 from procountor_auth.tokens.credentials import credentials_digest
 from procountor_auth.tokens.entry_key import entry_key
 from procountor_auth.tokens.fallback import Fallback
-from procountor_auth.tokens.renewal import Acquired, Renewal, write_token
+from procountor_auth.tokens.renewal import Renewal
+from procountor_auth.tokens.stored import Acquired, store_login, write_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -202,7 +206,8 @@ class TokenProvider:
             return False
         known = [token] if token is not None and self.strategy.owns(token) else []
         configured = self._settings.refresh_token if self._settings else None
-        if configured is not None:
+        spent = self.backends.spent
+        if configured is not None and not (spent and spent.has(refresh_digest(configured))):
             known.append(Token("", 0.0, 0.0, self.strategy.name, configured.get_secret_value()))
         return not any(each.refresh_token is not None and not each.refresh_ended(now) for each in known)
 
@@ -229,13 +234,16 @@ class TokenProvider:
         with self.store.transaction(self.key, timeout=timeout) as transaction:
             return transaction.entry
 
-    def renew(self, known: Token | None, rejected: Token | None, unstored_over: int | None = None) -> Acquired:
+    def renew(
+        self, known: Token | None, rejected: Token | None, lineage: Lineage | None = None, *, pauses: bool = True
+    ) -> Acquired:
         """Get the next token.
 
         Args:
             known: The token that the caller has, if any.
             rejected: The token that the API has rejected, if any.
-            unstored_over: See `Acquired`, for the known token.
+            lineage: The place of the known token (see `Acquired`); by default it begins a chain.
+            pauses: Whether credentials that were refused a moment ago are not sent again.
 
         Raises:
             ProcountorAuthError: Whatever keeps it from getting one.
@@ -246,13 +254,15 @@ class TokenProvider:
             self.fallback,
             key=self.key,
             profile=self.profile,
-            known=known,
-            unstored_over=unstored_over,
+            known=Acquired(known, from_server=False, lineage=lineage or Lineage.of(known)) if known else None,
             rejected=rejected,
             credentials=self._credentials,
+            pauses=pauses,
+            spent=self.backends.spent,
             owns=self.owns,
             drive=lambda flow: self.drive(flow, deadline),
             seconds_left=lambda: deadline - self._monotonic(),
+            sleep=self.backends.transport.sleep,
         )
         return renewal.run(self.store, lambda: self.backends.local or self._private)
 
@@ -261,7 +271,13 @@ class TokenProvider:
         deadline = self.deadline()
         # The lock comes first: a code that was exchanged must not be lost to a store that can't be had.
         with self.store.transaction(self.key, timeout=self.timeout) as transaction:
-            return write_token(transaction, self.drive(flow, deadline))
+            spent = transaction.entry.lineage.spent if transaction.entry else ()
+            token = self.drive(flow, deadline)
+            lineage = Lineage.of(token, spent)
+            with suppress(StoreConflict):
+                return write_token(transaction, token, lineage)
+        acquired = Acquired(token, from_server=True, lineage=lineage)
+        return store_login(self.store, self.key, acquired, deadline - self._monotonic())
 
     def forget(self) -> Token | None:
         """Empty the entry in the store, and return the token that was in it.
@@ -271,7 +287,7 @@ class TokenProvider:
         """
         with self.store.transaction(self.key, timeout=self.timeout) as transaction:
             entry = transaction.entry
-            transaction.write(None)
+            transaction.write(None, lineage=(entry.lineage if entry else NO_LINEAGE).invalidated())
         return entry.token if entry else None
 
     def logout(self, token: Token) -> Flow[None]:

@@ -1,8 +1,15 @@
 """One renewal: one transaction of the store, one request, and what is tried after a refusal.
 
 Getting a token is a transaction of the store (`stores/base.py`): take its lock, read again, request, write, release. So
-of many processes or hosts one asks the server and the others find its token. After a refusal the store is read once
-more, for a refresh token that somebody else has renewed; only then the fallback is tried.
+of many processes or hosts one asks the server and the others find its token. Locks can be lost, though: the lease of a
+frozen process runs out, a cleaner deletes a file. So that no refresh token is lost with them:
+
+- Which token is the newest is told by its lineage (`stores/lineage.py`), and by no clock.
+- A refresh token that nobody can replace is marked in the store before it is sent (`stores/use.py`). Whoever finds the
+  mark of somebody who is still at it waits.
+- What the server gave is stored, unless the entry has a later token of the same login, or of a newer one.
+- A failure is written beside the token. After a refusal the entry is looked at again, and only then anything else is
+  tried: another refresh token that is configured, the fallback.
 """
 
 from __future__ import annotations
@@ -11,6 +18,8 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from pydantic import SecretStr
 
 from procountor_auth.errors import (
     CredentialsRefused,
@@ -22,6 +31,10 @@ from procountor_auth.errors import (
     StoreUnavailable,
 )
 from procountor_auth.stores.failure import Failure
+from procountor_auth.stores.lineage import NO_LINEAGE, Lineage, refresh_digest
+from procountor_auth.stores.use import Use
+from procountor_auth.tokens import interaction
+from procountor_auth.tokens.stored import Acquired, store_late, write_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,27 +42,27 @@ if TYPE_CHECKING:
     from procountor_auth.protocol.flow import Flow
     from procountor_auth.protocol.token import Token
     from procountor_auth.stores.base import Entry, Store, Transaction
+    from procountor_auth.stores.spent_tokens import SpentTokens
     from procountor_auth.strategies.base import Strategy
     from procountor_auth.tokens.fallback import Fallback, Refusal
 
 _MAX_CONFLICTS: Final = 3
 """How often a renewal starts over because somebody else wrote in between."""
 
+_PATIENCE: Final = 0.75
+"""The share of its time for which a renewal that can do without a lock waits for it."""
+
+_POLL: Final = 0.25
+"""Seconds between two looks at a refresh token that somebody else is using."""
+
 _logger = logging.getLogger("procountor_auth")
 
 
-_MIN_WAIT: Final = 1.0
-"""Seconds to wait for a lock at least, where there is a token to store."""
+class _Base(NamedTuple):
+    """What a renewal begins with."""
 
-
-class Acquired(NamedTuple):
-    """A token, and where it came from."""
-
-    token: Token
-    from_server: bool
-    """Whether the server gave it just now; else it was in the store."""
-    unstored_over: int | None = None
-    """The version of the entry that it follows on, where it could not be written."""
+    token: Token | None
+    lineage: Lineage
 
 
 @dataclass(frozen=True)
@@ -61,26 +74,30 @@ class Renewal:
         fallback: What is tried where the server refuses the strategy.
         key: The entry in the store.
         profile: The profile whose tokens these are, if there are profiles.
-        known: The token that the caller has, if any.
-        unstored_over: The version of the entry that `known` follows on, where it could not be written.
+        known: The token that the caller has, if any, with its lineage.
         rejected: The token that the API has rejected, if any.
         credentials: A digest of the credentials, if there is one.
+        pauses: Whether credentials that were refused a moment ago are not sent again.
+        spent: Configured refresh tokens that are known to be replaced, if that is remembered.
         owns: Says whether a stored token is one of this configuration's own.
         drive: Drives a flow to its result, before the deadline.
         seconds_left: Says how much time there is until the deadline.
+        sleep: Waits for some seconds.
     """
 
     strategy: Strategy
     fallback: Fallback | None
     key: str
     profile: str | None
-    known: Token | None
-    unstored_over: int | None
+    known: Acquired | None
     rejected: Token | None
     credentials: str | None
+    pauses: bool
+    spent: SpentTokens | None
     owns: Callable[[Token], bool]
     drive: Callable[[Flow[Token]], Token]
     seconds_left: Callable[[], float]
+    sleep: Callable[[float], None]
 
     def run(self, store: Store, local: Callable[[], Store]) -> Acquired:
         """Get the token.
@@ -93,14 +110,18 @@ class Renewal:
             ProcountorAuthError: Whatever keeps it from getting one.
         """
         down: StoreUnavailable | None = None
-        for _ in range(_MAX_CONFLICTS):
+        conflicts = 0
+        while down is None and conflicts < _MAX_CONFLICTS:
             try:
-                return self._transact(store)
+                found = self._transact(store)
             except StoreConflict:
-                continue
+                conflicts += 1
             except StoreUnavailable as error:
                 down = error
-                break
+            else:
+                if isinstance(found, Acquired):
+                    return found
+                self._wait_for(found)
         if down is None:
             raise StoreConflict("The token store keeps changing under the renewal.", hint="Try again.")
         if not self.strategy.unattended:
@@ -108,123 +129,178 @@ class Renewal:
                 f"{down.message} Without it, a refresh token that others share must not be used.", hint=down.hint
             )
         if self.seconds_left() <= 0:
-            raise down.with_traceback(None)  # somebody has kept the lock for all the time that there was
+            raise down.with_traceback(None)
         _logger.warning("%s This host goes on by itself, strategy %s", down.message, self.strategy.name)
-        return self._transact(local())
+        found = self._transact(local(), alone=True)
+        if isinstance(found, Use):  # only a strategy that can't go on by itself marks what it sends
+            raise down.with_traceback(None)
+        return found
 
-    def _transact(self, store: Store) -> Acquired:
-        found = store.read(self.key)
-        if found is not None and found.token is not None and self._is_wanted(found.token):
-            return Acquired(found.token, from_server=False)
-        with store.transaction(self.key, timeout=max(0.0, self.seconds_left())) as transaction:
-            entry = transaction.entry
-            previous = self._previous(entry)
-            if entry is not None and entry.token is not None and self._is_wanted(entry.token):
-                return Acquired(entry.token, from_server=False)
-            failure = entry.failure if entry is not None and entry.version > (found.version if found else 0) else None
-            if failure is not None and failure.concerns(self.credentials):
-                # It failed while this renewal waited for the lock: another request would be one for each waiter.
-                raise failure.error()
-            failed: ProcountorAuthError | None = None
-            try:
-                token = self._request(store, previous)
-            except ProcountorAuthError as error:
-                failed = error
-            if failed is not None:
-                with suppress(StoreError):
-                    transaction.write(previous, Failure.of(failed, self.credentials))
-                raise failed.with_traceback(None)
-            with suppress(StoreConflict):
-                return write_token(transaction, token)
-        return self._store_late(store, token, {previous, entry.token if entry else None})
-
-    def _store_late(self, store: Store, token: Token, replaced: set[Token | None]) -> Acquired:
-        """Store what the server gave to a renewal that has lost its lock meanwhile: it may be all that still works.
+    def _transact(self, store: Store, *, alone: bool = False) -> Acquired | Use:
+        """Get the token in one transaction, or return who is using the refresh token that would be sent.
 
         Args:
             store: The store.
-            token: What the server gave.
-            replaced: What the token replaces.
-
-        Raises:
-            StoreConflict: It was invalidated, or somebody else has put another token there, which counts.
+            alone: Whether others may be renewing the shared token: its refresh token is left to them.
         """
-        for _ in range(_MAX_CONFLICTS):
+        found = store.read(self.key)
+        stored = self._wanted(found)
+        if stored is not None:
+            return stored
+        share = _PATIENCE if self.strategy.unattended and not alone else 1.0
+        with store.transaction(self.key, timeout=max(0.0, share * self.seconds_left())) as transaction:
+            entry = transaction.entry
+            stored = self._wanted(entry)
+            if stored is not None:
+                return stored
+            if entry is not None and entry.use is not None and entry.use.is_pending(self._now()):
+                return entry.use
+            self._check_failure(entry, seen=found.version if found is not None else 0)
+            base = self._base(entry, alone=alone)
+            failed: ProcountorAuthError | None = None
             try:
-                with store.transaction(self.key, timeout=max(_MIN_WAIT, self.seconds_left())) as transaction:
-                    entry = transaction.entry
-                    # A failure that somebody wrote meanwhile has left the token as it was.
-                    if entry is not None and not (entry.token in replaced and (entry.token or entry.failure)):
-                        break
-                    return write_token(transaction, token)
-            except StoreConflict:
-                continue
-            except StoreError as error:
-                return _unstored(error, token, None)
-        _logger.warning("a renewal ended late: its token is superseded by what was stored meanwhile")
-        raise StoreConflict("Somebody else has stored another token meanwhile.", hint="Try again.")
+                token, lineage = self._request(store, transaction, base)
+            except ProcountorAuthError as error:
+                failed = error
+            except BaseException:
+                # Nobody waits for somebody who has gone.
+                self._write_failure(transaction, base, None, None)
+                raise
+            if failed is not None:
+                if not isinstance(failed, StoreConflict):
+                    self._write_failure(transaction, base, entry.failure if entry else None, failed)
+                raise failed.with_traceback(None)
+            with suppress(StoreConflict):
+                return write_token(transaction, token, lineage)
+        return store_late(
+            store, self.key, Acquired(token, from_server=True, lineage=lineage), base.lineage, self.seconds_left
+        )
 
-    def _previous(self, entry: Entry | None) -> Token | None:
-        """Return the token to renew: what is stored, unless a newer one could not be written over just that.
+    def _base(self, entry: Entry | None, *, alone: bool) -> _Base:
+        """Return the token to renew: what is stored, unless the known one follows on it and could not be stored."""
+        known = None if alone else self.known
+        if known is not None and (entry is None or known.lineage.follows(entry.lineage)):
+            return _Base(known.token, known.lineage)
+        return _Base(None, NO_LINEAGE) if entry is None else _Base(entry.token, entry.lineage)
 
-        No clock decides: those of two hosts differ, and one may be set back. An invalidation stands.
+    def _wanted(self, entry: Entry | None) -> Acquired | None:
+        """Return what is stored, if it is newer than the known token, and not the rejected one."""
+        token = entry.token if entry is not None else None
+        if entry is None or token is None or not self.owns(token):
+            return None
+        # A process that has just started is served at once, even if it has to renew behind its next call.
+        good = self._now() < (token.usable_until if self.known is None else token.stale_from())
+        if self.rejected is not None:
+            good = good and token.access_token != self.rejected.access_token
+        if self.known is not None:
+            good = good and token.access_token != self.known.token.access_token
+            good = good and not self.known.lineage.follows(entry.lineage)
+        return Acquired(token, from_server=False, lineage=entry.lineage) if good else None
+
+    def _check_failure(self, entry: Entry | None, *, seen: int) -> None:
+        """Raise what another renewal has failed with, if this one would fail alike.
+
+        Args:
+            entry: What was found under the lock.
+            seen: The version that was there before the lock was waited for.
         """
-        if entry is None or (self.known is not None and entry.version == self.unstored_over):
-            return self.known
-        return entry.token
+        failure = entry.failure if entry is not None else None
+        if entry is None or failure is None or not failure.concerns(self.credentials):
+            return
+        pause = failure.pause(self.credentials, self._now()) if self.pauses else 0.0
+        if entry.version > seen or pause > 0:
+            # It failed while this renewal waited for the lock (another request would be one for each waiter), or the
+            # server has refused just this a moment ago.
+            raise failure.error(pause)
 
-    def _is_wanted(self, stored: Token) -> bool:
-        """Whether a token from the store is the one that is wanted: not rejected, and not the old one again."""
-        if not self.owns(stored) or (self.rejected and stored.access_token == self.rejected.access_token):
-            return False
-        now = self.strategy.client.clock()
-        if self.known is None:
-            # A process that has just started is served at once, too; its next call renews behind it.
-            return now < stored.usable_until
-        return stored.access_token != self.known.access_token and now < stored.stale_from()
+    def _write_failure(
+        self, transaction: Transaction, base: _Base, last: Failure | None, failed: ProcountorAuthError | None
+    ) -> None:
+        """Write a failure beside the token; a refresh token that may have reached the server stays marked."""
+        entry = transaction.entry
+        use = entry.use if entry is not None else None
+        if isinstance(failed, CredentialsRefused | InteractionRequired):
+            use = None
+        elif use is not None:
+            use = use.ended(self._now())
+        failure = Failure.of(failed, self.credentials, at=self._now(), last=last) if failed is not None else None
+        with suppress(StoreError):
+            transaction.write(base.token, failure, lineage=base.lineage, use=use)
 
-    def _request(self, store: Store, previous: Token | None) -> Token:
-        """Request a token; after a refusal look for a newer refresh token in the store, then try the fallback."""
+    def _request(self, store: Store, transaction: Transaction, base: _Base) -> tuple[Token, Lineage]:
+        """Request a token. After a refusal look into the store, then try what is configured, then the fallback."""
+        before = transaction.entry
+        doubt = before.use if before is not None else None
+        previous = base.token if base.token is not None and self.strategy.owns(base.token) else None
         try:
-            return self.drive(self._next(previous))
+            return self._ask(transaction, base, previous)
         except (CredentialsRefused, InteractionRequired) as error:
             refusal: Refusal = error
         if isinstance(refusal, InvalidGrant | InteractionRequired):
             again = store.read(self.key)
-            newer = again.token if again is not None and previous is not None and again.token != previous else None
-            if newer is not None and self.strategy.client.clock() < newer.usable_until:
-                return newer
-            if newer is not None:
-                try:
-                    return self.drive(self._next(newer))
-                except (CredentialsRefused, InteractionRequired) as error:
-                    refusal = error
+            if again is not None and again.lineage not in {base.lineage, before.lineage if before else base.lineage}:
+                raise StoreConflict("Somebody else has stored another token meanwhile.", hint="Try again.")
+        initial = self.strategy.initial_refresh_token
+        sent = self._sent(previous)
+        if isinstance(refusal, InteractionRequired) and previous is not None and initial not in {None, sent}:
+            with suppress(InteractionRequired):
+                return self._ask(transaction, base, None)
+        if doubt is not None and isinstance(refusal, InteractionRequired) and refusal.definite:
+            refusal = interaction.in_doubt(refusal, doubt)
         if self.fallback is None or not (isinstance(refusal, InteractionRequired) or refusal.definite):
             raise refusal.with_traceback(None)
-        return self.drive(self.fallback.acquire(self.strategy, refusal, self.profile))
+        token = self.drive(self.fallback.acquire(self.strategy, refusal, self.profile))
+        return token, Lineage.of(token, base.lineage.spent)
 
-    def _next(self, previous: Token | None) -> Flow[Token]:
-        if previous is None or not self.strategy.owns(previous):
-            return self.strategy.acquire()
-        return self.strategy.renew(previous)
+    def _ask(self, transaction: Transaction, base: _Base, previous: Token | None) -> tuple[Token, Lineage]:
+        """Request a token with the strategy: the next one after `previous`, or a first one.
 
+        Raises:
+            InteractionRequired: The configured refresh token would be sent, and is known to be spent.
+            StoreConflict: The lock is lost; nothing was sent.
+            ProcountorAuthError: Whatever the request ends with.
+        """
+        sent = self._sent(previous)
+        begins = previous is None or sent is None or sent.get_secret_value() != previous.refresh_token
+        if begins and sent is not None:
+            self._check_unspent(sent, base.lineage)
+        if sent is not None and not self.strategy.unattended:
+            use = Use.here(refresh_digest(sent), self._now(), self.seconds_left())
+            try:
+                transaction.write(base.token, lineage=base.lineage, use=use)
+            except StoreConflict:
+                raise
+            except StoreError as error:
+                _logger.debug("the use of the refresh token is not marked: %s", error.message)
+        token = self.drive(self.strategy.acquire() if previous is None else self.strategy.renew(previous))
+        lineage = base.lineage.next(sent, token, begins=begins)
+        if begins and sent is not None and lineage.has_spent(sent) and self.spent is not None:
+            self.spent.add(refresh_digest(sent))
+        return token, lineage
 
-def write_token(transaction: Transaction, token: Token) -> Acquired:
-    """Store a token that the server gave, if that can be done.
+    def _sent(self, previous: Token | None) -> SecretStr | None:
+        """Return the refresh token that the strategy sends, if it sends one."""
+        if previous is None or previous.refresh_token is None or previous.refresh_ended(self._now()):
+            return self.strategy.initial_refresh_token
+        return SecretStr(previous.refresh_token)
 
-    Raises:
-        StoreConflict: Somebody else has written in between.
-    """
-    try:
-        transaction.write(token)
-    except StoreConflict:
-        raise
-    except StoreError as error:
-        return _unstored(error, token, transaction.entry)
-    return Acquired(token, from_server=True)
+    def _check_unspent(self, refresh_token: SecretStr, lineage: Lineage) -> None:
+        digest = refresh_digest(refresh_token)
+        remembered = self.spent is not None and self.spent.has(digest)
+        if remembered or lineage.has_spent(refresh_token):
+            raise interaction.spent(self.spent.path(digest) if remembered and self.spent is not None else None)
 
+    def _wait_for(self, use: Use) -> None:
+        """Wait a moment for somebody else's answer.
 
-def _unstored(error: StoreError, token: Token, entry: Entry | None) -> Acquired:
-    # The token is good, and may be the only one: it is served, though nobody else will find it.
-    _logger.error("the new token is not stored: %s", error.message)
-    return Acquired(token, from_server=True, unstored_over=entry.version if entry else 0)
+        Raises:
+            StoreUnavailable: There is no time left.
+        """
+        if self.seconds_left() <= _POLL:
+            raise StoreUnavailable(
+                f"The refresh token is in use: by {use}.", hint="Nothing needs to be changed here; try again later."
+            )
+        self.sleep(_POLL)
+
+    def _now(self) -> float:
+        return self.strategy.client.clock()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from procountor_auth.protocol.flow import Flow
     from procountor_auth.protocol.token import Token
     from procountor_auth.tokens.provider import TokenProvider
-    from procountor_auth.tokens.renewal import Acquired
+    from procountor_auth.tokens.stored import Acquired
     from procountor_auth.tokens.telemetry import Telemetry
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ class RenewingCache:
         self._monotonic = monotonic
         self._jitter = jitter
         self._rejected: Token | None = None  # as a token: its repr shows nothing
-        self._acquired: Acquired | None = None  # what the server gave last
+        self._acquired: Acquired | None = None  # what came last
         self._cool_until = float("-inf")
         self._generation = 0  # goes up with each invalidation
         self.reset_after_fork()
@@ -247,14 +247,14 @@ class RenewingCache:
         """Get the next token after the cached one. Runs on the renewal's thread."""
         known = cached.token if cached else None
         last = self._acquired
-        over = last.unstored_over if last is not None and last.token is known else None
+        lineage = last.lineage if last is not None and last.token is known else None
         try:
-            acquired = self.provider.renew(known, self._rejected, over)
+            acquired = self.provider.renew(known, self._rejected, lineage)
         except ProcountorAuthError as error:
             failure = error
         else:
+            self._acquired = acquired
             if acquired.from_server:
-                self._acquired = acquired
                 future.later(lambda: self._telemetry.acquired(self.provider, acquired.token, known))
             return acquired.token
         future.later(lambda: self._telemetry.failed(self.provider, failure))

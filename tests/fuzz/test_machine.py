@@ -94,7 +94,7 @@ class _Dying(Transaction):
     def __init__(self, entry: Entry | None) -> None:
         self.entry = entry
 
-    def write(self, token: Token | None, failure: object = None) -> None:  # noqa: ARG002 - the base class's
+    def write(self, token: Token | None, failure: object = None, **more: object) -> None:  # noqa: ARG002 - the base class's
         raise Killed
 
 

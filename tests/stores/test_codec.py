@@ -14,6 +14,9 @@ from pydantic import SecretBytes, SecretStr
 from procountor_auth.errors import ConfigurationError, StoreError
 from procountor_auth.stores import Entry
 from procountor_auth.stores.codec import Codec, Damaged
+from procountor_auth.stores.failure import Failure
+from procountor_auth.stores.lineage import Lineage
+from procountor_auth.stores.use import Use
 
 if TYPE_CHECKING:
     from procountor_auth.protocol.token import Token
@@ -134,3 +137,75 @@ def test_a_failure_that_can_not_be_shown_is_none(text: object) -> None:
     entry = Codec().decode(KEY, SecretBytes(data))
     assert isinstance(entry, Entry)
     assert entry.failure is None
+
+
+def test_lineage_and_use_come_back(token: Token) -> None:
+    """What one process writes beside a token, another one reads, sealed or plain, with or without a token."""
+    use, lineage = Use("digest", 5.0, 35.0, "host", 4242), Lineage("origin", 7, ("a", "b"))
+    failure = Failure("InvalidGrant", "No.", "Ask.", retryable=False, credentials="c", at=9.0, refusals=3)
+    for there in (token, None):
+        entry = Entry(3, there, failure, lineage, use)
+        back = Codec().decode(KEY, Codec().encode(KEY, entry))
+        assert back == entry
+        assert isinstance(back, Entry)
+        assert back.lineage.spent == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [],
+        {},
+        {"origin": 1, "link": 1, "spent": []},
+        {"origin": "a", "link": -1, "spent": []},
+        {"origin": "a", "link": True, "spent": []},
+        {"origin": "a", "link": 1.5, "spent": []},
+        {"origin": "a\x1b[2J", "link": 1, "spent": []},
+        {"origin": "a" * 300, "link": 1, "spent": []},
+        {"origin": "a", "link": 1, "spent": "b"},
+        {"origin": "a", "link": 2**60, "spent": []},
+    ],
+)
+def test_a_lineage_that_can_not_be_is_none(fields: object) -> None:
+    """The token is kept, and begins one."""
+    data = json.dumps(json.loads(whole()) | {"lineage": fields}).encode()
+    entry = Codec().decode(KEY, SecretBytes(data))
+    assert isinstance(entry, Entry)
+    assert entry.token is not None
+    assert entry.lineage == Lineage.of(entry.token)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"refresh_token": 1},
+        {"since": "now"},
+        {"since": -1e11},
+        {"since": 1e12},
+        {"until": None},
+        {"host": "a\nb"},
+        {"pid": 0},
+        {"pid": -1},
+        {"pid": 2**40},
+        {"pid": "1"},
+    ],
+)
+def test_a_use_that_can_not_be_is_none(changed: dict[str, object]) -> None:
+    """Nobody waits for it, and no process outside of the usual numbers is looked for."""
+    use = {"refresh_token": "digest", "since": 1, "until": 2, "host": "host", "pid": 1}
+    data = json.dumps(json.loads(whole()) | {"use": use | changed}).encode()
+    entry = Codec().decode(KEY, SecretBytes(data))
+    assert isinstance(entry, Entry)
+    assert entry.use is None
+
+
+@pytest.mark.parametrize(("at", "refusals"), [(None, 1), (1, -1), (1, "2"), ("1", 2), (1e400, 2)])
+def test_a_pause_that_can_not_be_is_none(at: object, refusals: object) -> None:
+    """The failure itself is kept."""
+    failure = {"kind": "InvalidGrant", "message": "No.", "hint": "Ask.", "credentials": "c"}
+    fields = failure | {"at": at, "refusals": refusals}
+    data = json.dumps({"schema": 1, "version": 3, "token": None, "failure": fields}).encode()
+    entry = Codec().decode(KEY, SecretBytes(data.replace(b"Infinity", b"1e400")))
+    assert isinstance(entry, Entry)
+    assert entry.failure is not None
+    assert (entry.failure.at, entry.failure.refusals) == (0.0, 0)

@@ -29,6 +29,7 @@ NEEDS: Final[dict[str, set[str]]] = {
     "requests": {"requests"},
     "stores.file": {"platformdirs", "filelock"},
     "stores.private_folder": {"platformdirs", "filelock"},
+    "stores.spent_tokens": {"platformdirs", "filelock"},
     "settings.keychain": {"keyring"},
     "stores.redis_connection": {"redis"},
     "stores.redis_error": {"redis"},

@@ -2,112 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar, Self
+from dataclasses import replace
 
 import pytest
-from pydantic import SecretStr
 
-from procountor_auth import Settings, Strategy, Token
-from procountor_auth.errors import CredentialsRefused, InteractionRequired, InvalidClient, InvalidGrant, StoreError
-from procountor_auth.protocol.client import OAuthClient
-from procountor_auth.protocol.endpoints import Endpoints
+from procountor_auth import Settings, Token
+from procountor_auth.errors import CredentialsRefused, InteractionRequired, InvalidClient, StoreError
 from procountor_auth.stores import Entry
 from procountor_auth.stores.failure import Failure
-from procountor_auth.stores.memory import MemoryStore
-from procountor_auth.tokens.backends import Backends
 from procountor_auth.tokens.credentials import credentials_digest
-from procountor_auth.tokens.fallback import Fallback
-from procountor_auth.tokens.provider import TokenProvider
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from procountor_auth.events import Event
-    from procountor_auth.protocol.flow import Flow
-    from procountor_auth.strategies import StrategySettings
-
-NOW = 1_795_000_000.0
-CLIENT = OAuthClient(
-    Endpoints("https://api.example"), "client-1", SecretStr("x"), "https://a.example", clock=lambda: NOW
-)
-
-
-def token(name: str, strategy: str, *, lifetime: float = 3600.0) -> Token:
-    """Return a token whose refresh token has the same name."""
-    return Token(f"access-{name}", NOW, NOW + lifetime, strategy, f"refresh-{name}")
-
-
-@dataclass
-class Script:
-    """What the server does with a refresh token, and what it was asked."""
-
-    answers: dict[str, Callable[[], Token]] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-
-    def answer(self, what: str) -> Token:
-        """Answer one request."""
-        self.asked.append(what)
-        return self.answers[what]()
-
-
-class Scripted(Strategy):
-    """A strategy whose server is a script, with no request in between."""
-
-    name: ClassVar[str] = "primary"
-    unattended: ClassVar[bool] = False
-
-    def __init__(self, script: Script) -> None:
-        super().__init__(CLIENT)
-        self.script = script
-
-    @classmethod
-    def from_settings(cls, settings: StrategySettings, *, clock: Callable[[], float] = time.time) -> Self:
-        """Refuse: the tests build it themselves."""
-        raise NotImplementedError
-
-    def acquire(self) -> Flow[Token]:
-        """Ask for a first token."""
-        yield from ()
-        return self.script.answer("acquire")
-
-    def renew(self, token: Token) -> Flow[Token]:
-        """Ask with the refresh token."""
-        yield from ()
-        return self.script.answer(str(token.refresh_token))
-
-
-class Other(Scripted):
-    """What is fallen back to."""
-
-    name: ClassVar[str] = "other"
-    unattended: ClassVar[bool] = True
-
-
-@dataclass
-class Bench:
-    """A provider with a fallback over a store, and what happened."""
-
-    primary: Script = field(default_factory=Script)
-    other: Script = field(default_factory=Script)
-    store: MemoryStore = field(default_factory=MemoryStore)
-    events: list[Event] = field(default_factory=list)
-
-    def provider(self, *, with_fallback: bool = True) -> TokenProvider:
-        """Build it."""
-        fallback = Fallback(Other(self.other), emit=self.events.append) if with_fallback else None
-        return TokenProvider(Scripted(self.primary), Backends(store=self.store), fallback=fallback)
-
-    def put(self, key: str, token: Token) -> None:
-        """Store a token, as another process does."""
-        self.store._entries[key] = type(self.store._entries[key])(self.store._entries[key].version + 1, token)
-
-
-def refused() -> Token:
-    """Refuse a refresh token."""
-    raise InvalidGrant("No.", hint="Log in.")
+from tests.tokens.scripted import NOW, Bench, refused, token
 
 
 @pytest.fixture
@@ -154,7 +59,7 @@ def test_a_token_that_could_not_be_stored_is_renewed_until_somebody_writes(
     """The disk was full: the refresh token in memory is the one that works, unless another was stored after it."""
     provider = bench.provider()
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise StoreError("The disk is full.", hint="Make room.")
 
     bench.primary.answers |= {

@@ -189,7 +189,7 @@ def test_token_that_could_not_be_stored_is_renewed_from(
     bench = Bench(sandbox, "authorization_code")
     bench.clock.now = bench.source.token().usable_until
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise StoreError("no space", hint="make some")
 
     with monkeypatch.context() as patch:

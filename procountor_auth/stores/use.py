@@ -1,0 +1,63 @@
+"""The mark that a refresh token is being used, written before it is sent.
+
+Whoever comes next, without the lock that the first one has lost, learns from it that the refresh token may be spent by
+now, and waits for the one that is coming. One whose holder has died is no reason to wait, but to say what happened.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+_SKEW: Final = 10.0
+"""Seconds that the clocks of two hosts may differ; a mark from farther in the future is no reason to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A refresh token that was sent, or will be in a moment, and whose answer is not known.
+
+    Attributes:
+        refresh_token: Its digest.
+        since: When, in Unix seconds of the holder's clock.
+        until: When the holder gives up waiting for the answer.
+        host: The name of the holder's host.
+        pid: The holder's process.
+    """
+
+    refresh_token: str
+    since: float
+    until: float
+    host: str
+    pid: int
+
+    @classmethod
+    def here(cls, refresh_token: str, now: float, seconds: float) -> Use:
+        """Return the mark of this process."""
+        return cls(refresh_token, now, now + max(0.0, seconds), platform.node(), os.getpid())
+
+    def ended(self, now: float) -> Use:
+        """Return the mark of a use that nobody works at any more, though its answer never came."""
+        return Use(self.refresh_token, self.since, min(self.until, now), self.host, self.pid)
+
+    def is_pending(self, now: float) -> bool:
+        """Whether its answer may still come, so that it is worth waiting."""
+        return self.since - _SKEW <= now < self.until and not self._holder_is_gone()
+
+    def _holder_is_gone(self) -> bool:
+        if self.host != platform.node() or os.name != "posix":
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def __str__(self) -> str:
+        since = datetime.fromtimestamp(self.since, UTC)
+        return f"process {self.pid} on {self.host} since {since:%Y-%m-%d %H:%M:%S} UTC"
