@@ -15,7 +15,7 @@ FUZZ ?= 1000000
 # The suite starts hundreds of interpreters: none of them is to compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-fast proof faults conformance fuzz kills storms companies test-long test-lowest audit build bench-renewal bench-sandbox foreign screenshots check format lint types imports test-httpx test-httpx2 test-python clean
+.PHONY: help demo test test-fast proof faults conformance fuzz kills storms companies model test-long test-lowest audit build bench-renewal bench-sandbox foreign screenshots check format lint types imports test-httpx test-httpx2 test-python clean
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -29,7 +29,7 @@ test: $(READY)  ## the test suite
 test-fast: $(READY)  ## while writing: the tests that need no process, server or browser, in half a minute
 	@PROCOUNTOR_AUTH_FUZZ=1000 $(BIN)/python -m pytest $(PARALLEL) -m "not process and not server and not browser" $(PYTEST_ARGS)
 
-test-long: fuzz kills storms companies  ## what takes long by its nature: FUZZ inputs for each target, all kills, full storms, 500 companies
+test-long: fuzz kills storms companies model  ## what takes long by its nature: FUZZ inputs for each target, all kills, full storms, 500 companies, the model
 
 proof: faults conformance test-long  ## the pages from their tables, and everything that takes long
 
@@ -52,6 +52,9 @@ storms: $(READY)  ## the storms at their full size: 1,000 threads, 10,000 corout
 
 companies: $(READY)  ## five hundred companies that change their strategy
 	@PROCOUNTOR_AUTH_LONG=1 $(BIN)/python -m pytest $(PARALLEL) --timeout 900 tests/migration/test_many_companies.py $(PYTEST_ARGS)
+
+model: $(READY)  ## every order of what can happen to a renewal, with two faults on each way
+	@PROCOUNTOR_AUTH_LONG=1 $(BIN)/python -m pytest $(PARALLEL) --timeout 1800 tests/model $(PYTEST_ARGS)
 
 bench-renewal: $(READY)  ## what a cached token costs, and how long a new one is in memory only
 	@$(BIN)/python benchmarks/renewal.py

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 LONG: Final = bool(os.environ.get("PROCOUNTOR_AUTH_LONG"))
 """Whether the full counts run. Read once: a fixture takes every variable of ours away from the tests themselves."""
 
 
-def size(few: int, full: int) -> int:
-    """Return how often something is done: `few` times, or `full` times in the long run."""
+def size(few: T, full: T) -> T:
+    """Return how much of something is done: `few`, or `full` in the long run."""
     return full if LONG else few

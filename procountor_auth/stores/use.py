@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import os
 import platform
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _SKEW: Final = 10.0
 """Seconds that the clocks of two hosts may differ; a mark from farther in the future is no reason to wait."""
@@ -43,12 +47,25 @@ class Use:
         """Return the mark of a use that nobody works at any more, though its answer never came."""
         return Use(self.refresh_token, self.since, min(self.until, now), self.host, self.pid)
 
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Have this process know that it is at it."""
+        _under_way.add(self)
+        try:
+            yield
+        finally:
+            _under_way.discard(self)
+
     def is_pending(self, now: float) -> bool:
         """Whether its answer may still come, so that it is worth waiting."""
         return self.since - _SKEW <= now < self.until and not self._holder_is_gone()
 
     def _holder_is_gone(self) -> bool:
-        if self.host != platform.node() or os.name != "posix":
+        if self.host != platform.node():
+            return False
+        if self.pid == os.getpid():
+            return self not in _under_way
+        if os.name != "posix":  # elsewhere, this would end the process
             return False
         try:
             os.kill(self.pid, 0)
@@ -61,3 +78,7 @@ class Use:
     def __str__(self) -> str:
         since = datetime.fromtimestamp(self.since, UTC)
         return f"process {self.pid} on {self.host} since {since:%Y-%m-%d %H:%M:%S} UTC"
+
+
+_under_way: set[Use] = set()
+"""The uses that this process is at. Each step is one operation on a set, which nothing cuts in two."""

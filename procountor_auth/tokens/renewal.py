@@ -155,8 +155,9 @@ class Renewal:
                 return stored
             if entry is not None and entry.use is not None and entry.use.is_pending(self._now()):
                 return entry.use
-            self._check_failure(entry, seen=found.version if found is not None else 0)
             base = self._base(entry, alone=alone)
+            if entry is not None and entry.lineage == base.lineage:
+                self._check_failure(entry, seen=found.version if found is not None else 0)
             failed: ProcountorAuthError | None = None
             try:
                 token, lineage = self._request(store, transaction, base)
@@ -197,15 +198,15 @@ class Renewal:
             good = good and not self.known.lineage.follows(entry.lineage)
         return Acquired(token, from_server=False, lineage=entry.lineage) if good else None
 
-    def _check_failure(self, entry: Entry | None, *, seen: int) -> None:
-        """Raise what another renewal has failed with, if this one would fail alike.
+    def _check_failure(self, entry: Entry, *, seen: int) -> None:
+        """Raise what another renewal of the same token has failed with, if this one would fail alike.
 
         Args:
             entry: What was found under the lock.
             seen: The version that was there before the lock was waited for.
         """
-        failure = entry.failure if entry is not None else None
-        if entry is None or failure is None or not failure.concerns(self.credentials):
+        failure = entry.failure
+        if failure is None or not failure.concerns(self.credentials):
             return
         pause = failure.pause(self.credentials, self._now()) if self.pauses else 0.0
         if entry.version > seen or pause > 0:
@@ -264,19 +265,28 @@ class Renewal:
         begins = previous is None or sent is None or sent.get_secret_value() != previous.refresh_token
         if begins and sent is not None:
             self._check_unspent(sent, base.lineage)
-        if sent is not None and not self.strategy.unattended:
-            use = Use.here(refresh_digest(sent), self._now(), self.seconds_left())
-            try:
-                transaction.write(base.token, lineage=base.lineage, use=use)
-            except StoreConflict:
-                raise
-            except StoreError as error:
-                _logger.debug("the use of the refresh token is not marked: %s", error.message)
-        token = self.drive(self.strategy.acquire() if previous is None else self.strategy.renew(previous))
+        flow = self.strategy.acquire() if previous is None else self.strategy.renew(previous)
+        if sent is None or self.strategy.unattended:
+            token = self.drive(flow)
+        else:
+            token = self._drive_marked(transaction, base, flow, sent)
         lineage = base.lineage.next(sent, token, begins=begins)
         if begins and sent is not None and lineage.has_spent(sent) and self.spent is not None:
             self.spent.add(refresh_digest(sent))
         return token, lineage
+
+    def _drive_marked(
+        self, transaction: Transaction, base: _Base, flow: Flow[Token], refresh_token: SecretStr
+    ) -> Token:
+        use = Use.here(refresh_digest(refresh_token), self._now(), self.seconds_left())
+        try:
+            transaction.write(base.token, lineage=base.lineage, use=use)
+        except StoreConflict:
+            raise
+        except StoreError as error:
+            _logger.debug("the use of the refresh token is not marked: %s", error.message)
+        with use.under_way():
+            return self.drive(flow)
 
     def _sent(self, previous: Token | None) -> SecretStr | None:
         """Return the refresh token that the strategy sends, if it sends one."""

@@ -240,12 +240,20 @@ def test_whoever_finds_it_in_use_waits_for_the_answer(bench: Bench, provider: To
     ("changes", "waits"),
     [
         ({}, 20.0),
-        ({"host": platform.node(), "pid": os.getpid()}, 20.0),
+        ({"host": platform.node(), "pid": os.getpid()}, 0.0),
+        ({"host": platform.node(), "pid": os.getppid()}, 20.0),
         ({"host": platform.node(), "pid": 2**22 + 1}, 0.0),
         ({"until": NOW}, 0.0),
         ({"since": NOW + 60, "until": NOW + 90}, 0.0),
     ],
-    ids=["another host", "this process", "a process that has died", "ended", "a clock that is far ahead"],
+    ids=[
+        "another host",
+        "this process before",
+        "another process",
+        "a process that has died",
+        "ended",
+        "a clock that is far ahead",
+    ],
 )
 def test_it_is_sent_when_no_answer_can_come_any_more(
     bench: Bench, provider: TokenProvider, changes: dict[str, object], waits: float
