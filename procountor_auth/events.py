@@ -14,6 +14,7 @@ import logging
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
+from procountor_auth.errors import printable
 from procountor_auth.protocol.sunset import SunsetNotice
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ class Event:
         return self.name
 
     def __str__(self) -> str:
-        return f"profile {self.profile}: {self.message}" if self.profile else self.message
+        # Names of hosts, profiles and strategies come from files and from other packages.
+        return printable(f"profile {self.profile}: {self.message}" if self.profile else self.message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

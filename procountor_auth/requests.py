@@ -77,5 +77,14 @@ class _Retry:
         return answer
 
 
+class _Authorization(str):
+    """The header's value. The frames of requests and urllib3 have it in a dictionary: tracebacks show its `repr`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'Bearer **********'"
+
+
 def _put(token: Token, request: requests.PreparedRequest) -> None:
-    request.headers["Authorization"] = f"Bearer {token.access_token}"
+    request.headers["Authorization"] = _Authorization(f"Bearer {token.access_token}")

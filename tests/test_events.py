@@ -254,3 +254,11 @@ def test_the_page_about_events_names_them_all() -> None:
         fields = [field.name for field in dataclasses.fields(event) if field.name not in shared]
         assert [part for part in (name, *fields) if f"`{part}`" not in row] == []
         assert logging.getLevelName(level) in row
+
+
+def test_no_name_writes_to_a_terminal() -> None:
+    """Control characters and those that turn the direction of writing are no part of an event's line in the log."""
+    event = TokenFailed(
+        at=0.0, strategy="a\x1b[2J", host="https://a\u202e.example", profile="b\n", error="e", retryable=True
+    )
+    assert str(event).isprintable()

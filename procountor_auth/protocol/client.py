@@ -19,6 +19,7 @@ from procountor_auth.errors import ConfigurationError
 from procountor_auth.protocol.authorization_response import ExpectedResponse, read_redirect
 from procountor_auth.protocol.flow import Repeat, Request
 from procountor_auth.protocol.loopback_redirect import LoopbackRedirect
+from procountor_auth.protocol.secret_fields import SecretFields
 from procountor_auth.protocol.unpicklable import Unpicklable
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ VERIFIER_LENGTH: Final = 64
 """Characters of a PKCE verifier; RFC 7636 wants 43 to 128."""
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizationRequest(Unpicklable):
+@dataclass(frozen=True, slots=True, eq=False)
+class AuthorizationRequest(SecretFields):
     """One authorization request (RFC 6749, section 4.1.1), for the login page. `repr` shows nothing of it.
 
     Attributes:

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from procountor_auth.protocol import strict_json
-from procountor_auth.protocol.unpicklable import Unpicklable
+from procountor_auth.protocol.secret_fields import SecretFields
 
 T = TypeVar("T")
 
@@ -34,8 +34,8 @@ class Repeat(enum.Enum):
     """Only if the server can't have acted on it: a code works once, and a refresh token may have been replaced."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request(Unpicklable):
+@dataclass(frozen=True, slots=True, eq=False)
+class Request(SecretFields):
     """One HTTP request. `repr` shows the method and the URL without its query.
 
     Attributes:
@@ -60,8 +60,8 @@ class Request(Unpicklable):
         object.__setattr__(self, "path", parts.path)
 
 
-@dataclass(frozen=True, slots=True)
-class Response(Unpicklable):
+@dataclass(frozen=True, slots=True, eq=False)
+class Response(SecretFields):
     """One HTTP response. `repr` shows the status alone: a code may stand in a header, a token in the body.
 
     Attributes:

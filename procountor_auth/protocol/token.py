@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
 from procountor_auth.protocol.claims import read_id, read_time, unverified_claims
+from procountor_auth.protocol.secret_fields import SecretFields
 
 LEEWAY: Final = 60.0
 """A token counts as expired this many seconds before it is, so that it does not expire on its way."""
@@ -37,8 +38,8 @@ class TokenState(enum.Enum):
     """Wait for another one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+@dataclass(frozen=True, slots=True, eq=False)
+class Token(SecretFields):
     """An access token with what is known about it.
 
     `repr` shows the strategy and the times, nothing else. A token is not pickled: every process has its own

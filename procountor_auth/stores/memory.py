@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, Final, NoReturn
@@ -13,13 +14,23 @@ from procountor_auth.stores.base import Entry, Store, Transaction
 from procountor_auth.stores.transaction import LockedTransaction, check_key, check_unchanged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+MAX_ENTRIES: Final = 1_000
+"""From so many entries on, those that have ended are dropped."""
 
 _TRY_LATER: Final = "Nothing needs to be changed here; try again later."
 
 
 class MemoryStore(Store):
-    """Keeps tokens in this process. `MemoryStore.shared_instance()` is the one that all sources share."""
+    """Keeps tokens in this process. `MemoryStore.shared_instance()` is the one that all sources share.
+
+    A program may get tokens for any number of accounts: the memory of tokens that have ended is used again. What can't
+    be got again stays: a refresh token, an invalidation, and an entry that somebody has locked.
+
+    Args:
+        clock: The wall clock, in Unix seconds.
+    """
 
     name = "memory"
 
@@ -27,7 +38,9 @@ class MemoryStore(Store):
     _alive: ClassVar[weakref.WeakSet[MemoryStore]] = weakref.WeakSet()
     _making: ClassVar[threading.Lock] = threading.Lock()
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._sweep_at = MAX_ENTRIES
         self._entries: dict[str, Entry] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
@@ -48,16 +61,14 @@ class MemoryStore(Store):
     @contextmanager
     def transaction(self, key: str, *, timeout: float) -> Iterator[Transaction]:
         """Take the lock of an entry. Raises what `Store.transaction` raises."""
-        lock = self._locks.setdefault(check_key(key), threading.Lock())
-        if not lock.acquire(timeout=max(0.0, min(timeout, threading.TIMEOUT_MAX))):
-            raise StoreUnavailable(
-                f"Another renewal in this process has kept the token for {timeout:g} seconds.", hint=_TRY_LATER
-            )
+        lock = self._acquire(check_key(key), timeout)
 
         def swap(read: int, entry: Entry) -> None:
             with self._guard:
                 check_unchanged(read, self._entries.get(key))
                 self._entries[key] = entry
+                if len(self._entries) > self._sweep_at:
+                    self._sweep()
 
         transaction = LockedTransaction(self._entries.get(key), swap)
         try:
@@ -66,6 +77,32 @@ class MemoryStore(Store):
             transaction.close()
             # In a child that was forked meanwhile this is a copy of the lock that nobody else has any more.
             lock.release()
+
+    def _acquire(self, key: str, timeout: float) -> threading.Lock:
+        until = time.monotonic() + min(max(0.0, timeout), threading.TIMEOUT_MAX / 2)
+        while True:
+            lock = self._locks.setdefault(key, threading.Lock())
+            if not lock.acquire(timeout=max(0.0, until - time.monotonic())):
+                raise StoreUnavailable(
+                    f"Another renewal in this process has kept the token for {timeout:g} seconds.", hint=_TRY_LATER
+                )
+            if self._locks.get(key) is lock:
+                return lock
+            lock.release()  # dropped with its entry while this thread waited
+
+    def _sweep(self) -> None:
+        """Drop what has ended where nobody holds its lock. Twice what is left may come before the next time."""
+        now = self._clock()
+        for key, entry in list(self._entries.items()):
+            token = entry.token
+            lock = self._locks.get(key)
+            if token is None or token.refresh_token is not None or now < token.expires_at or lock is None:
+                continue
+            if lock.acquire(blocking=False):
+                if self._entries.get(key) is entry:
+                    del self._entries[key], self._locks[key]
+                lock.release()
+        self._sweep_at = max(MAX_ENTRIES, 2 * len(self._entries))
 
     def _forget_locks(self) -> None:
         """Give a forked child locks of its own: those who hold the old ones exist in the parent only."""

@@ -20,7 +20,8 @@ from pydantic import SecretBytes, SecretStr
 from redis import exceptions
 from redis.lock import Lock
 
-from procountor_auth.errors import ConfigurationError, Problem, StoreConflict, StoreError, StoreUnavailable
+from procountor_auth.errors import ConfigurationError, Problem, StoreConflict, StoreError, StoreUnavailable, printable
+from procountor_auth.protocol.instrumentation import uninstrumented
 from procountor_auth.stores.base import Entry, Store, Transaction
 from procountor_auth.stores.codec import Codec, Damaged
 from procountor_auth.stores.redis_connection import URL_HINT, pool_for
@@ -163,7 +164,7 @@ class RedisStore(Store):
 
     def _release(self, lock: Lock, until: float) -> None:
         # One that can't be released, or is another's by now, expires by itself; the outcome stands.
-        with self._within(until), suppress(exceptions.RedisError, OSError):
+        with self._within(until), suppress(exceptions.RedisError, OSError), uninstrumented():
             lock.release()
 
     def _write(self, key: str, owner: str, read: int, entry: Entry) -> None:
@@ -213,12 +214,15 @@ class RedisStore(Store):
         name = _entry(key)
         aside = f"{name}:damaged"
         self._ask(lambda: self._aside(keys=[name, f"{name}:lock", aside], args=[owner, int(_KEEP_DAMAGED * 1000)]))
-        _logger.warning("%s in Redis is damaged (%s) and was kept as %s", name, damaged.reason, aside)
+        _logger.warning(
+            "%s in Redis is damaged (%s) and was kept as %s", *map(printable, (name, damaged.reason, aside))
+        )
 
     def _ask(self, do: Callable[[], T]) -> T:
         """Do something with Redis. Its errors become ours, and none of its frames goes with them."""
         try:
-            return do()
+            with uninstrumented():
+                return do()
         except (exceptions.RedisError, OSError, ValueError) as error:  # a ValueError: of a host that can't be one
             problem = translate(error, self._pool.place)
         raise problem
@@ -264,7 +268,8 @@ class _Lease:
     def _renew(self) -> None:
         while not self._stopped.wait(self._pause):
             try:
-                self._lock.reacquire()
+                with uninstrumented():
+                    self._lock.reacquire()
             except exceptions.LockError:
                 return
             except (exceptions.RedisError, OSError):

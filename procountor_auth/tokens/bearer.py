@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 from urllib.parse import urlsplit
 
+from procountor_auth.errors import printable
 from procountor_auth.tokens.source import TokenSource
 
 if TYPE_CHECKING:
@@ -68,8 +69,8 @@ class Bearer:
         self._foreign.add(foreign)
         _logger.warning(
             "requests to %s carry no token: the token is for %s (PROCOUNTOR_BASE_URL, PROCOUNTOR_ENVIRONMENT)",
-            foreign,
-            configured,
+            printable(foreign),
+            printable(configured),
         )
 
     def __repr__(self) -> str:

@@ -12,7 +12,7 @@ import random
 import time
 from typing import TYPE_CHECKING, NoReturn, Self
 
-from procountor_auth.errors import ConfigurationError
+from procountor_auth.errors import ConfigurationError, printable
 from procountor_auth.login.login import Login
 from procountor_auth.settings.settings import Settings
 from procountor_auth.strategies import AuthorizationCodeStrategy
@@ -180,7 +180,9 @@ class TokenSource:
         self._cache = before.successor(provider)
         if provider.key == before.provider.key:
             return False
-        _logger.info("tokens come from %s now, strategy %s", provider.endpoints.host, provider.strategy.name)
+        _logger.info(
+            "tokens come from %s now, strategy %s", *map(printable, (provider.endpoints.host, provider.strategy.name))
+        )
         return True
 
     @property

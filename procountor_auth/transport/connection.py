@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from procountor_auth.errors import ConfigurationError, ConnectionFailed, ProcountorAuthError, UnexpectedResponse
 from procountor_auth.protocol.flow import Request, Response
+from procountor_auth.protocol.instrumentation import uninstrumented
 from procountor_auth.transport.backend import backend
 from procountor_auth.transport.log_filter import quiet
 
@@ -116,7 +117,7 @@ def send(http: backend.BaseTransport, request: Request, deadline: Deadline) -> R
 
 
 def _exchange(http: backend.BaseTransport, request: Request, deadline: Deadline) -> Response | ProcountorAuthError:
-    with quiet(), _Cutter(deadline.time_left) as cutter:
+    with uninstrumented(), quiet(), _Cutter(deadline.time_left) as cutter:
         try:
             response = http.handle_request(_prepare(request, deadline, trace=cutter.trace))
             body = _Body(deadline, cutter)

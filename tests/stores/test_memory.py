@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
-from procountor_auth.stores import open_store
+from procountor_auth.protocol.token import Token
+from procountor_auth.stores import memory, open_store
 from procountor_auth.stores.memory import MemoryStore
 
 FORK = """
@@ -58,3 +60,60 @@ def test_a_child_does_not_wait_for_a_thread_that_it_does_not_have() -> None:
         timeout=20,
     )
     assert said.stdout == "12 1\n"
+
+
+def _write(store: MemoryStore, key: str, token: Token | None) -> None:
+    with store.transaction(key, timeout=1) as transaction:
+        transaction.write(token)
+
+
+def test_memory_is_bounded_and_loses_only_what_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tokens that have ended are dropped with their locks; what lives, is locked or can't be got again stays."""
+    monkeypatch.setattr(memory, "MAX_ENTRIES", 10)
+    store = MemoryStore(clock=lambda: 1_000.0)
+    kept: dict[str, Token | None] = {
+        "living": Token("a", 0.0, 1_001.0, "s"),
+        "refreshed": Token("a", 0.0, 1.0, "s", "r"),
+        "invalidated": None,
+        "held": Token("a", 0.0, 1.0, "s"),
+    }
+    for key, token in kept.items():
+        _write(store, key, token)
+    with store.transaction("held", timeout=1):
+        for number in range(500):
+            _write(store, f"account-{number}", Token("a", 0.0, 1.0, "s"))
+    found = {key: store.read(key) for key in kept}
+    assert {key: entry and entry.token for key, entry in found.items()} == kept
+    assert all(found.values())
+    assert len(store._entries) <= 11
+    assert len(store._locks) <= 11
+
+
+def test_a_lock_that_was_dropped_meanwhile_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waited for a lock that was dropped with its entry takes the new one, which is everybody else's."""
+    store = MemoryStore()
+    dropped = threading.Lock()
+    given = iter([dropped, threading.Lock()])
+    locks = _Locks()
+    monkeypatch.setattr(store, "_locks", locks)
+    monkeypatch.setattr(locks, "next", lambda: next(given))
+    with store.transaction("key", timeout=1):
+        assert not dropped.locked()
+        assert locks["key"].locked()
+
+
+class _Locks(dict[str, threading.Lock]):
+    """Forgets the first lock as soon as it was asked for, as a sweep on another thread does."""
+
+    def next(self) -> threading.Lock:
+        """Return the next lock."""
+        raise NotImplementedError
+
+    def setdefault(self, key: str, _default: threading.Lock | None = None) -> threading.Lock:
+        """Return a lock that is in the dictionary from the second time on."""
+        lock = self.next()
+        if self.pop("asked", None) is None:
+            self["asked"] = lock
+        else:
+            self[key] = lock
+        return lock

@@ -10,6 +10,7 @@ import importlib.util
 import json
 import pickle
 import threading
+import traceback
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from procountor_auth import ConfigurationError, ProcountorAuthError
+from procountor_auth import ConfigurationError, ProcountorAuthError, Token
 from procountor_auth.errors import InvalidGrant, ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -496,3 +497,24 @@ def test_only_scheme_host_and_port_together_are_ours(client: Client, environment
     auth = client.auth()
     assert [origin for origin in _OURS if not auth.is_for(*origin)] == []
     assert [origin for origin in _NOT_OURS if auth.is_for(*origin)] == []
+
+
+def test_the_header_is_not_in_the_frames_of_requests() -> None:
+    """A traceback with locals of a request that can't be sent shows no token in the frames of requests and urllib3."""
+    requests = pytest.importorskip("requests")
+    ours = importlib.import_module("procountor_auth.requests")
+    prepared = requests.Request("GET", "http://127.0.0.1:1/").prepare()
+    ours._put(Token("a-c4nary-token", 0.0, 1.0, "s"), prepared)
+    assert prepared.headers["Authorization"] == "Bearer a-c4nary-token"
+    with pytest.raises(requests.ConnectionError) as caught:
+        requests.Session().send(prepared)
+    error: BaseException | None = caught.value
+    seen: set[str] = set()
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            name = str(frame.f_globals["__name__"])
+            seen.add(name.partition(".")[0])
+            if name.startswith(("requests", "urllib3")):
+                assert "c4nary" not in repr(frame.f_locals), name
+        error = error.__context__
+    assert {"requests", "urllib3"} <= seen

@@ -1,0 +1,42 @@
+"""What a dataclass with secrets in it is: compared and printed without showing them."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Protocol
+
+from procountor_auth.protocol.unpicklable import Unpicklable
+
+if TYPE_CHECKING:
+    from dataclasses import Field
+
+
+class _Printer(Protocol):
+    def text(self, obj: str, /) -> None: ...
+
+
+class SecretFields(Unpicklable):
+    """The base of a dataclass with `eq=False`, whose `repr` leaves its secrets out.
+
+    pytest explains a failed comparison of two dataclasses field by field, whatever their `repr` shows, but only where
+    `dataclass` has made their `__eq__`. So this one is ours. IPython and hypothesis print every field, too, unless an
+    object says how it is printed.
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in _compared(self))
+
+    def __hash__(self) -> int:
+        return hash(tuple(getattr(self, name) for name in _compared(self)))
+
+    def _repr_pretty_(self, printer: _Printer, _cycle: bool) -> None:  # noqa: FBT001 - as IPython calls it
+        printer.text(repr(self))
+
+
+def _compared(holder: Any) -> list[str]:  # noqa: ANN401 - a dataclass, which its base does not know to be one
+    described: tuple[Field[Any], ...] = fields(holder)
+    return [each.name for each in described if each.compare]
