@@ -50,7 +50,7 @@ class Entry(Unpicklable):
         """The lineage of an entry that says nothing of it."""
         if self.token is None and self.failure is None and self.use is None:
             return INVALIDATED
-        return Lineage.of(self.token, self.lineage.spent)
+        return Lineage.of(self.token)
 
 
 class Transaction(ABC):

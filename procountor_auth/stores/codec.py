@@ -156,7 +156,7 @@ class Codec:
         }
         if entry.failure is not None:
             fields["failure"] = asdict(entry.failure)
-        if entry.lineage != entry.default_lineage or entry.lineage.spent:
+        if entry.lineage != entry.default_lineage or entry.lineage.spent or entry.lineage.replaces:
             fields["lineage"] = asdict(entry.lineage)
         if entry.use is not None:
             fields["use"] = asdict(entry.use)
@@ -232,10 +232,10 @@ def _lineage(fields: object) -> Lineage:
     """Return the place that stored fields describe; one that can't be understood is no place: the token begins one."""
     if not isinstance(fields, dict):
         return NO_LINEAGE
-    origin, link, spent = (fields.get(name) for name in ("origin", "link", "spent"))
+    origin, link, spent, before = (fields.get(name) for name in ("origin", "link", "spent", "replaces"))
     if not (_is_name(origin) and _is_whole(link) and 0 <= link < _MAX_VERSION and isinstance(spent, list)):
         return NO_LINEAGE
-    return Lineage(origin, link, tuple(filter(_is_name, spent[:MAX_SPENT])))
+    return Lineage(origin, link, tuple(filter(_is_name, spent[:MAX_SPENT])), before if _is_name(before) else "")
 
 
 def _use(fields: object) -> Use | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -31,16 +31,21 @@ class Lineage:
         origin: Names the login, or whatever else the chain began with.
         link: How many answers of the server came since.
         spent: Digests of refresh tokens that the server has replaced by others.
+        replaces: The origin of the chain that was there before.
     """
 
     origin: str = ""
     link: int = 0
     spent: tuple[str, ...] = field(default=(), compare=False)
+    replaces: str = field(default="", compare=False)
 
     @classmethod
-    def of(cls, token: Token | None, spent: tuple[str, ...] = ()) -> Lineage:
-        """Return the place of a token that begins a chain."""
-        return NO_LINEAGE if token is None else cls(_digest(token.access_token), 0, spent)
+    def of(cls, token: Token | None, before: Lineage | None = None) -> Lineage:
+        """Return the place of a token that begins a chain, in the place of the one before."""
+        if token is None:
+            return NO_LINEAGE
+        origin = _digest(token.access_token)
+        return cls(origin) if before is None else cls(origin, 0, before.spent, before.origin)
 
     def invalidated(self) -> Lineage:
         """Return the place of an invalidation: nothing that was requested before it follows on it."""
@@ -59,13 +64,15 @@ class Lineage:
             others = [each for each in spent if each != refresh_digest(sent)]
             spent = (*others, refresh_digest(sent))
             spent = spent[:1] + spent[1:][1 - MAX_SPENT :]
-        return Lineage.of(token, spent) if begins else Lineage(self.origin, self.link + 1, spent)
+        if begins:
+            return replace(Lineage.of(token, self), spent=spent)
+        return replace(self, link=self.link + 1, spent=spent)
 
     def follows(self, other: Lineage) -> bool:
-        """Whether it is a later place in the same chain, or the other is none at all: an entry that was emptied."""
+        """Whether it is a later place: in the same chain, in the one that replaces it, or than none at all."""
         if other == NO_LINEAGE:
             return self != NO_LINEAGE
-        return self.origin == other.origin and self.link > other.link
+        return self.replaces == other.origin or (self.origin == other.origin and self.link > other.link)
 
     def has_spent(self, refresh_token: SecretStr) -> bool:
         """Whether the server is known to have replaced a refresh token."""

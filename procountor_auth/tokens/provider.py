@@ -271,9 +271,9 @@ class TokenProvider:
         deadline = self.deadline()
         # The lock comes first: a code that was exchanged must not be lost to a store that can't be had.
         with self.store.transaction(self.key, timeout=self.timeout) as transaction:
-            spent = transaction.entry.lineage.spent if transaction.entry else ()
+            before = transaction.entry.lineage if transaction.entry else NO_LINEAGE
             token = self.drive(flow, deadline)
-            lineage = Lineage.of(token, spent)
+            lineage = Lineage.of(token, before)
             with suppress(StoreConflict):
                 return write_token(transaction, token, lineage)
         acquired = Acquired(token, from_server=True, lineage=lineage)

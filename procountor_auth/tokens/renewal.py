@@ -251,7 +251,7 @@ class Renewal:
         if self.fallback is None or not (isinstance(refusal, InteractionRequired) or refusal.definite):
             raise refusal.with_traceback(None)
         token = self.drive(self.fallback.acquire(self.strategy, refusal, self.profile))
-        return token, Lineage.of(token, base.lineage.spent)
+        return token, Lineage.of(token, base.lineage)
 
     def _ask(self, transaction: Transaction, base: _Base, previous: Token | None) -> tuple[Token, Lineage]:
         """Request a token with the strategy: the next one after `previous`, or a first one.

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from .canaries import Canaries, Kind
 
-_MOST_ERRORS: Final = 32
+MOST_ERRORS: Final = 32
 _MOST_OBJECTS: Final = 4
 
 _HTTP: Final = ("httpx", "httpcore")
@@ -157,7 +157,7 @@ class Watch:
         self._after(telemetry, "record", lambda _, event: self.records.add("event", repr(event.as_dict())))
 
     def _keep_error(self, error: ProcountorAuthError) -> None:
-        if len(self._errors) < _MOST_ERRORS:
+        if len(self._errors) < MOST_ERRORS:
             self._errors.append(error)
         else:
             self.records.add("str", str(error))

@@ -42,8 +42,7 @@ SMALL: Final[Scripts] = (("get", "401"), ("get",))
 @pytest.fixture(autouse=True)
 def _quiet(caplog: pytest.LogCaptureFixture) -> None:
     """The log of a million ways is nobody's."""
-    caplog.set_level(logging.CRITICAL + 1)
-    logging.getLogger("procountor_auth").setLevel(logging.CRITICAL + 1)
+    caplog.set_level(logging.CRITICAL + 1, logger="procountor_auth")
 
 
 def world(

@@ -141,14 +141,14 @@ def test_a_failure_that_can_not_be_shown_is_none(text: object) -> None:
 
 def test_lineage_and_use_come_back(token: Token) -> None:
     """What one process writes beside a token, another one reads, sealed or plain, with or without a token."""
-    use, lineage = Use("digest", 5.0, 35.0, "host", 4242), Lineage("origin", 7, ("a", "b"))
+    use, lineage = Use("digest", 5.0, 35.0, "host", 4242), Lineage("origin", 7, ("a", "b"), "before")
     failure = Failure("InvalidGrant", "No.", "Ask.", retryable=False, credentials="c", at=9.0, refusals=3)
     for there in (token, None):
         entry = Entry(3, there, failure, lineage, use)
         back = Codec().decode(KEY, Codec().encode(KEY, entry))
         assert back == entry
         assert isinstance(back, Entry)
-        assert back.lineage.spent == ("a", "b")
+        assert (back.lineage.spent, back.lineage.replaces) == (("a", "b"), "before")
 
 
 @pytest.mark.parametrize(

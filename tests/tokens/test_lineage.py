@@ -169,6 +169,17 @@ def test_a_login_wins_against_whatever_was_written_during_it(bench: Bench, provi
     assert entry(provider).token == acquired.token == token("login", "primary")
 
 
+def test_a_login_that_could_not_be_stored_is_renewed(bench: Bench, provider: TokenProvider) -> None:
+    """The store still has the login before it, renewed by somebody meanwhile: whoever logged in goes on with theirs."""
+    before = entry(provider).lineage
+    bench.primary.answers |= {"refresh-login": lambda: token("next", "primary")}
+    login = token("login", "primary", lifetime=0.0)
+    theirs = Entry(9, token("theirs", "primary"), None, Lineage(before.origin, 5))
+    bench.store._entries[provider.key] = theirs
+    assert provider.renew(login, None, Lineage.of(login, before)).token == token("next", "primary")
+    assert entry(provider).token == token("next", "primary")
+
+
 # -- what is in use ----------------------------------------------------------------------------------
 
 

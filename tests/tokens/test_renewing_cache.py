@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +19,9 @@ import pytest
 from procountor_auth import Settings, TokenSource
 from procountor_auth.errors import ConnectionFailed
 from procountor_auth.sandbox import Faults, Sandbox
+from procountor_auth.transport import background
+from procountor_auth.transport.transport import Transport
+from tests.leaks.watch import MOST_ERRORS
 from tests.sizes import size
 from tests.variables import arguments
 
@@ -28,6 +33,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.server
 
 SIGNALS = size(100, 1000)
+
+ABANDONED = size(100, 1000)
 
 
 class SoftTimeLimitExceeded(Exception):
@@ -226,6 +233,50 @@ def test_who_hears_of_a_token_may_ask_for_one(
         assert [source.token().access_token] == got
     finally:
         logging.getLogger("procountor_auth").setLevel(logging.NOTSET)
+
+
+def test_abandoned_renewals_leave_nothing_behind(
+    make: Callable[..., TokenSource], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many are stuck and abandoned: when they end, their threads, descriptors and memory are free again."""
+    monkeypatch.setattr(background, "GRACE", 0.001)
+    source = make(timeout="0.001")
+    provider, end = source.bind().provider, threading.Event()
+    renew = provider.renew
+    stuck: list[threading.Thread] = []
+
+    def wait_and_renew(*arguments: Any) -> Any:  # noqa: ANN401 - as the method itself
+        stuck.append(threading.current_thread())
+        end.wait()
+        return renew(*arguments)
+
+    def left() -> tuple[int, int]:
+        return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+
+    def futures() -> int:
+        gc.collect()
+        return sum(type(each) is background.SharedFuture for each in gc.get_objects())
+
+    before, before_futures = left(), futures()
+    provider.renew = wait_and_renew  # type: ignore[method-assign,assignment]
+    for _ in range(ABANDONED):
+        with pytest.raises(ConnectionFailed, match=r"within 0\.001 seconds"):
+            source.token()
+    assert len(stuck) == ABANDONED
+    assert threading.active_count() >= ABANDONED
+
+    provider.renew = renew  # type: ignore[method-assign]
+    provider.backends.transport = Transport(timeout=30.0)
+    end.set()
+    for thread in stuck:
+        thread.join()
+    stuck.clear()
+    token = source.token()
+    assert source.token() is token
+    # The leak watch keeps the first errors of a test, and their tracebacks what was in their frames.
+    assert futures() - before_futures <= MOST_ERRORS
+    assert left() == before
+    assert len(sandbox.log()) < ABANDONED
 
 
 def test_a_renewal_that_never_ends_is_abandoned(make: Callable[..., TokenSource], sandbox: Sandbox) -> None:
