@@ -12,6 +12,8 @@ CORES ?= auto
 PARALLEL := --numprocesses $(CORES) --maxprocesses 4 --dist worksteal
 # Inputs for each fuzz target of the long programme.
 FUZZ ?= 1000000
+# Faults on each way of the model in the long programme.
+FAULTS ?= 2
 # The suite starts hundreds of interpreters: none of them is to compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -53,8 +55,8 @@ storms: $(READY)  ## the storms at their full size: 1,000 threads, 10,000 corout
 companies: $(READY)  ## five hundred companies that change their strategy
 	@PROCOUNTOR_AUTH_LONG=1 $(BIN)/python -m pytest $(PARALLEL) --timeout 900 tests/migration/test_many_companies.py $(PYTEST_ARGS)
 
-model: $(READY)  ## every order of what can happen to a renewal, with two faults on each way
-	@PROCOUNTOR_AUTH_LONG=1 $(BIN)/python -m pytest $(PARALLEL) --timeout 1800 tests/model $(PYTEST_ARGS)
+model: $(READY)  ## every order of what can happen to a renewal, with FAULTS=2 on each way
+	@PROCOUNTOR_AUTH_LONG=1 PROCOUNTOR_AUTH_FAULTS=$(FAULTS) $(BIN)/python -m pytest $(PARALLEL) --timeout 1800 tests/model $(PYTEST_ARGS)
 
 bench-renewal: $(READY)  ## what a cached token costs, and how long a new one is in memory only
 	@$(BIN)/python benchmarks/renewal.py

@@ -165,6 +165,8 @@ class Host:
         self.step = NOTHING
         self.seen_use: Use | None = None
         self.in_flight_spent = False
+        self.logs_in = False
+        self.has_unstored_login = False
         self.has_begun = False
         self.dead = False
         self._greenlet = greenlet(self._run)

@@ -6,6 +6,7 @@ Small in `make test`; `make model` lets more go wrong on each way.
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -24,6 +25,9 @@ from tests.sizes import size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+FAULTS: Final = int(os.environ.get("PROCOUNTOR_AUTH_FAULTS", "2"))
+"""How much may go wrong on each way, in the long run."""
 
 HABITS: Final = ("keep", "refuse", "family")
 
@@ -78,32 +82,32 @@ def test_where_nothing_goes_wrong_one_request_serves_all(habit: str) -> None:
 @pytest.mark.parametrize("habit", HABITS)
 def test_whatever_goes_wrong_nothing_is_lost(habit: str) -> None:
     """Crashes, freezes, lost locks, answers and writes, at every step: only the named windows lose a login."""
-    assert Search(world(habit, size(SMALL, TWO), EVERYTHING, size(1, 2))).run().ways > 100
+    assert Search(world(habit, size(SMALL, TWO), EVERYTHING, size(1, FAULTS))).run().ways > 100
 
 
 @pytest.mark.parametrize("habit", HABITS)
 def test_a_process_alone_survives_what_the_store_loses(habit: str) -> None:
     """One host, and fault after fault: it goes on with what it knows, whatever the store has."""
-    assert Search(world(habit, ONE, EVERYTHING, size(2, 3))).run().ways > 100
+    assert Search(world(habit, ONE, EVERYTHING, size(2, FAULTS + 1))).run().ways > 100
 
 
 @pytest.mark.parametrize("habit", HABITS)
 def test_a_login_and_an_invalidation_count(habit: str) -> None:
     """While others renew, a person logs in, and an operator forgets: what is newer wins, and there is a way on."""
     for script in (("login", "401"), ("forget", "login")):
-        Search(world(habit, (("get", "401"), script), PROCESS, size(1, 2))).run()
+        Search(world(habit, (("get", "401"), script), PROCESS, size(1, FAULTS))).run()
 
 
 @pytest.mark.parametrize("habit", HABITS)
 def test_a_reload_at_any_moment_crosses_nothing(habit: str) -> None:
     """Each operation ends with the server that it began with, and no token goes to the other one."""
     faults = frozenset({"reload", "steal", "down"})
-    assert Search(world(habit, size(SMALL, TWO), faults, size(1, 2), other="b")).run().ways > 100
+    assert Search(world(habit, size(SMALL, TWO), faults, size(1, FAULTS), other="b")).run().ways > 100
 
 
 def test_an_api_key_always_gets_on() -> None:
     """Where no person is needed, no fault ends in anything but a token or an error that may pass."""
-    assert Search(world("keep", size(SMALL, TWO), EVERYTHING, size(1, 2), kind=KeyStrategy)).run().ways > 100
+    assert Search(world("keep", size(SMALL, TWO), EVERYTHING, size(1, FAULTS), kind=KeyStrategy)).run().ways > 100
 
 
 def test_each_window_is_named_where_users_read() -> None:

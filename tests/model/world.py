@@ -288,6 +288,8 @@ class World:
 
     def _do(self, host: Host, step: Step, outcome: str) -> object:
         if outcome in {"down", "frozen"}:
+            if step.what == "lock" and host.has_unstored_login:
+                self.windows.add(Window.UNSTORED)
             return StoreUnavailable("The store does not answer.", hint="Later.")
         if outcome == "full":
             if host.in_flight_spent:
@@ -340,6 +342,7 @@ class World:
         try:
             check_unchanged(read, self.entries.get(step.key))
         except StoreConflict as conflict:
+            host.has_unstored_login = host.in_flight_spent and host.logs_in
             return conflict
         self.before[step.key] = self.entries.get(step.key)
         self.entries[step.key] = entry
@@ -362,6 +365,7 @@ class World:
         else:
             answer = server.refresh(refresh_token)
         host.in_flight_spent = server.current != before
+        host.logs_in = what == "login"
         return answer
 
     def name(self, _: int = 0) -> str:
