@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import stat
@@ -21,6 +22,20 @@ POLL: Final = 0.02
 """Seconds between two attempts to get a lock."""
 
 _OTHERS_MAY_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+
+_TRY_LATER: Final = "It may pass by itself; try again later."
+_TOO_MANY_FILES: Final = "Try again when some are closed, or allow more of them (ulimit -n)."
+
+_PASSING: Final = {
+    errno.EMFILE: _TOO_MANY_FILES,
+    errno.ENFILE: _TOO_MANY_FILES,
+    **{
+        getattr(errno, name): _TRY_LATER
+        for name in ("EAGAIN", "EBUSY", "EIO", "ENOMEM", "ESTALE", "ETIMEDOUT", "ENOLCK", "ENOBUFS", "EHOSTDOWN")
+        if hasattr(errno, name)
+    },
+}
+"""Errors that may pass without anybody changing something: a network mount that is away, a limit that is reached."""
 
 _logger = logging.getLogger("procountor_auth")
 
@@ -128,6 +143,8 @@ class PrivateFolder:
 def unusable(path: Path, error: OSError, what: str) -> StoreError:
     """Return our error for an operating system's: with its text and the path, which are no secrets."""
     said = os.strerror(error.errno) if error.errno else "unknown error"
+    if error.errno in _PASSING:
+        return StoreUnavailable(f"{path} {what}: {said}.", hint=_PASSING[error.errno])
     return StoreError(f"{path} {what}: {said}.", hint="Correct the access rights or the disk, or name another folder.")
 
 

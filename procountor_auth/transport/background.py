@@ -88,6 +88,9 @@ class SharedFuture(Generic[T]):
             # Python's own locks raise one too, where a signal handler raises while they wait: the thread runs then.
             if "thread" not in str(error):
                 raise
+            if "shutdown" in str(error):  # from Python 3.12 on
+                self._run(work)
+                return
             problem = ConnectionFailed(
                 "This process can't start another thread, and so gets no new token.",
                 hint="Give it more threads or memory (ulimit -u, pids.max), or try again later.",
@@ -204,8 +207,11 @@ def _copy_of(error: BaseException) -> BaseException:
 
 
 def _is_ending() -> bool:
-    """Whether the interpreter is at its end: a thread that is started then may never run."""
-    return sys.is_finalizing() or not threading.main_thread().is_alive()
+    """Whether the interpreter is at its end: a thread that is started then may never run.
+
+    The main thread's `is_alive` does not tell: a signal handler that raises in it marks that thread as ended for ever.
+    """
+    return sys.is_finalizing()
 
 
 _under_way: set[SharedFuture[Any]] = set()

@@ -114,6 +114,10 @@ _SERVED: Final = Outcome(kept="old")
 """The token is good, and is served, though it could not be stored."""
 
 _REFUSED: Final = Outcome(StoreError, 0, "left")
+_ALONE: Final = Outcome(None, 1, "left")
+"""What needs no person goes on by itself."""
+
+_AWAY: Final = Outcome(StoreUnavailable, 0, "left")
 _NEW: Final = Outcome()
 _LOST: Final = Outcome(InteractionRequired, 0, "none")
 
@@ -188,7 +192,9 @@ FILE: Final = (
         _REFUSED,
         _REFUSED,
     ),
-    StoreFault("cannot-be-read", lambda disk: disk.fails("read", errno.EIO), _REFUSED, _REFUSED),
+    StoreFault("cannot-be-read", lambda disk: disk.fails("read", errno.EIO), _ALONE, _AWAY),
+    StoreFault("stale-handle", lambda disk: disk.fails("open", errno.ESTALE, only=disk.ours), _ALONE, _AWAY),
+    StoreFault("too-many-files", lambda disk: disk.fails("open", errno.EMFILE, only=disk.ours), _ALONE, _AWAY),
     StoreFault("torn", _tear, _NEW, _LOST),
     StoreFault("empty", _write(b""), _NEW, _LOST),
     StoreFault("nuls", _write(b"\0" * 300), _NEW, _LOST),
@@ -201,8 +207,8 @@ FILE: Final = (
     StoreFault(
         "locked",
         _lock,
-        Outcome(None, 1, "left"),  # an API key goes on alone
-        Outcome(StoreUnavailable, 0, "left"),
+        _ALONE,
+        _AWAY,
         timeout=SHORT,
     ),
     StoreFault("holder-dead", _lock_and_die, _NEW, _NEW),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import resource
@@ -9,11 +10,11 @@ import stat
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from procountor_auth.errors import StoreError
+from procountor_auth.errors import StoreError, StoreUnavailable
 from procountor_auth.stores import Entry
 from procountor_auth.stores.codec import MAX_SIZE
 from procountor_auth.stores.file import FileStore
@@ -264,6 +265,28 @@ def test_a_disk_that_becomes_read_only_leaves_the_old_token(small_disk: Path, to
             assert store.read(KEY) == Entry(1, token)
         else:
             assert store.read(KEY) == Entry(2, other)
+
+
+@pytest.mark.parametrize("name", ["EMFILE", "ENFILE", "ESTALE", "EIO", "ENOMEM", "EACCES", "EROFS", "ENOSPC"])
+@pytest.mark.parametrize("what", ["read", "lock"])
+def test_what_passes_by_itself_is_told_so(
+    store: FileStore, monkeypatch: pytest.MonkeyPatch, token: Token, name: str, what: str
+) -> None:
+    """A limit that is reached and a network mount that is away may pass; rights and a full disk do not."""
+    put(store, token)
+    number = getattr(errno, name)
+    opened = os.open
+
+    def fails(path: Any, *arguments: Any, **more: Any) -> int:  # noqa: ANN401 - as the function itself
+        if str(path).endswith({"read": ".json", "lock": ".lock"}[what]):
+            raise OSError(number, os.strerror(number))
+        return opened(path, *arguments, **more)
+
+    monkeypatch.setattr(os, "open", fails)
+    with pytest.raises(StoreError, match=os.strerror(number)) as caught, store.transaction(KEY, timeout=0.1):
+        pytest.fail("it was used")
+    passes = name in {"EMFILE", "ENFILE", "ESTALE", "EIO", "ENOMEM"}
+    assert (caught.value.retryable, type(caught.value)) == (passes, StoreUnavailable if passes else StoreError)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -88,6 +88,28 @@ def test_at_the_interpreter_s_end_the_work_is_done_by_the_caller(monkeypatch: py
     assert outcome.result() == "token"
 
 
+def test_from_python_3_12_on_the_end_is_told_by_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Python refuses a thread because the interpreter is at its end, the caller does the work."""
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    outcome: SharedFuture[str] = SharedFuture(30.0)
+    outcome.start(work)
+
+    assert outcome.result() == "token"
+
+
+def test_nobody_asks_whether_the_main_thread_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal handler that raises in that question marks the main thread as ended for ever (bpo-45274)."""
+    monkeypatch.setattr(type(threading.main_thread()), "is_alive", lambda _: pytest.fail("it was asked"))
+    outcome: SharedFuture[str] = SharedFuture(30.0)
+    outcome.start(work)
+
+    assert outcome.result() == "token"
+
+
 def test_where_no_thread_can_be_started_the_error_comes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process at its limit of threads gets a typed error that may pass, and no event loop is blocked by the work."""
 
