@@ -253,10 +253,14 @@ def test_abandoned_renewals_leave_nothing_behind(
     def left() -> tuple[int, int]:
         return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
 
+    def is_back() -> bool:
+        return all(now <= then for now, then in zip(left(), before, strict=True))
+
     def futures() -> int:
         gc.collect()
         return sum(type(each) is background.SharedFuture for each in gc.get_objects())
 
+    make().token()  # all that is opened once is open
     before, before_futures = left(), futures()
     provider.renew = wait_and_renew  # type: ignore[method-assign,assignment]
     for _ in range(ABANDONED):
@@ -275,7 +279,10 @@ def test_abandoned_renewals_leave_nothing_behind(
     assert source.token() is token
     # The leak watch keeps the first errors of a test, and their tracebacks what was in their frames.
     assert futures() - before_futures <= MOST_ERRORS
-    assert left() == before
+    until = time.monotonic() + 10  # the sandbox, in this process, closes its side of a connection in its own time
+    while not is_back() and time.monotonic() < until:
+        gc.collect()
+    assert is_back(), (left(), before)
     assert len(sandbox.log()) < ABANDONED
 
 
