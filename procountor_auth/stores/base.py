@@ -62,6 +62,11 @@ class Transaction(ABC):
 
     entry: Entry | None
 
+    @property
+    def lineage(self) -> Lineage:
+        """The place of what was found."""
+        return self.entry.lineage if self.entry is not None else NO_LINEAGE
+
     @abstractmethod
     def write(
         self,
@@ -92,9 +97,11 @@ class Store(ABC):
 
     Attributes:
         name: Its name in `PROCOUNTOR_TOKEN_STORE`.
+        entries_fail_alone: Whether one entry can be out of reach while the others are not.
     """
 
     name: ClassVar[str]
+    entries_fail_alone: ClassVar[bool] = False
 
     @abstractmethod
     def read(self, key: str) -> Entry | None:

@@ -39,6 +39,7 @@ class FileStore(Store):
     """
 
     name = "file"
+    entries_fail_alone = True
 
     def __init__(self, folder: Path | None = None, codec: Codec | None = None) -> None:
         self._folder = PrivateFolder(folder or default_folder("tokens"))

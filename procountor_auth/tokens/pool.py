@@ -85,6 +85,8 @@ class ProviderPool:
             try:
                 return store.read(provider.key)
             except StoreUnavailable as error:
+                if store.entries_fail_alone:
+                    raise
                 down = self._down[id(store)] = error
         raise StoreUnavailable(down.message, hint=down.hint)
 

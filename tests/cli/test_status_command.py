@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import socket
 import threading
@@ -16,7 +18,9 @@ import redis
 from procountor_auth import Token, TokenSource
 from procountor_auth.errors import InvalidGrant, ServiceUnavailable
 from procountor_auth.sandbox import Faults, Sandbox
+from procountor_auth.settings.profiles import Profiles
 from procountor_auth.stores.failure import Failure
+from procountor_auth.tokens.pool import ProviderPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -402,6 +406,34 @@ def test_many_profiles_over_redis(
     assert {each["store"] for each in found} == {"redis"}
     assert 1 <= connections <= 16
     assert redis_url not in out
+
+
+def test_an_entry_that_can_not_be_read_now_is_one_profile_s(
+    sandbox: Sandbox,
+    environment: Environment,
+    write_profiles: Callable[..., Path],
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where another host has just replaced one file, the other profiles are read as ever."""
+    environment(sandbox.environment(CHOSEN) | {"PROCOUNTOR_TOKEN_STORE": f"file:{tmp_path / 'tokens'}"})
+    write_profiles(**{name: {"api_key": name} for name in ("first", "second", "third")})
+    stale = ProviderPool(Profiles.read()).provider("first").key
+    opened = os.open
+
+    def fails(path: Any, *arguments: Any, **more: Any) -> int:  # noqa: ANN401 - as the function itself
+        if stale in str(path):
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return opened(path, *arguments, **more)
+
+    monkeypatch.setattr(os, "open", fails)
+    profiles = json.loads(run("status", "--json")[1])["profiles"]
+    assert {each["profile"]: [problem["code"] for problem in each["problems"]] for each in profiles} == {
+        "first": ["store_unavailable"],
+        "second": [],
+        "third": [],
+    }
 
 
 def test_a_store_that_is_down_is_waited_for_once(
