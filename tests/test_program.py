@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from dotenv import dotenv_values
 
 from procountor_auth.strategies.registry import BUILT_IN
+from tests.variables import inherited
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,9 +45,8 @@ def run_program(fork_server: ForkServer) -> Run:
             pytest.skip(f"{client} is not installed")
         program = (ROOT / "examples" / "program.py").read_text(encoding="utf-8")
         program = re.sub(r"\bhttpx\b", client, program)
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         command = [fork_server.python, "-c", program]
-        return subprocess.run(command, env=inherited, capture_output=True, text=True, check=False)
+        return subprocess.run(command, env=inherited(), capture_output=True, text=True, check=False)
 
     return run
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,3 +12,8 @@ if TYPE_CHECKING:
 def arguments(variables: Mapping[str, str]) -> dict[str, Any]:
     """Return the arguments of `Settings` that say what the variables say."""
     return {name.removeprefix("PROCOUNTOR_").lower(): value for name, value in variables.items()}
+
+
+def inherited() -> dict[str, str]:
+    """Return the environment for a program, without what is this interpreter's own."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}

@@ -44,8 +44,8 @@ class Lineage:
         """Return the place of a token that begins a chain, in the place of the one before."""
         if token is None:
             return NO_LINEAGE
-        origin = _digest(token.access_token)
-        return cls(origin) if before is None else cls(origin, 0, before.spent, before.origin)
+        before = before or cls()
+        return cls(_digest(token.access_token), 0, before.spent, before.origin)
 
     def invalidated(self) -> Lineage:
         """Return the place of an invalidation: nothing that was requested before it follows on it."""

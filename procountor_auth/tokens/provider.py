@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from procountor_auth.errors import StoreConflict
 from procountor_auth.protocol.flow import observed
 from procountor_auth.protocol.token import Token
-from procountor_auth.stores.lineage import NO_LINEAGE, Lineage, refresh_digest
+from procountor_auth.stores.lineage import Lineage, refresh_digest
 from procountor_auth.stores.memory import MemoryStore
 from procountor_auth.strategies.registry import build, find_strategy
 from procountor_auth.tokens.backends import Backends
@@ -271,9 +271,8 @@ class TokenProvider:
         deadline = self.deadline()
         # The lock comes first: a code that was exchanged must not be lost to a store that can't be had.
         with self.store.transaction(self.key, timeout=self.timeout) as transaction:
-            before = transaction.entry.lineage if transaction.entry else NO_LINEAGE
             token = self.drive(flow, deadline)
-            lineage = Lineage.of(token, before)
+            lineage = Lineage.of(token, transaction.lineage)
             with suppress(StoreConflict):
                 return write_token(transaction, token, lineage)
         acquired = Acquired(token, from_server=True, lineage=lineage)
@@ -287,7 +286,7 @@ class TokenProvider:
         """
         with self.store.transaction(self.key, timeout=self.timeout) as transaction:
             entry = transaction.entry
-            transaction.write(None, lineage=(entry.lineage if entry else NO_LINEAGE).invalidated())
+            transaction.write(None, lineage=transaction.lineage.invalidated())
         return entry.token if entry else None
 
     def logout(self, token: Token) -> Flow[None]:

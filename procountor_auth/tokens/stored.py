@@ -92,8 +92,7 @@ def store_login(store: Store, key: str, acquired: Acquired, timeout: float) -> A
     for _ in range(MAX_ATTEMPTS):
         try:
             with store.transaction(key, timeout=max(_MIN_WAIT, timeout)) as transaction:
-                before = transaction.entry.lineage if transaction.entry else NO_LINEAGE
-                acquired = acquired._replace(lineage=Lineage.of(acquired.token, before))
+                acquired = acquired._replace(lineage=Lineage.of(acquired.token, transaction.lineage))
                 return write_token(transaction, acquired.token, acquired.lineage)
         except StoreConflict as error:
             conflict: StoreError = error

@@ -81,23 +81,18 @@ class SharedFuture(Generic[T]):
             return
         # A daemon, which would not keep the interpreter from ending; `_finish_work` waits for it, with a limit.
         thread = threading.Thread(target=self._run, args=(work,), name="procountor-auth", daemon=True)
-        problem: ConnectionFailed | None = None
+        refused = ""
         try:
             thread.start()
         except RuntimeError as error:
             # Python's own locks raise one too, where a signal handler raises while they wait: the thread runs then.
             if "thread" not in str(error):
                 raise
-            if "shutdown" in str(error):  # from Python 3.12 on
-                self._run(work)
-                return
-            problem = ConnectionFailed(
-                "This process can't start another thread, and so gets no new token.",
-                hint="Give it more threads or memory (ulimit -u, pids.max), or try again later.",
-            )
-        if problem is not None:
-            problem.sent = False
-            self._finish(None, raiser(problem))
+            refused = str(error)
+        if "shutdown" in refused:  # from Python 3.12 on
+            self._run(work)
+        elif refused:
+            self._finish(None, raiser(_no_thread()))
             self._told.set_result(None)
 
     def later(self, call: Callable[[], object]) -> None:
@@ -197,6 +192,15 @@ def raiser(error: BaseException) -> Callable[[], NoReturn]:
         raise _copy_of(error)
 
     return unwrap
+
+
+def _no_thread() -> ConnectionFailed:
+    error = ConnectionFailed(
+        "This process can't start another thread, and so gets no new token.",
+        hint="Give it more threads or memory (ulimit -u, pids.max), or try again later.",
+    )
+    error.sent = False
+    return error
 
 
 def _copy_of(error: BaseException) -> BaseException:

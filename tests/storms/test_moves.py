@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import subprocess
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from procountor_auth.sandbox import Sandbox
 from tests.sizes import size
+from tests.variables import inherited
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +74,6 @@ def test_no_request_has_the_token_of_another_place(
     """Under random reloads, 401s, logins, logouts and invalidations each token is of the request's host and company."""
     seed = random.getrandbits(32)  # pytest-randomly's own seed decides it
     where = "memory" if len(clients) == 1 else f"file:{tmp_path}/tokens"
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     started = [
         subprocess.Popen(
             [
@@ -85,7 +84,7 @@ def test_no_request_has_the_token_of_another_place(
                 str(ROUNDS),
                 f"{seed}-{client}",
             ],
-            env=inherited | {"PROCOUNTOR_TOKEN_STORE": where},
+            env=inherited() | {"PROCOUNTOR_TOKEN_STORE": where},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

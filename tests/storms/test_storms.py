@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from procountor_auth import Settings, Token, TokenSource
 from procountor_auth.errors import ProcountorAuthError, ServiceUnavailable
 from procountor_auth.sandbox import Faults, Quirks, Sandbox
 from tests.sizes import size
+from tests.variables import inherited
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,10 +61,9 @@ def run(fork_server: ForkServer) -> Callable[..., list[str]]:
     """Run one of the scripts beside this file in a process of its own; return the lines that it prints."""
 
     def script(name: str, *arguments: object, variables: dict[str, str]) -> list[str]:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         done = subprocess.run(
             [fork_server.python, str(HERE / name), *map(str, arguments)],
-            env=inherited | variables,
+            env=inherited() | variables,
             capture_output=True,
             text=True,
             check=False,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import warnings
@@ -13,6 +12,7 @@ import pytest
 from procountor_auth import LegacyAuthWarning, TokenSource
 from procountor_auth.errors import ConfigurationError, LegacyNotAllowed, LegacyRemoved
 from procountor_auth.sandbox import Quirks
+from tests.variables import inherited
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,10 +39,9 @@ def run(
     program: str, variables: dict[str, str], *options: str, python: str = sys.executable
 ) -> subprocess.CompletedProcess[str]:
     """Run a program in a Python of its own, with these variables and interpreter options."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return subprocess.run(
         [python, *options, "-c", program],
-        env=inherited | variables,
+        env=inherited() | variables,
         capture_output=True,
         text=True,
         check=False,
