@@ -269,14 +269,14 @@ class Renewal:
         if sent is None or self.strategy.unattended:
             token = self.drive(flow)
         else:
-            token = self._drive_marked(transaction, base, flow, sent)
+            token = self._drive_marked(transaction, base, flow, sent, begins=begins)
         lineage = base.lineage.next(sent, token, begins=begins)
         if begins and sent is not None and lineage.has_spent(sent) and self.spent is not None:
             self.spent.add(refresh_digest(sent))
         return token, lineage
 
     def _drive_marked(
-        self, transaction: Transaction, base: _Base, flow: Flow[Token], refresh_token: SecretStr
+        self, transaction: Transaction, base: _Base, flow: Flow[Token], refresh_token: SecretStr, *, begins: bool
     ) -> Token:
         use = Use.here(refresh_digest(refresh_token), self._now(), self.seconds_left())
         try:
@@ -285,6 +285,8 @@ class Renewal:
             raise
         except StoreError as error:
             _logger.debug("the use of the refresh token is not marked: %s", error.message)
+        if begins:
+            self._check_unspent(refresh_token, base.lineage)  # once more: somebody may have been faster
         with use.under_way():
             return self.drive(flow)
 

@@ -39,7 +39,7 @@ class Window(enum.Enum):
     CRASHED = "crashes before the answer is stored"
     UNANSWERED = "the answer is lost"
     FROZEN = "frozen beyond its time"
-    UNMARKED = "the mark can't be written, and the lock is lost"
+    UNMARKED = "the mark can't be written, or the store loses it, and the lock is lost"
     UNSTORED = "the new token can't be stored"
     LOST_WRITE = "the store loses what was written"
     GONE = "nobody who knows the last token is alive"
@@ -256,10 +256,13 @@ class World:
             host.crash()
         elif fault == "reload":
             host.reload()
-        elif fault == "empty":
-            self.entries.clear()
-        elif fault == "roll back":
-            self._roll_back()
+        elif fault in {"empty", "roll back"}:
+            marked = {key for key, entry in self.entries.items() if entry.use is not None}
+            if fault == "empty":
+                self.entries.clear()
+            else:
+                self._roll_back()
+            self.unmarked |= any(key not in self.entries or self.entries[key].use is None for key in marked)
         self._note_losses()
 
     def _roll_back(self) -> None:

@@ -7,7 +7,7 @@ import os
 import platform
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
@@ -358,6 +358,28 @@ def test_an_emptied_store_does_not_make_it_unspent(bench: Bench, tmp_path: Path)
 
     file.unlink()
     assert bench.provider(with_fallback=False).renew(None, None).token == token("first", "primary")
+
+
+def test_what_is_spent_before_it_is_sent_is_not_sent(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock is lost, and somebody else is faster: their use is found although the store was emptied since."""
+    bench.store._entries.clear()
+    bench.spent = SpentTokens(tmp_path / "spent")
+    bench.primary.initial = "configured"
+    marked = Use.here
+
+    def overtaken(*arguments: Any) -> Use:  # noqa: ANN401 - as the method itself
+        assert bench.spent is not None
+        bench.spent.add(digest("configured"))
+        return marked(*arguments)
+
+    monkeypatch.setattr(Use, "here", overtaken)
+    provider = bench.provider(with_fallback=False)
+    with pytest.raises(InteractionRequired, match="has replaced PROCOUNTOR_REFRESH_TOKEN"):
+        provider.renew(None, None)
+    assert bench.primary.asked == []
+    assert entry(provider).use is None
 
 
 def test_a_refresh_token_that_the_server_keeps_is_never_spent(bench: Bench, tmp_path: Path) -> None:
