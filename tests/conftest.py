@@ -22,6 +22,7 @@ from procountor_auth.stores.memory import MemoryStore
 from procountor_auth.strategies import deprecation as lifecycle
 from procountor_auth.transport.backend import backend
 
+from .error_shapes import ErrorShapes
 from .forkserver.forkserver import ForkServer
 from .leaks.plugin import LeakScanner
 from .resources import Resources
@@ -35,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Look for secrets in whatever any test says, at what it needs beside its own process, and at how long it takes."""
     config.pluginmanager.register(LeakScanner(), "leaks")
     config.pluginmanager.register(Resources(), "resources")
+    config.pluginmanager.register(ErrorShapes(), "error_shapes")
     config.pluginmanager.register(Schedule(), "schedule")
 
 

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
-
-from authlib.oauth2.base import OAuth2Error
+from urllib.parse import parse_qs
 
 from procountor_auth.errors import (
     CredentialsRefused,
     InvalidClient,
-    InvalidGrant,
     ProcountorAuthError,
     ServiceUnavailable,
     UnexpectedResponse,
 )
+from procountor_auth.protocol import refusal
 from procountor_auth.protocol.redaction import safe_excerpt
+from procountor_auth.protocol.refusal import About
 from procountor_auth.protocol.unpicklable import Unpicklable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from procountor_auth.protocol.flow import Request, Response
 
 MAX_WAIT: Final = 86_400.0
@@ -31,32 +33,24 @@ CHECK_HOST: Final = "Check PROCOUNTOR_BASE_URL and PROCOUNTOR_API_VERSION."
 
 _CHECK_CLIENT: Final = "Check PROCOUNTOR_CLIENT_ID and PROCOUNTOR_CLIENT_SECRET."
 
+_OR_THE_CLIENT: Final = "If that is right, check PROCOUNTOR_CLIENT_ID and PROCOUNTOR_CLIENT_SECRET."
+
+_CHECK_REDIRECT_URI: Final = (
+    "Check PROCOUNTOR_REDIRECT_URI: it must be, to the letter, the one that is registered for PROCOUNTOR_CLIENT_ID."
+)
+
 _TRY_LATER: Final = "Nothing needs to be changed here; try again later."
 
 _TEMPORARY: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 
-_BY_ERROR_CODE: Final[dict[str, type[CredentialsRefused]]] = {
-    "invalid_grant": InvalidGrant,
-    "invalid_client": InvalidClient,
-    "unauthorized_client": InvalidClient,
-}
-
-_REFUSING: Final = frozenset({HTTPStatus.OK, HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
-"""Statuses with which a server refuses: those of RFC 6749, section 5.2, and two that servers have used instead."""
-
-_ABOUT_CREDENTIALS: Final = re.compile(
-    r"\b(invalid|incorrect|wrong|unknown|expired|revoked|denied|unauthori[sz]ed"
-    r"|not (valid|found|allowed|authori[sz]ed))(\b|_)",
-    re.IGNORECASE,
+_LASTING: Final = frozenset(
+    {
+        HTTPStatus.NOT_IMPLEMENTED,
+        HTTPStatus.HTTP_VERSION_NOT_SUPPORTED,
+        HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED,
+    }
 )
-"""What the API's own shape, which has no codes, says of credentials [C]; not that something is being maintained."""
-
-_TEMPORARY_CODES: Final = frozenset({"temporarily_unavailable", "server_error"})
-
-_KNOWN_CODES: Final = frozenset(
-    {"invalid_request", "unsupported_grant_type", "invalid_scope", *_BY_ERROR_CODE, *_TEMPORARY_CODES}
-)
-"""RFC 6749, sections 4.1.2.1 and 5.2."""
+"""What a server can't do at all, and a network that wants a person to log in first (RFC 6585, section 6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +79,40 @@ def refuse_errors(reply: Reply) -> None:
 
 def is_temporary(status: int) -> bool:
     """Whether a status says that the server can't serve the request now, and may later."""
-    return status in _TEMPORARY or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return status in _TEMPORARY or (status >= HTTPStatus.INTERNAL_SERVER_ERROR and status not in _LASTING)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What an error response says, in either shape.
+
+    Attributes:
+        code: The standard's `error`, as it may be repeated.
+        words: The rest, as it may be repeated.
+        raw: All of its words, for nobody to see.
+        statuses: The statuses that an `errors` list has in it.
+    """
+
+    code: str | None
+    words: str
+    raw: str = field(repr=False)
+    statuses: tuple[int, ...] = ()
+
+    @property
+    def passes(self) -> bool:
+        """Whether it says that the server can't serve the request now, and may later."""
+        code = self.code or refusal.standard_code(self.raw)
+        if code in refusal.KNOWN_CODES:
+            return code in refusal.TEMPORARY_CODES
+        return (bool(self.statuses) and all(map(is_temporary, self.statuses))) or refusal.passes(self.raw)
 
 
 def _error(reply: Reply) -> ProcountorAuthError | None:
     status = reply.response.status
     what = reply.what
     fields = reply.response.json_object()
-    code, said = _refusal(fields or {}, reply.request)
-    if is_temporary(status) or code in _TEMPORARY_CODES:
+    said = _said(fields or {}, reply.request)
+    if is_temporary(status) or (said is not None and status in refusal.REFUSING and said.passes):
         return _unavailable(reply.response, what)
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return UnexpectedResponse(
@@ -101,18 +120,8 @@ def _error(reply: Reply) -> ProcountorAuthError | None:
             "host only.",
             hint=CHECK_HOST,
         )
-    if code is not None or said:
-        refusing = status in _REFUSING
-        kind = _BY_ERROR_CODE.get(code or "", CredentialsRefused) if refusing else CredentialsRefused
-        words = ": ".join(part for part in (code, said) if part)
-        refusal = kind(
-            f"The server refused {what} (status {status}): {words}.".replace("..", "."),
-            hint=_CHECK_CLIENT if kind is InvalidClient else reply.hint,
-        )
-        refusal.error = code
-        if code is None:
-            refusal.definite = refusing and _ABOUT_CREDENTIALS.search(said) is not None
-        return refusal
+    if said is not None:
+        return _refused(reply, said)
     if status == HTTPStatus.OK:
         if fields is None:
             return UnexpectedResponse(
@@ -120,30 +129,68 @@ def _error(reply: Reply) -> ProcountorAuthError | None:
                 hint=CHECK_HOST,
             )
         return None
-    if status == HTTPStatus.UNAUTHORIZED:
+    if status == HTTPStatus.UNAUTHORIZED and reply.response.is_html:
         return CredentialsRefused(f"The server refused {what} (status {status}).", hint=reply.hint)
+    if status == HTTPStatus.UNAUTHORIZED or (
+        status == HTTPStatus.BAD_REQUEST and not reply.response.is_html and refusal.refreshes(reply.request)
+    ):
+        return _refused(reply, _Said(None, "", ""))
     return UnexpectedResponse(
         f"The server answered {what} with status {status} and {_kind(reply.response)}.", hint=CHECK_HOST
     )
 
 
-def _refusal(fields: dict[str, Any], request: Request) -> tuple[str | None, str]:
-    """Read the two shapes of a rejection: the standard's `error`, and the API's own `errors` list."""
+def _refused(reply: Reply, said: _Said) -> CredentialsRefused:
+    status = reply.response.status
+    meant = said.statuses[0] if status == HTTPStatus.OK and said.statuses else status
+    judgement = refusal.judge(meant, said.code, said.raw, reply.request)
+    words = ": ".join(part for part in (said.code, said.words) if part)
+    message = f"The server refused {reply.what} (status {status}){': ' if words else ''}{words}."
+    error = judgement.kind(message.replace("..", "."), hint=_hint(reply, judgement))
+    error.error = said.code or judgement.code
+    error.definite = judgement.definite
+    return error
+
+
+def _hint(reply: Reply, judgement: refusal.Judgement) -> str:
+    about = judgement.about
+    if judgement.kind is InvalidClient:
+        return _CHECK_CLIENT
+    if about == {About.REDIRECT_URI}:
+        return _CHECK_REDIRECT_URI
+    hints = [reply.hint]
+    authenticates = "client_secret" in parse_qs(reply.request.body)
+    if About.CLIENT in about or (not about and judgement.code is None and authenticates):
+        hints.append(_OR_THE_CLIENT)
+    if About.REDIRECT_URI in about:
+        hints.append(_CHECK_REDIRECT_URI)
+    return " ".join(hints)
+
+
+def _said(fields: dict[str, Any], request: Request) -> _Said | None:
+    """Read the two shapes of an error: the standard's `error`, and the API's own `errors` list."""
     if "error" in fields:
         # A code that the standards know is not a secret, though a short secret may happen to be in it.
-        said = fields["error"]
-        code = said if isinstance(said, str) and said in _KNOWN_CODES else safe_excerpt(said, request)
-        error = OAuth2Error(error=code or "an error without a name")
-        return error.error, safe_excerpt(fields.get("error_description"), request)
+        said, described = fields["error"], fields.get("error_description")
+        code = said if isinstance(said, str) and said in refusal.KNOWN_CODES else safe_excerpt(said, request)
+        return _Said(
+            code or "an error without a name", safe_excerpt(described, request), " ".join(_texts((said, described)))
+        )
     listed = fields.get("errors")
-    if listed:
-        messages = [
-            safe_excerpt(entry.get("message"), request)
-            for entry in (listed if isinstance(listed, list) else [])
-            if isinstance(entry, dict)
-        ]
-        return None, "; ".join(message for message in messages[:3] if message) or "no reason given"
-    return None, ""
+    if not listed:
+        return None
+    entries = [each for each in (listed if isinstance(listed, list) else []) if isinstance(each, dict)]
+    messages = [message for each in entries if (message := safe_excerpt(each.get("message"), request))]
+    return _Said(
+        None,
+        "; ".join(messages[:3]) or "no reason given",
+        " ".join(_texts(each.get("message") for each in entries)),
+        tuple(each["status"] for each in entries if type(each.get("status")) is int),
+    )
+
+
+def _texts(values: Iterable[object]) -> list[str]:
+    return [value for value in values if isinstance(value, str)]
 
 
 def _unavailable(response: Response, what: str) -> ServiceUnavailable:
@@ -161,8 +208,8 @@ def _unavailable(response: Response, what: str) -> ServiceUnavailable:
 def retry_after(value: str | None, date: str | None = None) -> float | None:
     """Return the seconds that a `Retry-After` header demands to wait (RFC 9110, section 10.2.3), or None.
 
-    A date is compared with the response's own `Date`, so that a wrong clock here does not matter. Nonsense is None,
-    the past is 0, and more than a day is a day.
+    A date is compared with the response's own `Date`, so that a wrong clock here does not matter; where a gateway sends
+    none, with this clock. Nonsense is None, the past is 0, and more than a day is a day.
     """
     if value is None:
         return None
@@ -170,7 +217,8 @@ def retry_after(value: str | None, date: str | None = None) -> float | None:
     if value.isascii() and value.isdigit():
         return min(float(value[:12]), MAX_WAIT)
     try:
-        until, now = parsedate_to_datetime(value), parsedate_to_datetime(date or "")
+        until = parsedate_to_datetime(value)
+        now = parsedate_to_datetime(date) if date else datetime.now(UTC)
         wait = (until - now).total_seconds()
     except (ValueError, TypeError, OverflowError):
         return None

@@ -6,14 +6,14 @@ Source: the vendor's page on API authentication; RFC 6749, sections 4.1 and 6; R
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from procountor_auth.errors import InteractionRequired, InvalidGrant
 from procountor_auth.protocol.claims import unverified_claims
 from procountor_auth.strategies.base import Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pydantic import SecretStr
 
@@ -33,6 +33,7 @@ class AuthorizationCodeStrategy(Strategy):
 
     name: ClassVar[str] = "authorization_code"
     unattended: ClassVar[bool] = False
+    refresh_hint: ClassVar[str] = WAYS
 
     def __init__(self, client: OAuthClient, *, refresh_token: SecretStr | None = None) -> None:
         super().__init__(client)
@@ -47,9 +48,13 @@ class AuthorizationCodeStrategy(Strategy):
         """Return the user and company that the configured refresh token says it is for; nothing without one."""
         if self._refresh_token is None:
             return ()
-        claims = unverified_claims(self._refresh_token.get_secret_value())
+        claims = self.credential_claims()
         whose = (str(claims.get("sub")), str(claims.get("cid")))
         return whose if "sub" in claims else (self._refresh_token.get_secret_value(),)
+
+    def credential_claims(self) -> Mapping[str, Any]:
+        """Return what the configured refresh token says of itself."""
+        return unverified_claims(self._refresh_token.get_secret_value()) if self._refresh_token else {}
 
     def authorization_request(self, redirect_uri: str | None = None) -> AuthorizationRequest:
         """Return one visit to the login page, with a state (and a PKCE verifier) of its own.
@@ -99,11 +104,9 @@ class AuthorizationCodeStrategy(Strategy):
         Raises:
             InteractionRequired: The refresh token has ended: a person must log in.
         """
-        refused: str | None = None
         try:
             return (yield from super().refresh(refresh_token))
         except InvalidGrant as error:
-            refused = error.message
-        needed = InteractionRequired(refused, hint=WAYS)
-        needed.definite = True
+            needed = InteractionRequired(error.message, hint=error.hint)
+            needed.definite = error.definite
         raise needed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar, NoReturn, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, Self
 
 from pydantic import SecretStr
 
@@ -81,6 +81,9 @@ class Strategy(ABC):
     required_settings: ClassVar[tuple[str, ...]] = ("client_id", "client_secret", "redirect_uri")
     """The settings that it can't do without, by their names in lower case."""
 
+    refresh_hint: ClassVar[str] = "The refresh token has ended or was revoked: log in again."
+    """What to do where the server refuses a refresh token."""
+
     extra_settings: ClassVar[tuple[str, ...]] = ()
     """The names of settings that only this strategy knows: it finds them in `StrategySettings.own`."""
 
@@ -138,6 +141,10 @@ class Strategy(ABC):
         """Return whose tokens these are, apart from host and client. Secret: it is only ever hashed."""
         return ()
 
+    def credential_claims(self) -> Mapping[str, Any]:
+        """Return what the credential says of itself, such as its company (`cid`). It is not verified."""
+        return {}
+
     def logout(self, token: Token) -> Flow[None]:
         """Have the server invalidate a token (`POST logout`)."""
         request = Request("POST", self.client.endpoints.logout, bearer=token.access_token, repeat=Repeat.SAFE)
@@ -154,7 +161,7 @@ class Strategy(ABC):
             yield from self.ask_for_token(
                 request,
                 what="the refresh token grant",
-                hint="The refresh token has ended or was revoked: log in again.",
+                hint=self.refresh_hint,
                 previous=refresh_token,
             )
         )

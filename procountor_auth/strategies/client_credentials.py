@@ -6,13 +6,14 @@ Source: the vendor's page on machine-to-machine authentication; RFC 6749, sectio
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from procountor_auth.protocol.claims import unverified_claims
 from procountor_auth.protocol.flow import Repeat
 from procountor_auth.strategies.base import Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pydantic import SecretStr
 
@@ -49,6 +50,10 @@ class ClientCredentialsStrategy(Strategy):
     def identity(self) -> tuple[str, ...]:
         """Return the API key, which stands for a user and a company."""
         return (self._api_key.get_secret_value(),)
+
+    def credential_claims(self) -> Mapping[str, Any]:
+        """Return what the API key says of itself."""
+        return unverified_claims(self._api_key.get_secret_value())
 
     def acquire(self) -> Flow[Token]:
         """Get a token with the API key."""

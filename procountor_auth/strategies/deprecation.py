@@ -9,7 +9,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from procountor_auth.errors import LegacyNotAllowed
+from procountor_auth.errors import LegacyNotAllowed, printable
 
 
 class LegacyAuthWarning(DeprecationWarning):
@@ -54,14 +54,19 @@ _warned = False
 _logger = logging.getLogger("procountor_auth")
 
 
-def warn_of_legacy() -> None:
-    """Emit `LegacyAuthWarning`, once per process, at the line outside this package that led here."""
+def warn_of_legacy(profile: str | None = None) -> None:
+    """Emit `LegacyAuthWarning`, once per process, at the line outside this package that led here.
+
+    Args:
+        profile: The profile that chooses the legacy strategy, if there are profiles.
+    """
     global _warned  # noqa: PLW0603 - "once per process" is process-wide
     with _lock:
         if _warned:
             return
         warnings.warn(
-            f"PROCOUNTOR_STRATEGY=legacy_password is deprecated: {LEGACY.removed}. {LEGACY.advice}",
+            f"{f'Profile {printable(profile)}: ' if profile else ''}PROCOUNTOR_STRATEGY=legacy_password is deprecated: "
+            f"{LEGACY.removed}. {LEGACY.advice}",
             LegacyAuthWarning,
             stacklevel=_distance_to_caller(),
         )
@@ -118,8 +123,12 @@ def legacy_refusal(policy: LegacyPolicy, *strategies: str | None) -> LegacyNotAl
     )
 
 
-def apply_legacy_policy(policy: LegacyPolicy) -> None:
+def apply_legacy_policy(policy: LegacyPolicy, profile: str | None = None) -> None:
     """Act on the choice of the legacy strategy, before anything is sent.
+
+    Args:
+        policy: What to do.
+        profile: The profile that chooses it, if there are profiles.
 
     Raises:
         LegacyNotAllowed: The policy is `error`.
@@ -129,6 +138,6 @@ def apply_legacy_policy(policy: LegacyPolicy) -> None:
     if refusal is not None:
         raise refusal
     if policy == "warn":
-        warn_of_legacy()
+        warn_of_legacy(profile)
     else:
         _logger.info("the deprecated strategy legacy_password is in use, as PROCOUNTOR_LEGACY_POLICY=allow says")

@@ -7,6 +7,7 @@ Source: the vendor's page on legacy authentication. `POST oauth/authz` answers w
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -51,6 +52,7 @@ class LegacyPasswordStrategy(Strategy):
         company: SecretStr,
         allow_missing_state: bool = False,
         policy: LegacyPolicy = "warn",
+        profile: str | None = None,
     ) -> None:
         super().__init__(client)
         self._username = username
@@ -58,6 +60,7 @@ class LegacyPasswordStrategy(Strategy):
         self._company = company
         self._allow_missing_state = allow_missing_state
         self._policy = policy
+        self._profile = profile
 
     @classmethod
     def from_settings(cls, settings: StrategySettings, *, clock: Callable[[], float] = time.time) -> Self:
@@ -69,6 +72,7 @@ class LegacyPasswordStrategy(Strategy):
             company=settings.required("company"),
             allow_missing_state=settings.allow_missing_state,
             policy=settings.legacy_policy,
+            profile=settings.profile,
         )
 
     def apply_policy(self) -> None:
@@ -78,7 +82,7 @@ class LegacyPasswordStrategy(Strategy):
             LegacyNotAllowed: The policy is `error`.
             LegacyAuthWarning: Where warnings are errors (`-W error`).
         """
-        apply_legacy_policy(self._policy)
+        apply_legacy_policy(self._policy, self._profile)
 
     def identity(self) -> tuple[str, ...]:
         """Return the user's name and the company."""
@@ -110,12 +114,10 @@ class LegacyPasswordStrategy(Strategy):
         )
 
     def renew(self, token: Token) -> Flow[Token]:
-        """Use the refresh token; where that was refused, the password gets a new one."""
-        try:
-            return (yield from super().renew(token))
-        except InvalidGrant:
-            if token.refresh_token is None:
-                raise
+        """Use the refresh token; where that has ended or was refused, the password gets a new one."""
+        if token.refresh_token is not None and not token.refresh_ended(self.client.clock()):
+            with suppress(InvalidGrant):
+                return (yield from self.refresh(SecretStr(token.refresh_token)))
         return (yield from self.acquire())
 
     def _authz_request(self, state: SecretStr) -> Request:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     Requests = Callable[[Sandbox], list[str]]
 
 
+pytestmark = pytest.mark.both_error_shapes
+
+
 def both(sandbox: Sandbox, strategy: str, **more: str) -> dict[str, str]:
     """Return an environment with the credentials of the old and of the new strategy."""
     variables = sandbox.environment("legacy_password") | sandbox.environment("client_credentials")
@@ -190,7 +193,7 @@ def test_a_person_can_log_in_although_there_is_a_fallback(sandbox: Sandbox, envi
 
 def test_every_event_is_told(sandbox: Sandbox, environment: Environment) -> None:
     """Acquired, renewed and failed, in order, with the host, the strategy and the profile, and no secret."""
-    environment(both(sandbox, "client_credentials", profile="acme", profiles__acme__timeout="5"))
+    environment(both(sandbox, "client_credentials", profile="acme", profiles__acme__api_key=sandbox.api_key))
     events: list[Event] = []
     source = TokenSource.from_env(on_event=events.append)
     source.renew(source.token())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 import traceback
+from email.utils import formatdate
 from typing import Final, TypeAlias
 
 import jwt
@@ -208,11 +210,10 @@ def test_a_refusal_is_final_and_says_what_to_do(
         (400, {"errors": [{"status": 400, "message": "Invalid 'api_key' in request."}]}, True),
         (401, {"errors": [{"status": 401, "message": "The refresh token has expired."}]}, True),
         (400, {"errors": [{"status": 400, "message": "invalid_grant"}]}, True),
-        (400, {"errors": [{"status": 400, "message": "Scheduled maintenance until 04:00"}]}, False),
         (404, {"errors": [{"status": 404, "message": "Not found"}]}, False),
         (401, {}, False),
         (400, {"error": "invalid_request"}, False),
-        (400, {"error": "rate_limited"}, False),
+        (400, {"error": "out_of_luck"}, False),
         (403, {"error": "access_denied"}, False),
         (404, {"error": "invalid_grant"}, False),
         (418, {"error": "invalid_client"}, False),
@@ -238,6 +239,9 @@ _OUTAGES: Final[list[tuple[int, _Headers, bytes]]] = [
     (599, {}, b""),
     (200, _JSON, b'{"error": "temporarily_unavailable"}'),
     (400, _JSON, b'{"error": "server_error"}'),
+    (400, _JSON, b'{"error": "rate_limited"}'),
+    (400, _JSON, b'{"errors": [{"status": 400, "message": "Scheduled maintenance until 04:00"}]}'),
+    (403, _JSON, b'{"errors": [{"status": 503, "message": "no"}]}'),
 ]
 
 
@@ -361,7 +365,8 @@ _DATE: Final = "Wed, 21 Oct 2026 07:28:00 GMT"
         ("Wed, 21 Oct 2026 07:29:30 GMT", _DATE, 90.0),
         ("Wed, 21 Oct 2026 07:00:00 GMT", _DATE, 0.0),
         ("Sat, 31 Dec 9999 23:59:59 GMT", _DATE, MAX_WAIT),
-        ("Wed, 21 Oct 2026 07:29:30 GMT", None, None),
+        ("Wed, 21 Oct 2015 07:29:30 GMT", None, 0.0),
+        ("Sat, 31 Dec 9999 23:59:59 GMT", None, MAX_WAIT),
         ("Wed, 21 Oct 2026 07:29:30 GMT", "yesterday", None),
         ("Wed, 21 Oct 2026 07:29:30 -0000", _DATE, None),
         ("Wed, 99 Oct 2026 07:29:30 GMT", _DATE, None),
@@ -372,15 +377,21 @@ def test_retry_after_is_seconds_or_nothing(value: str | None, date: str | None, 
     assert retry_after(value, date) == seconds
 
 
+def test_a_date_without_the_response_s_own_is_compared_with_this_clock() -> None:
+    """A gateway that says until when, but not what time it is, means our time."""
+    until = formatdate(time.time() + 120, usegmt=True)
+    assert 60 < (retry_after(until) or 0) <= 120
+
+
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
 def test_these_statuses_pass(status: int) -> None:
-    """Timeouts, too many requests and every 5xx may pass."""
+    """Timeouts, too many requests and nearly every 5xx may pass."""
     assert is_temporary(status)
 
 
-@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 410, 499])
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 410, 499, 501, 505, 511])
 def test_these_statuses_stay(status: int) -> None:
-    """No other status passes by itself."""
+    """No other status passes by itself: not what a server can't do at all, nor a network that wants a login first."""
     assert not is_temporary(status)
 
 

@@ -74,7 +74,7 @@ class Witness:
         if not url.startswith(f"{bound.provider.endpoints.host}/"):
             self.count("foreign")
             self.foreign.append((url, "has a token of", bound.provider.endpoints.host))
-        self.see(bound.provider.endpoints.host, bound.provider.profile, authorization.removeprefix("Bearer "))
+        self.see(bound.provider.endpoints.host, bound.provider.whose.name, authorization.removeprefix("Bearer "))
 
 
 class Program:

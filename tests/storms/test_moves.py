@@ -65,6 +65,7 @@ def plan() -> Iterator[str]:
         yield json.dumps(places(old, new))
 
 
+@pytest.mark.both_error_shapes
 @pytest.mark.parametrize(
     "clients", [("threads",), ("asyncio",), ("threads", "asyncio")], ids=["threads", "asyncio", "processes"]
 )

@@ -14,6 +14,7 @@ import pytest
 from procountor_auth import Settings, Token, TokenSource
 from procountor_auth.errors import ProcountorAuthError, ServiceUnavailable
 from procountor_auth.sandbox import Faults, Quirks, Sandbox
+from procountor_auth.transport.backend import backend
 from tests.sizes import size
 from tests.variables import inherited
 
@@ -53,7 +54,7 @@ def source(sandbox: Sandbox, strategy: str = "client_credentials", clock: Clock 
     """Build a source for a sandbox, with a clock of the test's own."""
     variables = sandbox.environment(strategy, refresh_token=strategy == "authorization_code")
     named = {name.removeprefix("PROCOUNTOR_").lower(): value for name, value in variables.items()}
-    return TokenSource.from_settings(Settings(**named), clock=clock or Clock())
+    return TokenSource.from_settings(Settings(**named, legacy_policy="allow"), clock=clock or Clock())
 
 
 @pytest.fixture
@@ -160,6 +161,45 @@ def test_s6_coroutines_share_a_failure(sandbox: Sandbox, token_requests: TokenRe
 
     assert len(asyncio.run(crowd())) == 1
     assert len(token_requests(sandbox)) <= 3
+
+
+@pytest.mark.both_error_shapes
+def test_s6_threads_share_a_refusal(sandbox: Sandbox, token_requests: TokenRequests) -> None:
+    """S6: with a revoked key, threads (1,000 in the long run) share one refusal, after one request."""
+    sandbox.faults = Faults(revoked_keys=True, latency=LATENCY)
+
+    got = ask_all(source(sandbox), threads=THREADS, calls=1)
+
+    assert len(set(got)) == 1
+    assert "PROCOUNTOR_API_KEY" in str(got[0])
+    assert token_requests(sandbox) == ["client_credentials"]
+
+
+@pytest.mark.both_error_shapes
+@pytest.mark.parametrize(
+    ("strategy", "grants"),
+    [
+        ("legacy_password", ["authorization_code", "refresh_token", "authorization_code"]),
+        ("authorization_code", ["refresh_token", "refresh_token"]),
+    ],
+)
+def test_s6_threads_share_the_end_of_a_login(
+    sandbox: Sandbox, token_requests: TokenRequests, strategy: str, grants: list[str]
+) -> None:
+    """S6: where a login has ended at the server, threads find out with one request; a password logs in once again."""
+    clock = Clock()
+    tokens = source(sandbox, strategy, clock)
+    first = tokens.token()
+    with backend.Client(verify=False) as client:
+        client.post(f"{sandbox.base_url}/logout", headers={"Authorization": f"Bearer {first.access_token}"})
+    clock.now = first.expires_at
+    sandbox.faults = Faults(latency=LATENCY)
+
+    got = ask_all(tokens, threads=THREADS, calls=1)
+
+    assert len(set(got)) == 1
+    assert isinstance(got[0], Token) is (strategy == "legacy_password")
+    assert token_requests(sandbox) == grants
 
 
 @pytest.mark.parametrize(("hosts", "store"), [(1, "file"), (8, "redis")])

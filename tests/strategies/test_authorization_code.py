@@ -178,7 +178,8 @@ def test_a_refresh_token_that_says_it_has_ended_is_not_sent(
 _REFUSALS: Final[list[tuple[Response, type[ProcountorAuthError]]]] = [
     (Response(401, _JSON, b'{"error": "invalid_client"}'), InvalidClient),
     (Response(400, _JSON, b'{"error": "invalid_request"}'), CredentialsRefused),
-    (Response(400, _JSON, b'{"errors": [{"message": "no"}]}'), CredentialsRefused),
+    (Response(403, _JSON, b'{"errors": [{"message": "no"}]}'), CredentialsRefused),
+    (Response(401, _JSON, b'{"errors": [{"message": "Client authentication failed"}]}'), InvalidClient),
     (Response(503, {"content-type": ("text/html",)}, b"<html>"), ServiceUnavailable),
     (Response(429, _JSON, b""), ServiceUnavailable),
     (Response(200, {"content-type": ("text/html",)}, b"<html>"), UnexpectedResponse),

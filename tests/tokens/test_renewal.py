@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     TokenRequests = Callable[[Sandbox], list[str]]
 
 
+pytestmark = pytest.mark.both_error_shapes
+
+
 class Clock:
     """A clock that a test moves."""
 

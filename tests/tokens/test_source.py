@@ -125,6 +125,7 @@ def test_threads_and_event_loops_share_one_request(sandbox: Sandbox, token_reque
     assert token_requests(sandbox) == ["client_credentials"]
 
 
+@pytest.mark.both_error_shapes
 @pytest.mark.usefixtures("_again_at_once")
 def test_waiters_share_a_failure(sandbox: Sandbox, token_requests: TokenRequests) -> None:
     """Callers that wait together get the same error from one series of attempts, each as an object of its own."""
@@ -195,6 +196,7 @@ def test_renewal_after_expiry(
     assert token_requests(sandbox) == grants
 
 
+@pytest.mark.both_error_shapes
 def test_rotated_refresh_tokens_are_followed(sandbox: Sandbox, token_requests: TokenRequests) -> None:
     """With a server that replaces the refresh token at every use, each one is used exactly once."""
     sandbox.quirks = Quirks(refresh_token="rotate")
@@ -210,6 +212,7 @@ def test_rotated_refresh_tokens_are_followed(sandbox: Sandbox, token_requests: T
     assert token_requests(sandbox) == ["refresh_token"] * 5
 
 
+@pytest.mark.both_error_shapes
 def test_legacy_logs_in_again_when_its_refresh_token_is_refused(sandbox: Sandbox) -> None:
     """The legacy strategy falls back to its own password when the refresh token no longer works."""
     clock = Clock()
@@ -284,6 +287,7 @@ def test_login_completes_in_an_event_loop(sandbox: Sandbox, log_in: LogIn, *, pk
     assert asyncio.run(tokens.atoken()) is token
 
 
+@pytest.mark.both_error_shapes
 def test_login_survives_a_wrong_redirect(sandbox: Sandbox, log_in: LogIn) -> None:
     """A redirect with a wrong state is refused, and the right one is still accepted after it; but only once."""
     login = source(sandbox, "authorization_code").begin_login()
@@ -329,6 +333,7 @@ def test_api_key_from_the_environment_without_one(
     assert asyncio.run(login.acomplete(log_in(login.url, sandbox))).get_secret_value().count(".") == 2
 
 
+@pytest.mark.both_error_shapes
 def test_ended_refresh_token_asks_for_a_person(sandbox: Sandbox, token_requests: TokenRequests) -> None:
     """A refused refresh token ends in InteractionRequired, which names both ways on."""
     chosen = settings(sandbox, "authorization_code")
@@ -339,6 +344,7 @@ def test_ended_refresh_token_asks_for_a_person(sandbox: Sandbox, token_requests:
     assert token_requests(sandbox) == ["refresh_token"]
 
 
+@pytest.mark.both_error_shapes
 def test_wrong_password_is_refused_once(sandbox: Sandbox) -> None:
     """A wrong password gives one typed error that names the variables to check, after one request."""
     chosen = settings(sandbox, "legacy_password")
