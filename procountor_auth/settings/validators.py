@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
 from typing import Annotated
 
 from pydantic import BeforeValidator, SecretStr
 
+from procountor_auth.protocol.claims import MAX_DIGITS
 from procountor_auth.settings.hosts import clean_host
 from procountor_auth.strategies.registry import find_strategy, strategy_names
 
@@ -17,6 +19,15 @@ def check_word(value: object) -> str:
     if not text.isprintable() or " " in text:
         raise ValueError("has white space or control characters in it")
     return text
+
+
+def expand_home(path: Path) -> Path:
+    """Accept a path, with `~` for the home directory."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        pass
+    raise ValueError("names the home directory of a user that does not exist")
 
 
 def check_text(value: object) -> str:
@@ -31,11 +42,11 @@ def check_text(value: object) -> str:
 
 
 def check_digits(value: object) -> str:
-    """Accept the number of a company."""
+    """Accept the number of a company, and return it in the one form that it has here: without zeros in front."""
     text = check_text(str(value) if isinstance(value, int) else value)
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
         raise ValueError("must be the numeric company ID")
-    return text
+    return str(int(text))
 
 
 def check_credential(value: object) -> str:

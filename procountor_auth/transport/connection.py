@@ -1,4 +1,4 @@
-"""One request over one connection: its TLS and proxy, its deadline, and our errors for the HTTP library's."""
+"""One request over one connection: its TLS and proxy, and its cut at the deadline."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ import threading
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from procountor_auth.errors import ConfigurationError, ConnectionFailed, ProcountorAuthError, UnexpectedResponse
 from procountor_auth.protocol.flow import Request, Response
 from procountor_auth.protocol.instrumentation import uninstrumented
 from procountor_auth.transport.backend import backend
+from procountor_auth.transport.http_error import CHECK_HOST, refused_by_the_proxy, translate
 from procountor_auth.transport.log_filter import quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from pathlib import Path
 
     from pydantic import SecretStr
+
+    from procountor_auth.transport.deadline import Deadline
 
 MAX_BODY: Final = 1_048_576
 """A response of more bytes than this is rejected."""
@@ -36,36 +40,7 @@ _HEADERS: Final = {
     "User-Agent": "procountor-auth",
 }
 
-_CHECK_HOST: Final = "Check PROCOUNTOR_BASE_URL and the network."
-
 _logger = logging.getLogger("procountor_auth")
-
-
-@dataclass(frozen=True, slots=True)
-class Deadline:
-    """The time by which a flow has to be done.
-
-    Attributes:
-        at: When that is, on the clock `monotonic`.
-        timeout: Seconds that a flow usually has, for the errors.
-        monotonic: The clock, in seconds.
-    """
-
-    at: float
-    timeout: float
-    monotonic: Callable[[], float] = field(repr=False)
-
-    @property
-    def time_left(self) -> float:
-        """The seconds until then; negative if it has passed."""
-        return self.at - self.monotonic()
-
-    def error(self) -> ConnectionFailed:
-        """Return the error for a response that is not there by then."""
-        return ConnectionFailed(
-            f"The server did not answer within {self.timeout:g} seconds.",
-            hint="Try again later, or give it more time with PROCOUNTOR_TIMEOUT.",
-        )
 
 
 def open_connection(ca_bundle: Path | None, proxy: SecretStr | None) -> backend.HTTPTransport:
@@ -80,17 +55,18 @@ def open_connection(ca_bundle: Path | None, proxy: SecretStr | None) -> backend.
         ConnectionFailed: The interpreter is at its end, and imports nothing any more.
     """
     problem: str | None = None
+    hint = "Correct the variable, or remove it."
     try:
-        return backend.HTTPTransport(
-            verify=_tls_context(ca_bundle),
-            proxy=backend.Proxy(proxy.get_secret_value()) if proxy else None,
-            trust_env=False,
-        )
+        context = tls_context(ca_bundle)
+        return backend.HTTPTransport(verify=context, proxy=_proxy(proxy, context), trust_env=False)
     except (OSError, ssl.SSLError):
         problem = "PROCOUNTOR_CA_BUNDLE does not name a PEM file that can be read."
     except (ValueError, TypeError, ImportError, backend.InvalidURL):
         if proxy is not None:
             problem = "PROCOUNTOR_PROXY is not a proxy URL that can be used."
+            if proxy.get_secret_value().lower().startswith("socks") and find_spec("socksio") is None:
+                problem = "PROCOUNTOR_PROXY names a SOCKS proxy, for which the package socksio is missing."
+                hint = "Run: pip install socksio"
     if problem is None:
         error = ConnectionFailed(
             "No connection can be opened: the interpreter is ending.",
@@ -98,11 +74,26 @@ def open_connection(ca_bundle: Path | None, proxy: SecretStr | None) -> backend.
         )
         error.sent = False
         raise error
-    raise ConfigurationError(problem, hint="Correct the variable, or remove it.")
+    raise ConfigurationError(problem, hint=hint)
 
 
-def send(http: backend.BaseTransport, request: Request, deadline: Deadline) -> Response:
+def _proxy(url: SecretStr | None, context: ssl.SSLContext) -> backend.Proxy | None:
+    if url is None:
+        return None
+    proxy = backend.Proxy(url.get_secret_value())
+    if proxy.url.scheme == "https":  # with TLS to the proxy itself: it is mostly the company's own, too
+        proxy.ssl_context = context
+    return proxy
+
+
+def send(http: backend.BaseTransport, request: Request, deadline: Deadline, *, through_proxy: bool = False) -> Response:
     """Send a request, and return its response.
+
+    Args:
+        http: The HTTP library's transport.
+        request: The request.
+        deadline: When its response has to be there.
+        through_proxy: Whether the transport connects to a proxy, and not to the host.
 
     Raises:
         ConnectionFailed: There is no connection, or no whole response by the deadline.
@@ -110,13 +101,15 @@ def send(http: backend.BaseTransport, request: Request, deadline: Deadline) -> R
     """
     # An error is returned by one function and raised by another: the frames below hold bytes of the response, even of
     # a token.
-    response = _exchange(http, request, deadline)
+    response = _exchange(http, request, deadline, through_proxy=through_proxy)
     if isinstance(response, Response):
         return response
     raise response
 
 
-def _exchange(http: backend.BaseTransport, request: Request, deadline: Deadline) -> Response | ProcountorAuthError:
+def _exchange(
+    http: backend.BaseTransport, request: Request, deadline: Deadline, *, through_proxy: bool
+) -> Response | ProcountorAuthError:
     with uninstrumented(), quiet(), _Cutter(deadline.time_left) as cutter:
         try:
             response = http.handle_request(_prepare(request, deadline, trace=cutter.trace))
@@ -130,7 +123,8 @@ def _exchange(http: backend.BaseTransport, request: Request, deadline: Deadline)
                 return deadline.error()
             return _read(request, response, body)
         except Exception as error:  # noqa: BLE001 - whatever an HTTP library raises becomes ours
-            return _translate(error, request, deadline)
+            at_proxy = through_proxy and not cutter.can_cut
+            return translate(error, request, deadline, at_proxy=at_proxy)
 
 
 def _says_its_length(response: backend.Response) -> bool:
@@ -160,43 +154,10 @@ def _read(request: Request, response: backend.Response, body: _Body) -> Response
         headers[name.lower()] = (*headers.get(name.lower(), ()), value)
     encoding = headers.get("content-encoding", ("identity",))
     if encoding != ("identity",):
-        raise UnexpectedResponse("The server's answer is compressed, which was not asked for.", hint=_CHECK_HOST)
+        raise UnexpectedResponse("The server's answer is compressed, which was not asked for.", hint=CHECK_HOST)
     if response.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-        raise _refused_by_the_proxy()
+        raise refused_by_the_proxy(response.status_code)
     return Response(response.status_code, headers, bytes(body.chunks))
-
-
-def _translate(failure: Exception, request: Request, deadline: Deadline) -> ProcountorAuthError:
-    """Return our error for whatever the HTTP library raised; its text may repeat what it was sent or got."""
-    if isinstance(failure, ProcountorAuthError):
-        return failure.with_traceback(None)
-    if isinstance(failure, backend.ConnectTimeout):
-        return _unsent(ConnectionFailed(f"{request.host} could not be reached in time.", hint=_CHECK_HOST))
-    if isinstance(failure, backend.ProxyError):
-        return _refused_by_the_proxy()
-    if isinstance(failure, backend.ConnectError):
-        # The operating system's words, such as "Connection refused": nothing was sent yet.
-        error = ConnectionFailed(f"{request.host} can't be reached: {failure}.", hint=_CHECK_HOST)
-        if "CERTIFICATE" in str(failure):
-            error.retryable = False
-            error.hint = "Check PROCOUNTOR_BASE_URL; name your own authority's file in PROCOUNTOR_CA_BUNDLE."
-        return _unsent(error)
-    if isinstance(failure, backend.TimeoutException | TimeoutError) or deadline.time_left <= 0:
-        return deadline.error()
-    if isinstance(failure, backend.RemoteProtocolError | backend.DecodingError):
-        return ConnectionFailed("The connection broke, or what came over it is not HTTP.", hint=_CHECK_HOST)
-    return ConnectionFailed(f"The request failed ({type(failure).__name__}).", hint=_CHECK_HOST)
-
-
-def _unsent(error: ConnectionFailed) -> ConnectionFailed:
-    error.sent = False
-    return error
-
-
-def _refused_by_the_proxy() -> ConnectionFailed:
-    error = ConnectionFailed("The proxy refused the connection.", hint="Check PROCOUNTOR_PROXY.")
-    error.retryable = False
-    return _unsent(error)
 
 
 class _Cutter:
@@ -253,7 +214,7 @@ class _Body:
 
     def add(self, chunk: bytes) -> None:
         if len(self.chunks) + len(chunk) > MAX_BODY:
-            raise UnexpectedResponse(f"The server's answer is larger than {MAX_BODY // 1024} KiB.", hint=_CHECK_HOST)
+            raise UnexpectedResponse(f"The server's answer is larger than {MAX_BODY // 1024} KiB.", hint=CHECK_HOST)
         # Where the connection can be cut, there is an end to what still comes.
         if self.deadline.time_left < 0 and not self.cutter.can_cut:
             raise self.deadline.error()
@@ -265,17 +226,28 @@ def _chunks(stream: Any) -> Iterable[bytes]:  # noqa: ANN401 - the libraries typ
     return chunks
 
 
-_contexts: dict[Path | None, ssl.SSLContext] = {}
+_contexts: dict[Path | None, tuple[tuple[int, ...], ssl.SSLContext]] = {}
 
 
-def _tls_context(ca_bundle: Path | None) -> ssl.SSLContext:
-    """Return a context that verifies certificates. Made once: reading the authorities takes tens of milliseconds."""
-    context = _contexts.get(ca_bundle)
-    if context is None:
-        context = (
-            backend.create_ssl_context(trust_env=False)
-            if ca_bundle is None
-            else ssl.create_default_context(cafile=ca_bundle)
-        )
-        _contexts[ca_bundle] = context
+def tls_context(ca_bundle: Path | None) -> ssl.SSLContext:
+    """Return a context that verifies certificates.
+
+    Made once for each state of the file, as reading the authorities takes tens of milliseconds: an authority that was
+    removed from the file is not trusted any more, and a new one is.
+    """
+    state: tuple[int, ...] = ()
+    if ca_bundle is not None:
+        found = ca_bundle.stat()  # before the file is read: a change in between is found the next time
+        state = (found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev)
+    known = _contexts.get(ca_bundle)
+    if known is not None and known[0] == state:
+        return known[1]
+    if ca_bundle is None:
+        context = backend.create_ssl_context(trust_env=False)
+    else:
+        context = ssl.create_default_context(cafile=ca_bundle)
+        # Python 3.13 demands extensions that companies' own authorities often lack. Signatures, names and times are
+        # verified without them as well.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    _contexts[ca_bundle] = (state, context)
     return context

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from procountor_auth.protocol.unpicklable import Unpicklable
-from procountor_auth.transport.connection import Deadline, open_connection, send
+from procountor_auth.transport.connection import open_connection, send
+from procountor_auth.transport.deadline import Deadline
 from procountor_auth.transport.loopback import LoopbackNames
 from procountor_auth.transport.retry import Retry
 
@@ -98,8 +99,9 @@ class Transport(Unpicklable):
                 except StopIteration as done:
                     result: T = done.value
                     return result
+                exchange = partial(send, way, request, deadline, through_proxy=self.proxy is not None)
                 retry = Retry(request, lambda: deadline.time_left)
-                response = retry.run(partial(send, way, request, deadline), self.sleep)
+                response = retry.run(exchange, self.sleep)
         finally:
             flow.close()
             if http is not self.http:

@@ -49,6 +49,11 @@ def answer(status: int, body: bytes | Mapping[str, Any] | list[Any] = b"", *head
     return say(message(status, data, *headers, kind=kind or "application/json"))
 
 
+def errors(status: int, text: str) -> Mapping[str, Any]:
+    """Return a refusal in the shape of the API's own errors."""
+    return {"errors": [{"status": status, "message": text}]}
+
+
 def page(status: int) -> Act:
     """Answer with a web page, as a gateway does."""
     return answer(status, b"<!doctype html><title>Oops</title><p>Try again.", kind="text/html")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import ipaddress
+import re
 import ssl
 import time
 from contextlib import ExitStack
@@ -22,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from procountor_auth import TokenSource
-from procountor_auth.errors import InteractionRequired, InvalidGrant, ProcountorAuthError
+from procountor_auth.errors import InteractionRequired, ProcountorAuthError
 from procountor_auth.protocol.client import OAuthClient
 from procountor_auth.protocol.endpoints import Endpoints
 from procountor_auth.protocol.token import Token
@@ -83,9 +84,14 @@ class Certificates:
 
 
 @pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """A certificate, made for this run."""
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Certificates]:
+    """Certificates, made for this run: one that is good today, one from tomorrow on, one until yesterday."""
     folder = tmp_path_factory.mktemp("certificates")
+    days = {"tls": (-1, 1), "early": (1, 2), "late": (-2, -1)}
+    return {name: _certificate(folder / f"{name}.pem", *span) for name, span in days.items()}
+
+
+def _certificate(path: Path, first: int, last: int) -> Certificates:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     today = dt.datetime.now(dt.UTC)
@@ -95,13 +101,12 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(today - dt.timedelta(days=1))
-        .not_valid_after(today + dt.timedelta(days=1))
+        .not_valid_before(today + dt.timedelta(days=first))
+        .not_valid_after(today + dt.timedelta(days=last))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    path = folder / "certificate.pem"
     path.write_bytes(
         certificate.public_bytes(serialization.Encoding.PEM)
         + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
@@ -232,11 +237,12 @@ def _is_as_expected(case: Case, run: Run, expected: Accepted | Refused) -> None:
         assert token.refresh_token == (REFRESH if expected.refresh else kept)
         return
     kind = expected.error
-    if kind is InvalidGrant and case.old is not None:
+    if expected.login and case.old is not None:
         kind = InteractionRequired  # a refresh token that was refused: a person has to log in
     assert type(run.error) is kind
     assert isinstance(run.error, ProcountorAuthError)
     assert run.error.retryable is expected.retryable
+    assert re.search(expected.says, str(run.error))
     assert run.error.hint
     assert run.error.message
 
@@ -252,7 +258,11 @@ def _is_kept_whole(case: Case, run: Run) -> None:
 
 @pytest.fixture
 def prepare(
-    tmp_path: Path, certificates: Certificates, pulse: Pulse, trap: FaultServer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    certificates: dict[str, Certificates],
+    pulse: Pulse,
+    trap: FaultServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Callable[[Fault, str], Case]]:
     """Build a case: a server, a store, a source."""
     monkeypatch.setattr("procountor_auth.tokens.provider.entry_key", lambda *_: "entry")
@@ -265,10 +275,11 @@ def prepare(
                 script["oauth/token"] = token()
             if fault.where in {"proxy", "tunnel"}:
                 script = {"": script[path]}
-            tls = certificates.context if fault.where in {"tls", "untrusted"} else None
+            certificate = certificates.get("tls" if fault.where == "untrusted" else fault.where)
+            tls = certificate.context if certificate else None
             server = FaultServer(script, tls=tls, accepts=fault.where != "never-accepts", trap=trap.url)
             stack.callback(server.close)
-            if fault.where == "nothing-listens":
+            if fault.where in {"nothing-listens", "no-proxy"}:
                 server.close()
             return server
 
@@ -281,11 +292,12 @@ def prepare(
                 "not-tls": server.url.replace("http:", "https:"),
                 "proxy": "http://127.0.0.1:9",
                 "tunnel": "https://127.0.0.1:9",
+                "no-proxy": "https://127.0.0.1:9",
             }.get(fault.where, server.url)
             transport = Transport(
                 timeout=fault.timeout,
-                ca_bundle=certificates.path if fault.where == "tls" else None,
-                proxy=SecretStr(server.url) if fault.where in {"proxy", "tunnel"} else None,
+                ca_bundle=certificates[fault.where].path if fault.where in certificates else None,
+                proxy=SecretStr(server.url) if fault.where in {"proxy", "tunnel", "no-proxy"} else None,
                 monotonic=clock.monotonic,
                 sleep=clock.sleep,
             )

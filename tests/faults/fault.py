@@ -24,12 +24,16 @@ class Refused:
     Attributes:
         error: The exact kind of error.
         retryable: What it has to say about that.
+        login: Whether it has to be `InteractionRequired` instead where a refresh token was sent.
+        says: What its text has to say, as a regular expression.
         safe: How many requests have to be sent where repeating is safe.
         once: The same for a code or a refresh token, which work once.
     """
 
     error: type[ProcountorAuthError]
     retryable: bool = False
+    login: bool = False
+    says: str = ""
     safe: int = 1
     once: int = 1
 
@@ -61,8 +65,9 @@ class Fault:
         expected: What has to come of it.
         act: What the server does with the request.
         where: How the server is reached: `plain`, `tls`, `untrusted` (TLS with a certificate of nobody),
-            `nothing-listens`, `never-accepts`, `no-such-host`, `proxy` (a plain request through the server),
-            `tunnel` (a TLS request through it).
+            `early`, `late` (with one that is not valid yet, or any more), `nothing-listens`, `never-accepts`,
+            `no-such-host`, `proxy` (a plain request through the server), `tunnel` (a TLS request through it),
+            `no-proxy` (through a proxy that does not listen).
         timeout: Seconds that the call may take.
         once: What has to come of it instead where the request can be sent only once.
         redirect_uri: What is registered, for the legacy login.

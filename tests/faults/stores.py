@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
-from procountor_auth.errors import InteractionRequired, ProcountorAuthError, StoreError, StoreUnavailable
+from procountor_auth.errors import (
+    InteractionRequired,
+    ProcountorAuthError,
+    StoreError,
+    StoreUnavailable,
+    UnreadableEntry,
+)
 from procountor_auth.stores.codec import Codec
 from procountor_auth.stores.file import FileStore
 
@@ -117,6 +123,7 @@ _REFUSED: Final = Outcome(StoreError, 0, "left")
 _ALONE: Final = Outcome(None, 1, "left")
 """What needs no person goes on by itself."""
 
+_CLOSED: Final = Outcome(UnreadableEntry, 0, "left")
 _AWAY: Final = Outcome(StoreUnavailable, 0, "left")
 _NEW: Final = Outcome()
 _LOST: Final = Outcome(InteractionRequired, 0, "none")
@@ -200,9 +207,9 @@ FILE: Final = (
     StoreFault("nuls", _write(b"\0" * 300), _NEW, _LOST),
     StoreFault("not-ours", _write(b'{"access_token": "x"}'), _NEW, _LOST),
     StoreFault("old-schema", lambda disk: disk.change(schema=0), _NEW, _LOST),
-    StoreFault("future-schema", lambda disk: disk.change(schema=99), _REFUSED, _REFUSED),
+    StoreFault("future-schema", lambda disk: disk.change(schema=99), _ALONE, _CLOSED),
     StoreFault("impossible-token", lambda disk: disk.change(token={"access_token": 7}), _NEW, _LOST),
-    StoreFault("another-key", _seal, _REFUSED, _REFUSED),
+    StoreFault("another-key", _seal, _ALONE, _CLOSED),
     StoreFault("a-symlink", _link, _REFUSED, _REFUSED),
     StoreFault(
         "locked",

@@ -26,6 +26,7 @@ from .acts import (
     close,
     close_after,
     drip,
+    errors,
     first,
     flood,
     location,
@@ -44,12 +45,17 @@ _JSON: Final = json.dumps(GOOD).encode()
 _HALF: Final = message(200, _JSON)[:-20]
 
 _UNSENT: Final = Refused(ConnectionFailed, retryable=True, safe=3, once=3)
+_SHUT: Final = Refused(ConnectionFailed, retryable=True, says="The proxy refused", safe=3, once=3)
 _LOST: Final = Refused(ConnectionFailed, retryable=True, safe=3, once=1)
 _LATE: Final = Refused(ConnectionFailed, retryable=True)
 _STRANGE: Final = Refused(UnexpectedResponse)
 _BUSY: Final = Refused(ServiceUnavailable, retryable=True, safe=3, once=3)
 _DOWN: Final = Refused(ServiceUnavailable, retryable=True, safe=3, once=1)
 _WAITS: Final = Refused(ServiceUnavailable, retryable=True)
+
+_GRANT: Final = Refused(InvalidGrant, login=True)
+_UNCLEAR: Final = Refused(CredentialsRefused, login=True)
+_CLIENT: Final = Refused(InvalidClient)
 
 _BOMB: Final = gzip.compress(b"0" * 16_000_000)
 
@@ -86,19 +92,54 @@ TRANSPORT: Final = (
     Fault("transport", "not-http", _LOST, close_after(b"220 mail.example ESMTP\r\n")),
     Fault("transport", "proxy-407", Refused(ConnectionFailed), page(407), where="proxy"),
     Fault("transport", "proxy-407-tunnel", Refused(ConnectionFailed), page(407), where="tunnel"),
+    Fault("transport", "proxy-403-tunnel", Refused(ConnectionFailed), page(403), where="tunnel"),
+    *(
+        Fault("transport", f"proxy-{status}-tunnel", _SHUT, page(status), where="tunnel")
+        for status in (429, 500, 502, 503, 504)
+    ),
+    Fault(
+        "transport",
+        "proxy-refused",
+        Refused(ConnectionFailed, retryable=True, says="The proxy can't be reached.*\\n.*PROCOUNTOR_PROXY"),
+        where="no-proxy",
+    ),
+    Fault(
+        "transport",
+        "certificate-not-yet-valid",
+        Refused(ConnectionFailed, retryable=True, says="(?i)clock"),
+        token(),
+        where="early",
+    ),
+    Fault("transport", "certificate-expired", Refused(ConnectionFailed, says="(?i)clock"), token(), where="late"),
 )
 
 STATUS: Final = (
-    Fault("status", "400-invalid-grant", Refused(InvalidGrant), answer(400, {"error": "invalid_grant"})),
-    Fault("status", "400-invalid-client", Refused(InvalidClient), answer(400, {"error": "invalid_client"})),
+    Fault("status", "400-invalid-grant", _GRANT, answer(400, {"error": "invalid_grant"})),
+    Fault("status", "400-invalid-client", _CLIENT, answer(400, {"error": "invalid_client"})),
     Fault("status", "400-invalid-request", Refused(CredentialsRefused), answer(400, {"error": "invalid_request"})),
     Fault(
         "status",
         "400-errors-list",
-        Refused(CredentialsRefused),
+        _UNCLEAR,
         answer(400, {"errors": [{"status": 400, "message": "No."}]}),
     ),
-    Fault("status", "401-invalid-client", Refused(InvalidClient), answer(401, {"error": "invalid_client"})),
+    Fault("status", "400-errors-invalid-grant", _GRANT, answer(400, errors(400, "invalid_grant"))),
+    Fault("status", "401-errors-invalid-client", _CLIENT, answer(401, errors(401, "invalid_client"))),
+    Fault("status", "401-errors-client-secret", _CLIENT, answer(401, errors(401, "The client secret is wrong."))),
+    Fault(
+        "status",
+        "400-errors-redirect-uri",
+        Refused(CredentialsRefused),
+        answer(400, errors(400, "Invalid redirect_uri.")),
+    ),
+    Fault(
+        "status",
+        "400-redirect-uri-as-grant",
+        Refused(CredentialsRefused),
+        answer(400, {"error": "invalid_grant", "error_description": "redirect_uri mismatch"}),
+    ),
+    Fault("status", "400-errors-for-now", _WAITS, answer(400, errors(400, "Down for maintenance."))),
+    Fault("status", "401-invalid-client", _CLIENT, answer(401, {"error": "invalid_client"})),
     Fault("status", "408", _DOWN, answer(408)),
     Fault("status", "429", _BUSY, answer(429)),
     Fault("status", "429-retry-after-seconds", _BUSY, answer(429, b"", "Retry-After: 2")),
@@ -131,7 +172,7 @@ TOKEN_STATUS: Final = (
     Fault("status", "204", _STRANGE, say(b"HTTP/1.1 204 No Content\r\n\r\n")),
     Fault("status", "206-with-a-token", _STRANGE, answer(206, GOOD)),
     Fault("status", "304", _STRANGE, say(b"HTTP/1.1 304 Not Modified\r\n\r\n")),
-    Fault("status", "401-empty", Refused(CredentialsRefused), answer(401)),
+    Fault("status", "401-empty", _UNCLEAR, answer(401)),
     Fault("status", "403-page", _STRANGE, page(403)),
     Fault("status", "404", _STRANGE, answer(404)),
     Fault("status", "405-page", _STRANGE, page(405)),
@@ -144,8 +185,8 @@ BODY: Final = (
     Fault("body", "null", _STRANGE, answer(200, b"null")),
     Fault("body", "string", _STRANGE, answer(200, b'"access_token"')),
     Fault("body", "page-with-200", _STRANGE, page(200)),
-    Fault("body", "error-with-200", Refused(InvalidGrant), answer(200, {"error": "invalid_grant"})),
-    Fault("body", "error-beside-a-token", Refused(InvalidGrant), answer(200, {**GOOD, "error": "invalid_grant"})),
+    Fault("body", "error-with-200", _GRANT, answer(200, {"error": "invalid_grant"})),
+    Fault("body", "error-beside-a-token", _GRANT, answer(200, {**GOOD, "error": "invalid_grant"})),
     Fault("body", "duplicate-keys", _STRANGE, answer(200, b'{"access_token": "a", ' + _JSON[1:])),
     Fault("body", "deep-nesting", _STRANGE, answer(200, b'{"a":' + b"[" * 200_000 + b"]" * 200_000 + b"}")),
     Fault("body", "bom", Accepted(), answer(200, b"\xef\xbb\xbf" + _JSON)),

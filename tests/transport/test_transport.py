@@ -27,7 +27,7 @@ from pydantic import SecretStr
 from procountor_auth.errors import ConfigurationError, ConnectionFailed, ProcountorAuthError, UnexpectedResponse
 from procountor_auth.protocol.flow import Request, Response
 from procountor_auth.transport.backend import backend
-from procountor_auth.transport.connection import MAX_BODY
+from procountor_auth.transport.connection import MAX_BODY, tls_context
 from procountor_auth.transport.transport import Transport
 
 if TYPE_CHECKING:
@@ -488,6 +488,40 @@ def test_a_proxy_that_needs_another_library_is_named() -> None:
     """A SOCKS proxy without the library for it is a configuration error."""
     error = _fails(Transport(proxy=SecretStr("socks5://127.0.0.1:1")), "http://127.0.0.1:1")
     assert "PROCOUNTOR_PROXY" in error.message
+    assert "pip install socksio" in error.hint
+
+
+def test_a_replaced_authority_counts_at_once(serve: Serve, tmp_path: Path) -> None:
+    """The next request trusts what the CA bundle holds now: a removed authority no more, and a new one."""
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    old, new = Certificate(tmp_path / "old"), Certificate(tmp_path / "new")
+    first, second = serve(_say(_OK), old.shown), serve(_say(_OK), new.shown)
+    bundle = tmp_path / "bundle.pem"
+    transport = Transport(ca_bundle=bundle)
+    bundle.write_bytes(old.file.read_bytes())
+    assert transport.run(_ask(first.url))[0].status == 200
+    (tmp_path / "next.pem").write_bytes(new.file.read_bytes())
+    (tmp_path / "next.pem").replace(bundle)
+    assert not _fails(transport, first.url).retryable
+    assert transport.run(_ask(second.url))[0].status == 200
+
+
+def test_a_company_s_authority_needs_no_key_identifiers(tmp_path: Path) -> None:
+    """A named authority is not held to rules that companies' own often break; whom it vouches for is still verified."""
+    context = tls_context(Certificate(tmp_path).file)
+    assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
+def test_a_proxy_with_tls_is_verified_with_the_named_authority(serve: Serve, tmp_path: Path) -> None:
+    """An `https://` proxy whose certificate is of the CA bundle's authority is used; without the bundle it is not."""
+    certificate = Certificate(tmp_path)
+    proxy = serve(_say(_OK), certificate.shown)
+    through = SecretStr(f"https://127.0.0.1:{proxy.port}")
+    assert Transport(ca_bundle=certificate.file, proxy=through).run(_ask("http://host.invalid/path"))[0].status == 200
+    assert type(_fails(Transport(proxy=through), "http://host.invalid/path")) is ConnectionFailed
+    assert len(proxy.requests) == 1
 
 
 def test_the_configured_proxy_is_used(serve: Serve) -> None:
