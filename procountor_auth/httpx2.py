@@ -10,8 +10,8 @@ from procountor_auth.tokens.bearer import HttpxBearer
 class ProcountorAuth(HttpxBearer, httpx2.Auth):
     """`httpx2.Client(auth=ProcountorAuth())`: the token of the environment's strategy on every request to its host.
 
-    After a 401 the token is renewed once and the request sent once more, if its body can be sent again (a stream
-    can't). Requests to other origins, redirects included, go without the token.
+    After a 401 the token is renewed once and the request sent once more, if its body can be sent again: bytes, JSON, a
+    form with files, but no stream. Requests to other origins, redirects included, go without the token.
 
     Args:
         source: Where the tokens come from; by default the one that the environment describes.
@@ -21,4 +21,4 @@ class ProcountorAuth(HttpxBearer, httpx2.Auth):
         ConfigurationError: There is no source given, and the environment does not describe one.
     """
 
-    replayable = httpx2.ByteStream
+    bytes_stream = httpx2.ByteStream

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from requests.auth import AuthBase
+from requests.exceptions import UnrewindableBodyError
+from requests.utils import rewind_body
 
 from procountor_auth.tokens.bearer import Bearer
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 class ProcountorAuth(Bearer, AuthBase):
     """`requests.get(…, auth=ProcountorAuth())`: the token of the environment's strategy on every request to its host.
 
-    After a 401 the token is renewed once and the request sent once more, if its body can be sent again (a stream
-    can't). Requests to other origins, redirects included, go without the token.
+    After a 401 the token is renewed once and the request sent once more, if its body can be sent again: bytes, JSON, a
+    form with files, an open file, but no stream. Requests to other origins, redirects included, go without the token.
 
     Args:
         source: Where the tokens come from; by default the one that the environment describes.
@@ -46,34 +47,31 @@ class ProcountorAuth(Bearer, AuthBase):
 
 
 class _Retry:
-    """Sends one request once more after a 401, with a new token."""
+    """Sends a request once more after a 401, with a new token. It stays with its request, which may be sent often."""
 
     def __init__(self, auth: ProcountorAuth, bound: RenewingCache, token: Token) -> None:
         self._auth = auth
         self._bound = bound
         self._token = token
-        self._tried = False
 
     def __call__(self, response: requests.Response, **how: Any) -> requests.Response:  # noqa: ANN401 - as requests sends
         self._bound.observe(response.headers.get, urlsplit(response.request.url or "").path)
-        rejected = response.status_code == HTTPStatus.UNAUTHORIZED and self._auth._is_ours(  # noqa: SLF001 - its own file
-            self._bound, response.request
-        )
-        if not rejected or self._tried or not self._auth.source.is_current(self._bound):
+        resendable = _is_rewindable(response.request)
+        if not self._auth.is_to_be_replaced(self._bound, self._token, *_told(response), resendable=resendable):
             return response
-        self._tried = True
         token = self._bound.renew(self._token)
-        body: Any = response.request.body
-        if not isinstance(body, str | bytes | None):
-            return response  # a stream, which the first try has used up
+        self._bound.rejections.replaced(self._token, token)
+        again = response.request.copy()
+        if not (resendable and _rewind(again)):
+            return response
         # Reading it to its end frees the connection for the second try.
         _ = response.content
         response.close()
-        again = response.request.copy()
         _put(token, again)
         answer: requests.Response = response.connection.send(again, **how)
         answer.history.append(response)
         answer.request = again
+        self._auth.hear_again(self._bound, token, *_told(answer))
         return answer
 
 
@@ -88,3 +86,26 @@ class _Authorization(str):
 
 def _put(token: Token, request: requests.PreparedRequest) -> None:
     request.headers["Authorization"] = _Authorization(f"Bearer {token.access_token}")
+
+
+def _told(response: requests.Response) -> tuple[int, str | None]:
+    """Return the status of an answer, and the header of the request that it is for."""
+    return response.status_code, response.request.headers.get("Authorization")
+
+
+def _is_rewindable(request: requests.PreparedRequest) -> bool:
+    """Whether the body can be sent again: bytes, or a file that knows where it began. A stream is used up."""
+    body: Any = request.body
+    return isinstance(body, str | bytes | None) or (hasattr(body, "seek") and hasattr(body, "tell"))
+
+
+def _rewind(request: requests.PreparedRequest) -> bool:
+    """Take a file back to where it began. Return whether that could be done."""
+    body: Any = request.body
+    if isinstance(body, str | bytes | None):
+        return True
+    try:
+        rewind_body(request)
+    except (UnrewindableBodyError, ValueError):  # the latter of a file that is closed
+        return False
+    return True

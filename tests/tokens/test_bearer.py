@@ -7,6 +7,7 @@ import copy
 import gc
 import importlib
 import importlib.util
+import io
 import json
 import pickle
 import threading
@@ -14,7 +15,7 @@ import traceback
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import pytest
@@ -24,6 +25,7 @@ from procountor_auth.errors import InvalidGrant, ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
 
     from procountor_auth.sandbox import Sandbox
     from procountor_auth.tokens.bearer import Bearer
@@ -51,6 +53,13 @@ class Body(NamedTuple):
 
 
 _NOTHING: Final = Body()
+
+_ATTACHMENTS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
+    "a form": lambda: {"data": {"a": "PDF"}},
+    "a form with bytes": lambda: {"files": {"file": ("a.pdf", b"PDF")}},
+    "a form with a file": lambda: {"data": {"a": "b"}, "files": [("file", ("a.pdf", io.BytesIO(b"PDF")))]},
+}
+"""Bodies that each client makes itself, in the words that all of them share."""
 
 _QUICK: Final = {"trust_env": False, "verify": False}
 """Everything here is plain HTTP on this machine: no proxy, and no certificates to load for each client."""
@@ -139,6 +148,9 @@ _CLIENTS: Final = {
     "httpx2 async": Client("httpx2", _through_async_httpx("httpx2")),
     "requests": Client("requests", _through_requests),
 }
+
+
+_REQUESTS: Final = _CLIENTS["requests"]
 
 
 @pytest.fixture(params=_CLIENTS)
@@ -376,6 +388,137 @@ def test_a_streamed_body_is_not_sent_twice(client: Client, api: Api) -> None:
     assert api.headers == ["Bearer token-1", "Bearer token-2"]
     assert [each.body for each in api.seen] == [b"one two", b"one two"]
     assert api.tokens == 2
+
+
+def _send_prepared(library: str, auth: Bearer, method: str, url: str, **body: Any) -> int:  # noqa: ANN401 - of any client
+    """Send a request with a body that the client itself makes; return the status."""
+    http: Any = importlib.import_module(library)
+    if library == "requests":
+        with http.Session() as session:
+            session.trust_env = False
+            return int(session.request(method, url, auth=auth, **body).status_code)
+    with http.Client(auth=auth, **_QUICK) as client:
+        return int(client.request(method, url, **body).status_code)
+
+
+@pytest.mark.parametrize("library", ["httpx", "httpx2", "requests"])
+@pytest.mark.parametrize("attachment", _ATTACHMENTS.values(), ids=_ATTACHMENTS)
+def test_an_attachment_is_sent_again(api: Api, library: str, attachment: Callable[[], dict[str, Any]]) -> None:
+    """A form whose files are bytes, or can be rewound, is sent again after a 401, whole."""
+    if importlib.util.find_spec(library) is None:
+        pytest.skip(f"{library} is not installed")
+    api.answers["/api/attachments"] = [(401, None), (201, None)]
+    url = f"{api.base_url}/api/attachments"
+    assert _send_prepared(library, _CLIENTS[library].auth(), "POST", url, **attachment()) == 201
+    first, second = (each.body for each in api.seen)
+    assert b"PDF" in first
+    assert first == second
+
+
+class Pipe(io.BytesIO):
+    """A file that can be read once."""
+
+    def seekable(self) -> bool:
+        """Say that it can't be rewound."""
+        return False
+
+    def seek(self, *_: object) -> int:
+        """Refuse."""
+        raise io.UnsupportedOperation
+
+    def tell(self) -> int:
+        """Refuse."""
+        raise io.UnsupportedOperation
+
+
+@pytest.mark.parametrize("library", ["httpx", "httpx2"])
+def test_an_attachment_that_can_be_read_once_is_not_sent_twice(api: Api, library: str) -> None:
+    """A form with a file that can't be rewound comes back with its 401, and is not sent empty."""
+    if importlib.util.find_spec(library) is None:
+        pytest.skip(f"{library} is not installed")
+    api.answers["/api/attachments"] = [(401, None), (201, None)]
+    url = f"{api.base_url}/api/attachments"
+    status = _send_prepared(library, _CLIENTS[library].auth(), "POST", url, files={"file": ("a", Pipe(b"PDF"))})
+    assert (status, len(api.seen)) == (401, 1)
+
+
+@pytest.mark.parametrize(("file", "expected"), [(io.BytesIO, (201, 2)), (Pipe, (401, 1))])
+def test_an_open_file_is_sent_again_by_requests(
+    api: Api, file: Callable[[bytes], io.BytesIO], expected: tuple[int, int]
+) -> None:
+    """A file goes back to where it began and is sent again; one that can't is not sent twice."""
+    api.answers["/api/attachments"] = [(401, None), (201, None)]
+    body = file(b"skipped PDF")
+    io.BytesIO.seek(body, len(b"skipped "))
+    status = _send_prepared("requests", _REQUESTS.auth(), "POST", f"{api.base_url}/api/attachments", data=body)
+    assert (status, len(api.seen)) == expected
+    assert {each.body for each in api.seen} == {b"PDF"}
+
+
+def test_a_prepared_request_is_retried_each_time(api: Api) -> None:
+    """A request that is prepared once and sent often is retried after each 401, with the newest token."""
+    http = importlib.import_module("requests")
+    api.answers["/api/users"] = [(401, None), (200, None)] * 3
+    with http.Session() as session:
+        session.trust_env = False
+        prepared = session.prepare_request(http.Request("GET", f"{api.base_url}/api/users", auth=_REQUESTS.auth()))
+        assert [session.send(prepared).status_code for _ in range(3)] == [200, 200, 200]
+    assert api.headers == ["Bearer token-1", "Bearer token-2"] * 3
+    assert api.tokens == 2
+
+
+def test_a_closed_resource_costs_one_renewal(client: Client, api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    """A resource that always answers 401 costs one token, however often it is asked for; the log says so."""
+    api.answers["/api/closed"] = [(401, None)]
+    auth = client.auth()
+    statuses = [
+        client.send(auth, "GET", f"{api.base_url}/api/{each}").status for _ in range(10) for each in ("closed", "open")
+    ]
+    assert statuses == [401, 200] * 10
+    assert api.tokens == 2
+    assert caplog.text.count("the API rejects a token that has just come") == 1
+
+
+def test_closed_resources_for_streams_cost_one_renewal(client: Client, api: Api) -> None:
+    """A body that can't be sent again costs one token as well, whatever else the API answers in between."""
+    api.answers["/api/closed"] = [(401, None)]
+    auth = client.auth()
+    for _ in range(10):
+        client.send(auth, "POST", f"{api.base_url}/api/closed", Body(chunks=(b"one ", b"two")))
+        assert client.send(auth, "GET", f"{api.base_url}/api/open").status == 200
+    assert api.tokens == 2
+
+
+def test_a_token_that_ends_soon_after_another_is_replaced_too(client: Client, api: Api) -> None:
+    """A token that the API has accepted and rejects a moment later has ended: it is renewed, each time."""
+    api.answers["/api/users"] = [(401, None), (200, None)] * 3
+    auth = client.auth()
+    assert [client.send(auth, "GET", f"{api.base_url}/api/users").status for _ in range(3)] == [200, 200, 200]
+    assert api.tokens == 4
+
+
+@pytest.mark.parametrize("where", ["the API", "a redirect"])
+def test_a_rejected_netrc_is_not_the_token_s(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Where a client has put another credential in place of the token, its rejection costs no renewal."""
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password n3trc\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    api.answers["/api/old"] = [(302, "/api/closed")]
+    api.answers["/api/closed"] = [(401, None)]
+    auth = _REQUESTS.auth()
+    with importlib.import_module("requests").Session() as session:
+        if where == "a redirect":
+            assert session.get(f"{api.base_url}/api/old", auth=auth).status_code == 401
+        else:
+            prepared = session.prepare_request(
+                importlib.import_module("requests").Request("GET", f"{api.base_url}/api/closed", auth=auth)
+            )
+            prepared.headers["Authorization"] = "Basic bWU6bjN0cmM="
+            assert session.send(prepared).status_code == 401
+    assert (api.headers[-1] or "").startswith("Basic ")
+    assert api.tokens == 1
 
 
 def test_a_streamed_answer_is_retried_as_well(client: Client, api: Api) -> None:

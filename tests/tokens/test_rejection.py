@@ -1,0 +1,76 @@
+"""When a 401 is worth a renewal, with no API and no sleep."""
+
+from __future__ import annotations
+
+import pytest
+
+from procountor_auth.protocol.token import Token
+from procountor_auth.tokens.cache import COOLDOWN
+from procountor_auth.tokens.rejection import Rejections
+
+FIRST, SECOND = (Token(name, 0.0, 3600.0, "client_credentials") for name in ("first", "second"))
+
+
+class Monotonic:
+    """A clock that a test moves."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        """Return the seconds."""
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Monotonic:
+    """The clock of the test's rejections."""
+    return Monotonic()
+
+
+@pytest.fixture
+def rejections(clock: Monotonic) -> Rejections:
+    """What the API has said: the first token was rejected, and the second came instead."""
+    rejections = Rejections(clock)
+    assert rejections.are_worth_a_renewal(FIRST, FIRST, resendable=True)
+    rejections.replaced(FIRST, SECOND)
+    return rejections
+
+
+def test_a_new_token_that_is_rejected_is_kept_for_a_while(rejections: Rejections, clock: Monotonic) -> None:
+    """Whoever sends the new token first learns that it does no better; after the pause one renewal is tried again."""
+    assert not rejections.are_worth_a_renewal(SECOND, SECOND, resendable=True)
+    clock.now += COOLDOWN - 1
+    assert not rejections.are_worth_a_renewal(SECOND, SECOND, resendable=True)
+    clock.now += 1
+    assert rejections.are_worth_a_renewal(SECOND, SECOND, resendable=True)
+
+
+def test_a_retry_that_is_rejected_starts_the_pause(rejections: Rejections, clock: Monotonic) -> None:
+    """The same resource has rejected both tokens: no 401 counts for a while, though others accept the token."""
+    rejections.accepted(SECOND)
+    assert rejections.again(SECOND)
+    assert not rejections.are_worth_a_renewal(SECOND, SECOND, resendable=True)
+    clock.now += COOLDOWN
+    assert rejections.are_worth_a_renewal(SECOND, SECOND, resendable=True)
+
+
+def test_a_retry_with_an_old_token_says_nothing(rejections: Rejections, clock: Monotonic) -> None:
+    """If the second token came long ago, for others, it may have ended as well: there is no pause."""
+    rejections.accepted(SECOND)
+    clock.now += COOLDOWN
+    assert not rejections.again(SECOND)
+    assert rejections.are_worth_a_renewal(SECOND, SECOND, resendable=True)
+
+
+def test_a_token_that_was_accepted_has_ended(rejections: Rejections) -> None:
+    """What was accepted and is rejected then is renewed at once, if the request can tell what that is good for."""
+    rejections.accepted(SECOND)
+    assert rejections.are_worth_a_renewal(SECOND, SECOND, resendable=True)
+    assert not rejections.are_worth_a_renewal(SECOND, SECOND, resendable=False)
+
+
+def test_a_token_that_is_there_already_costs_nothing(rejections: Rejections) -> None:
+    """Whoever was rejected with an older token gets the current one, also during the pause."""
+    rejections.again(SECOND)
+    assert rejections.are_worth_a_renewal(FIRST, SECOND, resendable=False)
+    assert rejections.are_worth_a_renewal(FIRST, None, resendable=False)
