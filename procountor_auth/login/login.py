@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from procountor_auth.errors import RedirectError
 from procountor_auth.protocol.unpicklable import Unpicklable
 from procountor_auth.settings.key_login import KeyLoginSettings
+from procountor_auth.settings.profile import NO_PROFILE, Profile
 from procountor_auth.strategies.api_key import KeyRequest
 from procountor_auth.transport.background import SharedFuture
 from procountor_auth.transport.transport import Transport
@@ -34,7 +35,9 @@ class _BrowserLogin(Unpicklable, Generic[T]):
         request: AuthorizationRequest,
         exchange: Callable[[SecretStr, AuthorizationRequest], Flow[T]],
         fetch: Callable[[Flow[T]], SharedFuture[T]],
+        whose: Profile,
     ) -> None:
+        self.whose = whose
         self._request = request
         self._exchange = exchange
         self._fetch = fetch
@@ -62,12 +65,14 @@ class _BrowserLogin(Unpicklable, Generic[T]):
             ProcountorAuthError: The exchange failed; a new login is needed.
         """
         address, redirected_url = SecretStr(redirected_url), ""  # a traceback may show the locals
-        return self._finish(address).result()
+        with self.whose.named():
+            return self._finish(address).result()
 
     async def acomplete(self, redirected_url: str) -> T:
         """Do what `complete` does without blocking the event loop."""
         address, redirected_url = SecretStr(redirected_url), ""  # see `complete`
-        return await self._finish(address).aresult()
+        with self.whose.named():
+            return await self._finish(address).aresult()
 
     def _finish(self, redirected_url: SecretStr) -> SharedFuture[T]:
         code, refused = SecretStr(""), None
@@ -96,8 +101,9 @@ class Login(_BrowserLogin["Token"]):
         strategy: AuthorizationCodeStrategy,
         fetch: Callable[[Flow[Token]], SharedFuture[Token]],
         redirect_uri: str | None = None,
+        whose: Profile = NO_PROFILE,
     ) -> None:
-        super().__init__(strategy.authorization_request(redirect_uri), strategy.exchange, fetch)
+        super().__init__(strategy.authorization_request(redirect_uri), strategy.exchange, fetch, whose)
 
 
 class KeyLogin(_BrowserLogin["SecretStr"]):
@@ -111,18 +117,30 @@ class KeyLogin(_BrowserLogin["SecretStr"]):
         transport: How requests reach the host.
         redirect_uri: The registered redirect URI with this login's port filled in, as a `LoopbackListener` has it; by
             default as it is registered.
+        whose: The profile that the key is for.
 
     Raises:
         ConfigurationError: `redirect_uri` is not the registered one.
     """
 
-    def __init__(self, request: KeyRequest, transport: Transport, redirect_uri: str | None = None) -> None:
+    def __init__(
+        self,
+        request: KeyRequest,
+        transport: Transport,
+        redirect_uri: str | None = None,
+        whose: Profile = NO_PROFILE,
+    ) -> None:
         def fetch(flow: Flow[SecretStr]) -> SharedFuture[SecretStr]:
             key: SharedFuture[SecretStr] = SharedFuture(transport.timeout)
-            key.start(lambda: transport.run(flow))
+            key.start(lambda: run(flow))
             return key
 
-        super().__init__(request.authorization_request(redirect_uri), request.exchange, fetch)
+        def run(flow: Flow[SecretStr]) -> SecretStr:
+            with whose.named():
+                return transport.run(flow)
+
+        with whose.named():
+            super().__init__(request.authorization_request(redirect_uri), request.exchange, fetch, whose)
 
     @classmethod
     def from_env(cls, redirect_uri: str | None = None) -> KeyLogin:
@@ -139,4 +157,7 @@ class KeyLogin(_BrowserLogin["SecretStr"]):
     @classmethod
     def from_settings(cls, settings: Settings, redirect_uri: str | None = None) -> KeyLogin:
         """Build the login for the client that `settings` describe. Raises what `from_env` raises."""
-        return cls(KeyRequest(settings.oauth_client()), Transport.from_settings(settings), redirect_uri)
+        whose = Profile(settings.profile)
+        with whose.named():
+            transport = Transport.from_settings(settings)
+        return cls(KeyRequest(settings.oauth_client()), transport, redirect_uri, whose)

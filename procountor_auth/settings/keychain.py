@@ -9,11 +9,12 @@ import os
 import threading
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import keyring
 from keyring.backends.chainer import ChainerBackend
-from keyring.errors import KeyringLocked, NoKeyringError
+from keyring.errors import KeyringLocked, NoKeyringError, PasswordDeleteError
 from pydantic import SecretStr
 
 from procountor_auth.errors import StoreError, StoreUnavailable
@@ -64,6 +65,10 @@ class Keychain:
     def put(self, name: str, secret: SecretStr) -> None:
         """Keep a secret under this name, in place of what is there. Raises what `get` raises."""
         self._call(lambda backend: backend.set_password(SERVICE, name, secret.get_secret_value()))
+
+    def delete(self, name: str) -> None:
+        """Remove the entry with this name, if there is one. Raises what `get` raises."""
+        self._call(lambda backend: _delete(backend, name))
 
     def _call(self, do: Callable[[KeyringBackend], T]) -> T:
         """Do something with the keychain on a thread of its own, within the time limit.
@@ -118,6 +123,11 @@ def _work(do: Callable[[KeyringBackend], T], future: Future[T | StoreError], hin
 def _get(backend: KeyringBackend, name: str) -> SecretStr | None:
     found = backend.get_password(SERVICE, name)
     return None if found is None else SecretStr(found)
+
+
+def _delete(backend: KeyringBackend, name: str) -> None:
+    with suppress(PasswordDeleteError):  # there is none, says every backend in this way
+        backend.delete_password(SERVICE, name)
 
 
 def _safe_backend(hint: str) -> KeyringBackend | StoreError:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from procountor_auth.errors import Problem
-from procountor_auth.settings.variables import PREFIX, shown_name
+from procountor_auth.settings.variables import PREFIX
 from procountor_auth.strategies.registry import find_strategy, strategy_names
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Iterable
 
     from pydantic_core import ErrorDetails
-
-_logger = logging.getLogger("procountor_auth")
 
 _CREDENTIALS: Final = {
     "username": "legacy_password",
@@ -26,8 +22,8 @@ _CREDENTIALS: Final = {
 }
 """The credentials that one strategy alone uses."""
 
-_MIN_SIMILARITY: Final = 0.75
-"""How alike a misspelt name and the right one are at least (`difflib`'s ratio)."""
+ONE_COMPANYS: Final = frozenset({"company", "api_key", "refresh_token"})
+"""What belongs to one company: a profile has its own, and never the common one."""
 
 HINT: Final = (
     "Correct it in the environment, in .env or in the secrets directory; strategies/ has a profile to copy for each "
@@ -40,11 +36,17 @@ CHOOSE_A_PROFILE: Final = (
 )
 
 
-def hint_for(profile: object) -> str:
+def hint_for(profile: object, problems: Iterable[Problem] = ()) -> str:
     """Return where to correct what is wrong with a profile, or with the only configuration."""
     if not profile:
         return HINT
     variable = f"{PREFIX}PROFILES__{profile}__".upper().replace("-", "_")
+    own = sorted({setting_named(problem.variable) for problem in problems if problem.kind == "missing"} & ONE_COMPANYS)
+    if own:
+        return (
+            f"Set it in [profiles.{profile}] of the profiles file, or as {variable}{own[0].upper()}. What belongs to "
+            f"one company ({', '.join(sorted(ONE_COMPANYS))}) is never inherited from the common values."
+        )
     return f"Correct it in [profiles.{profile}] of the profiles file, as {variable}…, or for all profiles at once."
 
 
@@ -75,35 +77,24 @@ def invalid_problem(detail: ErrorDetails) -> Problem:
     return Problem(variable_named(name), "invalid", f"{variable_named(name)} {message[0].lower()}{message[1:]}")
 
 
+def needed_names(strategy: str, fallback: str) -> list[str]:
+    """Return the names of the settings that two strategies ask with, the one that names the strategy included."""
+    found = [kind for kind in (find_strategy(strategy), find_strategy(fallback)) if kind is not None]
+    # Another package's strategy may need any of its own.
+    names = [name for kind in found for name in (*kind.required_settings, *kind.extra_settings)]
+    names += [name for name, user in _CREDENTIALS.items() if any(user == kind.name for kind in found)]
+    return list(dict.fromkeys(["strategy", *names]))
+
+
+def names_of(*strategies: str) -> set[str]:
+    """Return the names of the settings that strategies say they have, whoever wrote them."""
+    found = [kind for kind in map(find_strategy, strategies) if kind is not None]
+    return {name for kind in found for name in (*kind.required_settings, *kind.extra_settings)}
+
+
 def is_staged(problem: Problem, strategy: str, fallback: str) -> bool:
     """Whether a problem is about a credential that only another strategy than the chosen one uses."""
     name = setting_named(problem.variable)
     return (
         name in _CREDENTIALS and find_strategy(strategy) is not None and _CREDENTIALS[name] not in {strategy, fallback}
     )
-
-
-def without_unknown(
-    values: dict[str, Any], fields: Collection[str], own: dict[str, bool]
-) -> tuple[dict[str, Any], list[Problem]]:
-    """Take out the names that no setting has: a misspelling is a problem, another name gets a line in the log.
-
-    It counts as a misspelling if the name that it resembles is not there itself: a program may keep variables of its
-    own under the same prefix.
-
-    Args:
-        values: What was found, by the settings' names.
-        fields: The names of all settings.
-        own: The names that only the chosen strategy knows, and whether each is there.
-    """
-    known = {name: value for name, value in values.items() if name in fields}
-    problems = []
-    for name in sorted(values.keys() - known.keys()):
-        nearest = difflib.get_close_matches(name, [*fields, *own], n=1, cutoff=_MIN_SIMILARITY)
-        meant = f": did you mean {variable_named(nearest[0])}?" if nearest else ""
-        if nearest and nearest[0] not in known and not own.get(nearest[0]):
-            problems.append(Problem(variable_named(name), "unknown", f"{variable_named(name)} is unknown{meant}"))
-        else:
-            shown = variable_named(name) if shown_name(name) else f"A name after {PREFIX} that is not shown"
-            _logger.warning("%s is no setting of procountor_auth and is ignored%s", shown, meant)
-    return known, problems

@@ -9,7 +9,8 @@ A profile is what differs from the common configuration, such as the company's A
     [profiles.acme]
     api_key = "…"
 
-The profile's own value wins over the common one, and a variable over the file.
+The profile's own value wins over the common one, and a variable over the file. What belongs to one company, such as the
+key, is never taken from the common values: a key that was left there would get another company's token.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 from pydantic import SecretStr
 
 from procountor_auth.errors import ConfigurationError, Problem
-from procountor_auth.settings.profiles_file import PROFILES_FILE, folded, names_of, read_file
+from procountor_auth.settings.problems import ONE_COMPANYS, hint_for, variable_named
+from procountor_auth.settings.profiles_file import PROFILES_FILE, SpeltTwice, folded, names_of, put, read_file
 from procountor_auth.settings.variables import PREFIX, from_env_file, from_environment, from_secrets_dir, named_values
 
 if TYPE_CHECKING:
@@ -95,16 +97,14 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
         found: dict[str, dict[str, Any]] = {}
         places: dict[tuple[str | None, str], str] = {}
         for place, read in _PLACES.items():
+            here: dict[tuple[str | None, str], Any] = {}
             for name, value in named_values(read()):
                 whose = _VARIABLE.fullmatch(name)
-                if whose is None:
-                    common[name] = value
-                    places[None, name] = place
-                else:
-                    profile = folded(whose[1])
-                    found.setdefault(profile, {})[whose[2]] = value
-                    places[profile, whose[2]] = place
-        path = file or common.get("profiles_file")
+                put(here, (None, name) if whose is None else (folded(whose[1]), whose[2]), value)
+            for (profile, name), value in here.items():
+                (common if profile is None else found.setdefault(profile, {}))[name] = value
+                places[profile, name] = place
+        path = file or _text(common, "profiles_file")
         if path is None:
             return cls(common, found, None, places)
         common_of_file, own, names = read_file(path)
@@ -140,15 +140,14 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
             profile: Its name; by default the one that `PROCOUNTOR_PROFILE` names.
 
         Raises:
-            ConfigurationError: There is no such profile.
+            ConfigurationError: There is no such profile, or one place has two values under two spellings of one name.
         """
-        chosen = profile or self._common.get("profile")
-        values = dict(self._common)
-        if chosen:
-            name = self.spelt(chosen)
-            values |= self._own[name]
-            values["profile"] = name
-        return {name: SecretStr(value) if isinstance(value, str) else value for name, value in values.items()}
+        chosen = profile or _text(self._common, "profile")
+        if not chosen:
+            return _wrapped(self._common)
+        name = self.spelt(chosen)
+        inherited = {each: value for each, value in self._common.items() if each not in ONE_COMPANYS}
+        return _wrapped({**inherited, **self._own[name], "profile": name}, name)
 
     def origin(self, profile: str | None, name: str) -> Origin | None:
         """Return where the value of one setting comes from, or None if none is set.
@@ -160,7 +159,7 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
         if profile is not None and name in self[profile]:
             place = self._places.get((folded(profile), name))
             return Origin(place, variable_of(profile, name)) if place else Origin(self.table_of(profile), name)
-        if name in self._common:
+        if name in self._common and not (profile is not None and name in ONE_COMPANYS):
             place = self._places.get((None, name))
             written = variable_of(None, name) if place else name
             return Origin(place or f"the top of {_FILE}", written, shared=True)
@@ -190,6 +189,26 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
 def variable_of(profile: str | None, name: str) -> str:
     """Return the environment's variable for a setting: the common one, or one profile's own."""
     return (PREFIX + name if profile is None else f"{PREFIX}PROFILES__{folded(profile)}__{name}").upper()
+
+
+def _text(values: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - whatever stands there
+    _wrapped({name: values[name]} if name in values else {})
+    return values.get(name)
+
+
+def _wrapped(values: dict[str, Any], profile: str | None = None) -> dict[str, Any]:
+    """Return the values, text as `SecretStr`.
+
+    Raises:
+        ConfigurationError: One of them can't be told.
+    """
+    twice = [name for name, value in values.items() if isinstance(value, SpeltTwice)]
+    if twice:
+        values = {}  # a traceback may show the locals
+        what = "stands there twice, under two spellings of its name, with different values"
+        problems = tuple(Problem(variable_named(name), "invalid", f"{variable_named(name)} {what}") for name in twice)
+        raise ConfigurationError.from_problems(problems, hint=hint_for(profile), profile=profile)
+    return {name: SecretStr(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
 def _merged(

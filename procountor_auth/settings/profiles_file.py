@@ -8,9 +8,10 @@ import os
 import re
 import stat
 import tomllib
+from collections.abc import Hashable
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from procountor_auth.errors import ConfigurationError, Problem
 from procountor_auth.settings.variables import shown_name
@@ -23,6 +24,8 @@ PROFILES_FILE: Final = "PROCOUNTOR_PROFILES_FILE"
 
 MAX_SIZE: Final = 8 * 2**20
 """A file of more bytes is not read: ten thousand profiles with a key each take two million."""
+
+_Name = TypeVar("_Name", bound=Hashable)
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -98,6 +101,10 @@ def read_file(path: str | Path) -> tuple[dict[str, Any], dict[str, dict[str, Any
     )
 
 
+class SpeltTwice:
+    """Stands for a value that one place has under two spellings of one name, and which differ."""
+
+
 class _Malformed(Exception):
     """What is wrong with the file, with no value in it."""
 
@@ -153,7 +160,16 @@ def _check(table: dict[str, Any], where: str) -> None:
 
 
 def _set(table: dict[str, Any]) -> dict[str, Any]:
-    return {name.lower(): value for name, value in table.items() if value != ""}
+    found: dict[str, Any] = {}
+    for name, value in table.items():
+        if value != "":
+            put(found, name.lower(), value)
+    return found
+
+
+def put(found: dict[_Name, Any], name: _Name, value: object) -> None:
+    """Add a value to what one place says, where each spelling stands once at most: which one is meant can't be told."""
+    found[name] = SpeltTwice() if name in found and found[name] != value else value
 
 
 def _shown(name: str) -> str:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, Self
 
-from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from procountor_auth.errors import ConfigurationError
@@ -21,11 +21,14 @@ from procountor_auth.settings.problems import (
     invalid_problem,
     is_staged,
     missing_problem,
+    names_of,
+    needed_names,
     setting_named,
-    without_unknown,
 )
+from procountor_auth.settings.profile import Profile
 from procountor_auth.settings.profiles import Profiles
 from procountor_auth.settings.secret_reference import resolve
+from procountor_auth.settings.unknown_names import without_unknown
 from procountor_auth.settings.validators import (
     Credential,
     SecretText,
@@ -38,6 +41,7 @@ from procountor_auth.settings.validators import (
     check_redirect_uri,
     check_token_store,
     check_version,
+    expand_home,
     plain,
     secret,
 )
@@ -94,7 +98,8 @@ class Settings(BaseSettings):
     username: SecretText | None = Field(default=None, description="The user's name (legacy_password).")
     password: SecretText | None = Field(default=None, description="The user's password (legacy_password).")
     company: Annotated[SecretStr, BeforeValidator(check_digits)] | None = Field(
-        default=None, description="The numeric company ID (legacy_password)."
+        default=None,
+        description="The numeric company ID: no token of another company is used (legacy_password needs it).",
     )
     api_key: Annotated[SecretStr, BeforeValidator(check_api_key)] | None = Field(
         default=None,
@@ -131,7 +136,7 @@ class Settings(BaseSettings):
         default=30.0, description="Seconds that getting a token may take in all."
     )
     proxy: SecretWord | None = Field(default=None, description="The URL of a proxy to reach the host through.")
-    ca_bundle: Annotated[Path, BeforeValidator(plain)] | None = Field(
+    ca_bundle: Annotated[Path, BeforeValidator(plain), AfterValidator(expand_home)] | None = Field(
         default=None, description="A PEM file of certificate authorities to trust instead of the default ones."
     )
 
@@ -150,11 +155,15 @@ class Settings(BaseSettings):
             values = profiles.values_of(None if profile is None else str(profile))
             if profile is not None:
                 explicit["profile"] = values["profile"]  # as it is spelt where it is defined
+            whose = Profile(str(plain(values.get("profile")) or "") or None)
+            if "company" not in values and profiles.origin(None, "company"):
+                whose.warning("it has no company of its own, and the common one is not inherited")
             unknown = self._unknown(explicit, values)
             if not unknown:
                 # Names with an underscore in front are options of pydantic-settings itself.
                 found = {name: value for name, value in values.items() if not name.startswith("_")}
-                super().__init__(**found | explicit)
+                with whose.named():
+                    super().__init__(**found | explicit)
         except ConfigurationError as error:
             refused = error
         if refused is not None:
@@ -173,7 +182,7 @@ class Settings(BaseSettings):
     def _unknown(cls, explicit: dict[str, Any], values: dict[str, Any]) -> set[str]:
         """Return the names of arguments that neither a setting nor the chosen strategy has."""
         chosen = (str(plain((values | explicit).get(name))) for name in ("strategy", "fallback_strategy"))
-        return explicit.keys() - cls.model_fields.keys() - cls._own_variables(*chosen)
+        return explicit.keys() - cls.model_fields.keys() - names_of(*chosen)
 
     @classmethod
     def of_profile(cls, profiles: Profiles, name: str | None, strategy: str | None = None) -> Self:
@@ -208,9 +217,10 @@ class Settings(BaseSettings):
         """Put what is wrong, missing and misspelt into one error."""
         strategy = str(plain(values.get("strategy", cls.model_fields["strategy"].default)))
         fallback = str(plain(values.get("fallback_strategy")) or "")
-        own_names = cls._own_variables(strategy, fallback)
+        own_names = names_of(strategy, fallback) - cls.model_fields.keys()
         own = {name: secret(values.pop(name)) for name in own_names & values.keys()}
-        values, unknown = without_unknown(values, cls.model_fields, {name: name in own for name in own_names})
+        there = {name: name in own for name in own_names}
+        values, unknown = without_unknown(values, cls.model_fields, there, needed_names(strategy, fallback))
         missing = [
             missing_problem(name, needed_by)
             for name, needed_by in {
@@ -230,7 +240,7 @@ class Settings(BaseSettings):
         problems = (*missing, *wrong, *unknown)
         if problems or settings is None:
             profile = plain(values.get("profile"))
-            raise ConfigurationError.from_problems(problems, hint=hint_for(profile), profile=profile)
+            raise ConfigurationError.from_problems(problems, hint=hint_for(profile, problems), profile=profile)
         settings._own = own  # noqa: SLF001 - its own class
         return settings
 
@@ -239,14 +249,6 @@ class Settings(BaseSettings):
         """The names of the settings that a strategy can't do without; none for a strategy that does not exist."""
         found = find_strategy(strategy)
         return found.required_settings if found else ()
-
-    @classmethod
-    def _own_variables(cls, *strategies: str) -> set[str]:
-        found = [find_strategy(name) for name in strategies]
-        names = {
-            name for strategy in found if strategy for name in (*strategy.extra_settings, *strategy.required_settings)
-        }
-        return names - cls.model_fields.keys()
 
     @property
     def own(self) -> Mapping[str, SecretStr]:

@@ -90,9 +90,53 @@ def test_the_file_has_common_values_and_profiles(environment: Environment, write
 def test_an_empty_value_is_none(environment: Environment, write: Callable[[str], str]) -> None:
     """An empty value in a profile leaves the common one, as an empty variable does."""
     environment(
-        _COMMON | {"PROCOUNTOR_API_KEY": "common", "PROCOUNTOR_PROFILES_FILE": write('[profiles.a]\napi_key = ""')}
+        _COMMON
+        | {"PROCOUNTOR_CLIENT_ID": "common"}
+        | {"PROCOUNTOR_PROFILES_FILE": write('[profiles.a]\napi_key = "a"\nclient_id = ""')}
     )
-    assert _key(Settings(profile="a")) == "common"
+    assert Settings(profile="a").client_id == "common"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "name"), [("client_credentials", "api_key"), ("legacy_password", "company"), ("x", "refresh_token")]
+)
+def test_what_is_one_company_s_is_not_inherited(environment: Environment, strategy: str, name: str) -> None:
+    """A common key, company or refresh token is no profile's: where it is needed, the error names the profile."""
+    own = {"username": "u", "password": "p"}
+    own |= {"company": "14160"} if name == "api_key" else {}
+    environment(
+        _COMMON
+        | {"PROCOUNTOR_STRATEGY": strategy if strategy != "x" else "authorization_code"}
+        | {f"PROCOUNTOR_{each}".upper(): "14159" for each in ("api_key", "company", "refresh_token")}
+        | {f"PROCOUNTOR_PROFILES__BETA__{each}".upper(): value for each, value in own.items()}
+    )
+    if strategy == "x":
+        assert Settings(profile="beta").refresh_token is None
+        return
+    with pytest.raises(ConfigurationError, match=f"Profile beta: PROCOUNTOR_{name.upper()} is missing") as caught:
+        Settings(profile="beta")
+    assert f"[profiles.beta] of the profiles file, or as PROCOUNTOR_PROFILES__BETA__{name.upper()}" in caught.value.hint
+    assert "never inherited from the common values" in caught.value.hint
+
+
+@pytest.mark.parametrize("place", ["the file", "the variables", "the top of the file"])
+def test_two_spellings_of_one_name_are_an_error(
+    environment: Environment, write: Callable[[str], str], place: str
+) -> None:
+    """Where one place has two values under two spellings of one name, no one of them is taken by accident."""
+    table = '\napi_key = "a"\nAPI_KEY = "b"' if place == "the file" else '\napi_key = "a"'
+    top = 'client_id = "a"\nCLIENT_ID = "b"\n' if place == "the top of the file" else ""
+    variables = {"PROCOUNTOR_PROFILES__X_Y__API_KEY": "a", "procountor_profiles__x-y__api_key": "b"}
+    common = {name: value for name, value in _COMMON.items() if name != "PROCOUNTOR_CLIENT_ID"}
+    environment(
+        (common if top else _COMMON)
+        | {"PROCOUNTOR_PROFILES_FILE": write(f"{top}[profiles.x-y]{table}\n[profiles.z]\napi_key='z'")}
+        | (variables if place == "the variables" else {})
+    )
+    with pytest.raises(ConfigurationError, match=r"Profile x-y: .*two spellings of its name, with different values"):
+        Settings(profile="x-y")
+    if not top:
+        assert _key(Settings(profile="z")) == "z"
 
 
 def test_an_unknown_profile_is_named_with_the_right_one(environment: Environment) -> None:
@@ -168,7 +212,7 @@ def test_each_profile_has_its_own_token(sandbox: Sandbox, environment: Environme
     second = sandbox.world.create_api_key(sandbox.client_id, sandbox.user_id, 14160)
     environment(
         sandbox.environment("client_credentials")
-        | {"PROCOUNTOR_PROFILES__FIRST__COMPANY": "14159", "PROCOUNTOR_PROFILES__SECOND__API_KEY": second}
+        | {"PROCOUNTOR_PROFILES__FIRST__API_KEY": sandbox.api_key, "PROCOUNTOR_PROFILES__SECOND__API_KEY": second}
     )
     companies = [TokenSource.from_env(profile=name).token().company_id for name in ("first", "second")]
     assert companies == [14159, 14160]

@@ -261,24 +261,91 @@ def test_a_wrong_staged_credential_does_not_hide_a_wrong_one(environment: Enviro
 
 
 @pytest.mark.parametrize(
-    ("misspelt", "meant"),
+    ("strategy", "misspelt", "meant"),
     [
-        ("PROCOUNTOR_PASWORD", "PROCOUNTOR_PASSWORD"),
-        ("PROCOUNTOR_BASEURL", "PROCOUNTOR_BASE_URL"),
-        ("PROCOUNTOR_USER_NAME", "PROCOUNTOR_USERNAME"),
-        ("procountor_legacypolicy", "PROCOUNTOR_LEGACY_POLICY"),
+        ("legacy_password", "PROCOUNTOR_PASWORD", "PROCOUNTOR_PASSWORD"),
+        ("legacy_password", "PROCOUNTOR_USER_NAME", "PROCOUNTOR_USERNAME"),
+        ("legacy_password", "PROCOUNTOR_COMPANY_ID", "PROCOUNTOR_COMPANY"),
+        ("client_credentials", "procountor_apikey", "PROCOUNTOR_API_KEY"),
+        ("client_credentials", "PROCOUNTOR_BASEURL", "PROCOUNTOR_BASE_URL"),
+        ("client_credentials", "PROCOUNTOR_PROFIL", "PROCOUNTOR_PROFILE"),
+        ("client_credentials", "PROCOUNTOR_ENVFILE", "PROCOUNTOR_ENV_FILE"),
+        ("authorization_code", "PROCOUNTOR_REFRESH_TOKN", "PROCOUNTOR_REFRESH_TOKEN"),
     ],
 )
-def test_a_misspelt_name_is_an_error_with_the_right_one(environment: Environment, misspelt: str, meant: str) -> None:
-    """A name that is nearly a setting's is refused with the name that was meant."""
-    environment({**_MACHINE, misspelt: "c4n4ry"})
+def test_a_misspelt_name_that_decides_is_an_error(
+    environment: Environment, strategy: str, misspelt: str, meant: str
+) -> None:
+    """A name that is nearly that of a setting which decides who is asked for whom is refused with what was meant."""
+    environment({**_without(_PROFILES[strategy], meant), misspelt: "c4n4ry"})
     with pytest.raises(ConfigurationError, match=f"{misspelt.upper()} is unknown: did you mean {meant}\\?") as caught:
         Settings()
-    assert _names(caught.value) == {(misspelt.upper(), "unknown")}
+    assert (misspelt.upper(), "unknown") in _names(caught.value)
     assert "c4n4ry" not in _everything_in(caught.value)
 
 
-@pytest.mark.parametrize("stranger", ["PROCOUNTOR_INVOICE_BATCH_SIZE", "PROCOUNTOR_API_KEY_2", "PROCOUNTOR_CLIENT_ID_"])
+_HOSTS: Final = (
+    "ENV",
+    "URL",
+    "API_URL",
+    "HOST",
+    "TEST_MODE",
+    "TESTMODE",
+    "BASE_URI",
+    "API_BASE_URL",
+    "DOMAIN",
+    "USE_TEST",
+)
+
+
+@pytest.mark.parametrize("name", _HOSTS)
+def test_a_name_that_speaks_of_a_host_stops_what_would_lead_to_production(environment: Environment, name: str) -> None:
+    """Where no host is named, a name that means one is refused; where one is named, it is ignored."""
+    variable = f"PROCOUNTOR_{name}"
+    environment({**_MACHINE, variable: "test"})
+    with pytest.raises(ConfigurationError, match=f"{variable} is unknown") as caught:
+        Settings()
+    assert "PROCOUNTOR_BASE_URL" in caught.value.message
+    for named in ({"PROCOUNTOR_ENVIRONMENT": "test"}, {"PROCOUNTOR_BASE_URL": "https://x.example"}):
+        environment({**_MACHINE, variable: "test"} | named)
+        assert Settings().client_id == "client-1"
+
+
+_KUBERNETES: Final = [
+    "SERVICE_HOST",
+    "SERVICE_PORT",
+    "PORT",
+    "PORT_80_TCP_ADDR",
+    "TOKEN_PORT",
+    "API_SERVICE_HOST",
+    "API_PORT_80_TCP",
+]
+
+
+@pytest.mark.parametrize("name", _KUBERNETES)
+def test_kubernetes_variables_are_nobody_s(
+    environment: Environment, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """What Kubernetes sets for a service of this name neither stops a program nor fills its log."""
+    environment({**_MACHINE, f"PROCOUNTOR_{name}": "tcp://10.0.0.1:80"})
+    assert Settings().client_id == "client-1"
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        "PROCOUNTOR_INVOICE_BATCH_SIZE",
+        "PROCOUNTOR_API_KEY_2",
+        "PROCOUNTOR_CLIENT_ID_",
+        "PROCOUNTOR_COMPANY_ID",
+        "PROCOUNTOR_USER_NAME",
+        "PROCOUNTOR_VERSION",
+        "PROCOUNTOR_REDIRECT_URL",
+        "PROCOUNTOR_DATABASE_URL",
+        "PROCOUNTOR_LEGACYPOLICY",
+    ],
+)
 def test_a_stranger_is_a_line_in_the_log(
     environment: Environment, caplog: pytest.LogCaptureFixture, stranger: str
 ) -> None:
