@@ -26,7 +26,7 @@ def logout(*, profile: ProfileOption = None, account: AccountOption = "", as_jso
     The configuration stays as it is: with client_credentials, the next program simply gets another token; with
     authorization_code, a person has to log in again, unless PROCOUNTOR_REFRESH_TOKEN is set.
     """
-    from procountor_auth.errors import ProcountorAuthError, StoreError, printable  # noqa: PLC0415 - help need not wait for it
+    from procountor_auth.errors import ProcountorAuthError, StoreError, UnreadableEntry, printable  # noqa: PLC0415 - help need not wait for it
     from procountor_auth.settings.settings import Settings  # noqa: PLC0415 - the same
     from procountor_auth.tokens.provider import TokenProvider  # noqa: PLC0415 - the same
     from procountor_auth.tokens.renewing_cache import RenewingCache  # noqa: PLC0415 - the same
@@ -37,7 +37,11 @@ def logout(*, profile: ProfileOption = None, account: AccountOption = "", as_jso
     # Not a source: whoever leaves the deprecated strategy needs no warning, and must not be kept from it.
     provider = TokenProvider.from_settings(settings, account=account, on_fallback=telemetry.emit)
     where = printable(settings.store_label)
-    stored = _has_token(provider)
+    unreadable = False
+    try:
+        stored = _has_token(provider)
+    except UnreadableEntry:
+        stored = unreadable = True
     error: ProcountorAuthError | None = None
     removed = False
     if stored:
@@ -48,9 +52,9 @@ def logout(*, profile: ProfileOption = None, account: AccountOption = "", as_jso
             error = raised
     with suppress(StoreError):
         removed = stored and not _has_token(provider)
-    invalidated = stored and error is None
+    invalidated = stored and error is None and not unreadable
     if as_json:
-        print_json({"profile": provider.profile, "store": where, "removed": removed, "invalidated": invalidated})
+        print_json({"profile": provider.whose.name, "store": where, "removed": removed, "invalidated": invalidated})
     elif not stored:
         typer.echo(_NOTHING_STORED.get(where, f"Nothing was stored in {where}: there is nobody to log out."))
     elif invalidated:

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from procountor_auth.errors import StoreError
 from procountor_auth.protocol.unpicklable import Unpicklable
 from procountor_auth.stores.lineage import INVALIDATED, NO_LINEAGE, Lineage
 
@@ -108,7 +109,8 @@ class Store(ABC):
         """Return what is there now, without a lock. What can't be understood is a miss, and is kept aside.
 
         Raises:
-            StoreError: It can't be read, was written by a newer version, or needs another key.
+            UnreadableEntry: It needs another key, or a newer version of this package.
+            StoreError: It can't be read.
         """
 
     @abstractmethod
@@ -117,5 +119,17 @@ class Store(ABC):
 
         Raises:
             StoreUnavailable: The lock could not be had in time.
+            UnreadableEntry: It needs another key, or a newer version of this package.
             StoreError: The store can't be used.
         """
+
+    def remove(self, key: str, *, timeout: float) -> None:  # noqa: ARG002 - for those who can
+        """Remove an entry, whatever is in it, waiting `timeout` seconds for its lock at most.
+
+        Raises:
+            StoreUnavailable: The store can't be reached, or the lock could not be had in time.
+            StoreError: It can't be removed.
+        """
+        raise StoreError(
+            f"The {self.name} store can't remove what it can't open.", hint=f"Remove the entry {key} by its own means."
+        )

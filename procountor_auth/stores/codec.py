@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeGuard
 
 from pydantic import SecretBytes
 
-from procountor_auth.errors import ConfigurationError, StoreError
+from procountor_auth.errors import ConfigurationError, StoreError, UnreadableEntry
 from procountor_auth.protocol import strict_json
 from procountor_auth.protocol.credential import is_credential
 from procountor_auth.protocol.token import Token
@@ -106,15 +106,16 @@ class Codec:
             )
         return encoded
 
-    def decode(self, key: str, data: SecretBytes) -> Entry | Damaged | StoreError:
+    def decode(self, key: str, data: SecretBytes, place: str = "the store") -> Entry | Damaged | UnreadableEntry:
         """Return the entry that the bytes are, or what keeps them from being one.
 
-        A `StoreError` is for the caller to raise: the bytes were written by a newer version, or need another key, and
-        must not be overwritten.
+        An `UnreadableEntry` is for the caller to raise: the bytes were written by a newer version, or need another key,
+        and must not be overwritten.
 
         Args:
             key: The name of the entry in the store.
             data: The bytes.
+            place: Where they are, for people.
         """
         fields = _json_object(data.get_secret_value())
         if isinstance(fields, Damaged):
@@ -123,15 +124,16 @@ class Codec:
         if not _is_whole(schema):
             return Damaged("it has no schema version")
         if schema > SCHEMA:
-            return StoreError(
-                f"The stored token has schema {schema}, and this version of procountor-auth knows {SCHEMA}.",
+            return UnreadableEntry(
+                f"The stored token has schema {schema}, and this version of procountor-auth knows {SCHEMA}. It is in "
+                f"{place}.",
                 hint="Upgrade procountor-auth here too; what is stored was left as it is.",
             )
         version = fields.get("version")
         if schema < SCHEMA or not (_is_whole(version) and 0 < version < _MAX_VERSION):
             return Damaged("its schema or version is impossible")
         if "sealed" in fields:
-            opened = self._open(key, version, fields["sealed"])
+            opened = self._open(key, version, fields["sealed"], place)
             if not isinstance(opened, dict):
                 return opened
             fields = opened
@@ -166,15 +168,18 @@ class Codec:
             fields = {"sealed": self._fernet.encrypt(_json_bytes(fields)).decode("ascii")}
         return SecretBytes(_json_bytes(head | fields))
 
-    def _open(self, key: str, version: int, sealed: object) -> dict[str, Any] | Damaged | StoreError:
+    def _open(self, key: str, version: int, sealed: object, place: str) -> dict[str, Any] | Damaged | UnreadableEntry:
         if not is_fernet(sealed):
             return Damaged("what should be sealed is not")
         if self._fernet is None:
-            return StoreError(f"The stored token is sealed, and {KEY_VARIABLE} is not set.", hint=GIVE_THE_KEY)
+            return UnreadableEntry(
+                f"The stored token is sealed, and {KEY_VARIABLE} is not set. It is in {place}.", hint=GIVE_THE_KEY
+            )
         plain = decrypt(self._fernet, sealed)
         if plain is None:
-            return StoreError(
-                f"The stored token was sealed with another key than {KEY_VARIABLE} has.", hint=GIVE_THE_KEY
+            return UnreadableEntry(
+                f"The stored token was sealed with another key than {KEY_VARIABLE} has. It is in {place}.",
+                hint=GIVE_THE_KEY,
             )
         fields = _json_object(plain.get_secret_value())
         if isinstance(fields, Damaged):

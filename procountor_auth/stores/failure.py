@@ -96,8 +96,10 @@ class Failure:
         error.retryable = self.retryable
         if isinstance(error, errors.ServiceUnavailable):
             error.retry_after = self.retry_after
-        if isinstance(error, errors.CredentialsRefused | errors.InteractionRequired):
+        if isinstance(error, errors.CredentialsRefused | errors.WrongCompany):
             error.definite = self.refusals > 0
+        elif isinstance(error, errors.InteractionRequired):
+            error.definite = True if self.refusals else None
         return error
 
 

@@ -85,14 +85,20 @@ class FileStore(Store):
             finally:
                 transaction.close()
 
+    def remove(self, key: str, *, timeout: float) -> None:
+        """Remove an entry, whatever is in it. Raises what `Store.remove` raises."""
+        path = self._path(check_key(key))
+        with self._folder.locked(f"{key}.lock", timeout=timeout):
+            self._remove(path)
+
     def _path(self, key: str) -> Path:
         return self._folder.path / f"{key}.json"
 
     def _decoded(self, key: str, path: Path) -> Entry | Damaged | None:
         data = read_file(path)
-        found = self._codec.decode(key, data) if isinstance(data, SecretBytes) else data
-        if isinstance(found, OSError):
-            found = _unreadable(path, found)
+        if isinstance(data, OSError):
+            raise _unreadable(path, data)
+        found = self._codec.decode(key, data, str(path)) if isinstance(data, SecretBytes) else data
         if isinstance(found, StoreError):
             raise found
         return found

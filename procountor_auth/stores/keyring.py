@@ -71,12 +71,17 @@ class KeyringStore(Keychain, Store):
             finally:
                 transaction.close()
 
+    def remove(self, key: str, *, timeout: float) -> None:
+        """Remove an entry, whatever is in it. Raises what `Store.remove` raises."""
+        with self._folder.locked(f"keyring-{check_key(key)}.lock", timeout=timeout):
+            self.delete(key)
+
     def _decoded(self, key: str) -> Entry | Damaged | None:
         text = self.get(key)
         if text is None:
             return None
         data = SecretBytes(text.get_secret_value().encode("utf-8", "surrogatepass"))
-        found = self._codec.decode(key, data)
+        found = self._codec.decode(key, data, f"the keychain, as {key} of {SERVICE}")
         if isinstance(found, StoreError):
             raise found
         return found

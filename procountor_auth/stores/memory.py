@@ -58,6 +58,11 @@ class MemoryStore(Store):
         """Return what is there now."""
         return self._entries.get(check_key(key))
 
+    def remove(self, key: str, *, timeout: float) -> None:
+        """Remove an entry. Raises what `Store.remove` raises."""
+        with self.transaction(key, timeout=timeout), self._guard:
+            self._entries.pop(key, None)
+
     @contextmanager
     def transaction(self, key: str, *, timeout: float) -> Iterator[Transaction]:
         """Take the lock of an entry. Raises what `Store.transaction` raises."""

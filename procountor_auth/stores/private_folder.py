@@ -49,11 +49,13 @@ class PrivateFolder:
     """A folder of this user's own.
 
     Args:
-        path: Where it is. It and its parents are made on first use.
+        path: Where it is. It and its parents are made on first use. In a folder that all users share, such as `/tmp`,
+            it is a folder of this user's inside that.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path.absolute()  # the working directory may change
+        path = path.absolute()  # the working directory may change
+        self.path = path / f"procountor-auth-{os.geteuid()}" if _is_shared(path) else path
 
     def prepare(self) -> None:
         """Make it if it is not there, and make sure that nobody else can put a file into it.
@@ -146,6 +148,15 @@ def unusable(path: Path, error: OSError, what: str) -> StoreError:
     if error.errno in _PASSING:
         return StoreUnavailable(f"{path} {what}: {said}.", hint=_PASSING[error.errno])
     return StoreError(f"{path} {what}: {said}.", hint="Correct the access rights or the disk, or name another folder.")
+
+
+def _is_shared(path: Path) -> bool:
+    """Whether everybody may make files there, and only their owners remove them."""
+    try:
+        mode = path.lstat().st_mode
+    except (OSError, ValueError):
+        return False
+    return os.name != "nt" and stat.S_ISDIR(mode) and bool(mode & stat.S_ISVTX) and bool(mode & stat.S_IWOTH)
 
 
 def _make(path: Path) -> None:

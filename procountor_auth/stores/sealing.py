@@ -22,7 +22,7 @@ _MAKE_A_KEY: Final = (
 
 GIVE_THE_KEY: Final = (
     f"Set {KEY_VARIABLE} to the key that it was sealed with; after a rotation, put the new key first and keep the old "
-    "one behind it. If the key is lost, delete the entry and log in again."
+    "one behind it. If the key is lost, `procountor-auth logout` removes the entry."
 )
 
 # A Fernet token: a version byte, 8 bytes of time, 16 of IV, ciphertext in blocks of 16, 32 of HMAC.

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.fernet import Fernet
 
 from procountor_auth import TokenSource
 from procountor_auth.transport.backend import backend
@@ -48,6 +49,18 @@ def test_the_token_ends_here_and_there(sandbox: Sandbox, described: dict[str, st
     assert len(sandbox.log()) == asked
 
 
+def test_a_token_that_can_not_be_opened(described: dict[str, str], environment: Environment, run: Run) -> None:
+    """What was sealed with a lost key is removed; Procountor can't be told, and that is said."""
+    key = "PROCOUNTOR_TOKEN_STORE_KEY"
+    environment(described | {key: Fernet.generate_key().decode()})
+    run("token")
+    environment(described)
+    where = described["PROCOUNTOR_TOKEN_STORE"]
+    said = f"The token was removed from {where}, but Procountor was not told: it ends by itself.\n"
+    assert run("logout") == (0, said, "")
+    assert run("logout") == (0, f"Nothing was stored in {where}: there is nobody to log out.\n", "")
+
+
 def test_json(described: dict[str, str], run: Run) -> None:
     """With `--json` there is one object that says what was done."""
     run("token")
@@ -79,7 +92,7 @@ def test_profiles_and_accounts_are_apart(
     """Only the token of the profile and the account that are named ends."""
     assert described
     other = sandbox.world.create_api_key(sandbox.client_id, sandbox.user_id, 14160)
-    write_profiles(acme={}, beta={"api_key": other})
+    write_profiles(acme={"api_key": sandbox.api_key}, beta={"api_key": other})
     options = (["--profile", "acme"], ["--profile", "beta"], ["--profile", "beta", "--account", "anna"])
     tokens = [run("token", *each)[1].strip() for each in options]
     assert len(set(tokens)) == 3

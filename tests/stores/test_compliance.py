@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from procountor_auth.errors import StoreConflict, StoreError, StoreUnavailable
+from procountor_auth.errors import StoreConflict, StoreError, StoreUnavailable, UnreadableEntry
 from procountor_auth.protocol.token import Token
 from procountor_auth.stores import Entry, Store
 
@@ -268,12 +268,36 @@ def test_another_key_is_refused_and_the_entry_stays(
     put(outside.open(keys=two_keys[:1]), token)
     before = outside.peek(KEY)
     store = outside.open(keys=tuple(two_keys[number] for number in keys))
-    with pytest.raises(StoreError, match="PROCOUNTOR_TOKEN_STORE_KEY"):
+    with pytest.raises(UnreadableEntry, match="PROCOUNTOR_TOKEN_STORE_KEY") as refused:
         store.read(KEY)
+    assert KEY in refused.value.message  # where it is
     with pytest.raises(StoreError, match="PROCOUNTOR_TOKEN_STORE_KEY"), store.transaction(KEY, timeout=5):
         pytest.fail("it can be overwritten")
     assert outside.peek(KEY) == before
     assert outside.aside(KEY) is None
+
+
+@pytest.mark.parametrize("keys", [(), (1,)])
+def test_what_can_not_be_opened_can_be_removed(
+    outside: Place, token: Token, other: Token, two_keys: tuple[SecretStr, ...], keys: tuple[int, ...]
+) -> None:
+    """An entry that was sealed with a lost key is no dead end: it can be removed, and the next one is written."""
+    put(outside.open(keys=two_keys[:1]), token)
+    store = outside.open(keys=tuple(two_keys[number] for number in keys))
+    store.remove(KEY, timeout=5)
+    assert outside.peek(KEY) is None
+    store.remove(KEY, timeout=5)  # nothing is there
+    put(store, other)
+    assert store.read(KEY) == Entry(1, other)
+
+
+def test_an_entry_can_be_removed(place: Place, token: Token) -> None:
+    """What is removed is gone in every store."""
+    store = place.open()
+    with store.transaction(KEY, timeout=5) as transaction:
+        transaction.write(token)
+    store.remove(KEY, timeout=5)
+    assert store.read(KEY) is None
 
 
 def test_encryption_can_be_switched_on(

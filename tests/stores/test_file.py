@@ -124,6 +124,19 @@ def test_a_folder_that_others_can_write_is_refused(store: FileStore, folder: Pat
     _is_refused(store, "chmod 700")
 
 
+def test_a_shared_folder_gets_a_folder_of_this_user(tmp_path: Path, token: Token) -> None:
+    """In a folder like `/tmp` nobody is told to change its rights: the tokens are in a folder of this user's inside."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    put(FileStore(shared), token)
+    [inside] = shared.iterdir()
+    assert inside.name == f"procountor-auth-{os.geteuid()}"
+    assert mode(inside) == 0o700
+    assert mode(shared) == 0o1777
+    assert FileStore(shared).read(KEY) == Entry(1, token)
+
+
 def test_a_folder_of_somebody_else_is_refused(store: FileStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that belongs to another user is an error, even if it could be written."""
     folder.mkdir(parents=True, mode=0o700)
