@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 Removal = Literal["404", "410", "html", "login_page"]
 RefreshTokens = Literal["keep", "repeat", "rotate"]
 Subject = Literal["integer", "string"]
+CompanyClaim = Literal["claim", "omit"]
 StateEcho = Literal["echo", "omit", "wrong"]
 ErrorShape = Literal["oauth", "errors"]
 
@@ -56,6 +57,7 @@ class Quirks:
             out, ``"repeat"`` sends the same one again, ``"rotate"`` sends a new one and refuses the
             old one from then on.
         subject: Whether the claim ``sub`` is an ``"integer"`` or a ``"string"``.
+        company: Whether tokens and API keys ``"claim"`` their company as ``cid``, or ``"omit"`` it.
         state: Whether redirects ``"echo"`` the state, ``"omit"`` it, or carry a ``"wrong"`` one.
         token_type: The ``token_type`` of token answers; None leaves it out, as the service does.
         access_token_lifetime: Seconds until an access token expires.
@@ -73,6 +75,7 @@ class Quirks:
     legacy_removed: Annotated[Removal | None, BeforeValidator(_removal)] = None
     refresh_token: RefreshTokens = "keep"  # noqa: S105 - not a secret
     subject: Subject = "integer"
+    company: CompanyClaim = "claim"
     state: StateEcho = "echo"
     token_type: Annotated[str | None, BeforeValidator(text)] = None
     access_token_lifetime: _Lifetime = 3600

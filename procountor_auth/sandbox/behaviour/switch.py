@@ -169,6 +169,7 @@ def _switches() -> tuple[Switch, ...]:
         Switch(Quirks, "code_lifetime", tokens, "Seconds until an authorization code expires."),
         Switch(Quirks, "refresh_token", tokens, "Whether a refresh keeps, repeats or rotates the refresh token."),
         Switch(Quirks, "subject", tokens, "Type of the tokens' claim sub."),
+        Switch(Quirks, "company", tokens, "Whether tokens and API keys claim their company as cid, or omit it."),
         Switch(Quirks, "error_shape", dialect, "Shape of OAuth errors: OAuth's own, or that of the API's errors."),
         Switch(Quirks, "state", dialect, "Whether redirects echo the state, omit it, or carry a wrong one."),
         Switch(Quirks, "token_type", dialect, "Value of token_type in token answers; the service sends none."),

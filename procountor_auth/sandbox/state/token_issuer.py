@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Kind = Literal["access", "refresh", "api_key"]
 
 _ALGORITHM = "HS256"
+#: The claim that keeps the company where no client looks for it.
+_HIDDEN = "ctx"
 #: Characters of a ``jti`` that name the session: half of a UUID.
 _SESSION_ID = len("00000000-0000-4000")
 
@@ -110,13 +112,16 @@ class TokenIssuer:
             )
         except (jwt.InvalidTokenError, ValueError):
             return None
+        if _HIDDEN in claims:
+            claims["cid"] = int(claims.pop(_HIDDEN), 16)
         if "exp" in claims and self._clock() >= claims["exp"]:
             return None
         return claims
 
     def _identity(self, client_id: str, user_id: int, company_id: int) -> dict[str, Any]:
         subject = user_id if self._quirks().subject == "integer" else str(user_id)
-        return {"iss": self.issuer, "aud": client_id, "sub": subject, "cid": company_id}
+        company = {"cid": company_id} if self._quirks().company == "claim" else {_HIDDEN: f"{company_id:x}"}
+        return {"iss": self.issuer, "aud": client_id, "sub": subject, **company}
 
     def _sign(self, kind: Kind, claims: dict[str, Any]) -> str:
         return jwt.encode(claims, self._keys[kind], algorithm=_ALGORITHM)
