@@ -12,11 +12,13 @@
     ├── CredentialsRefused              the server rejects what was sent (RFC 6749, section 5.2)
     │   ├── InvalidGrant                the password, code, refresh token or API key
     │   └── InvalidClient               the client ID or client secret
+    ├── WrongCompany                    a token is for another company than PROCOUNTOR_COMPANY
     ├── LegacyRemoved                   the server no longer offers the legacy login
     ├── UnexpectedResponse              theirs: not what the protocol promises (HTML, impossible fields)
     ├── ServiceUnavailable              theirs, for now: 429 or 5xx; try again later
     ├── ConnectionFailed                the network's: DNS, refused, TLS, a deadline; try again later
-    └── StoreError                      the token store's: no permission, a newer schema, another key
+    └── StoreError                      the token store's: no permission, no such key
+        ├── UnreadableEntry             what is stored needs another key, or a newer version
         ├── StoreUnavailable            it can't be reached or is locked, for now; try again later
         └── StoreConflict               somebody else wrote in between; nothing was overwritten
 
@@ -46,10 +48,12 @@ class ProcountorAuthError(Exception):
         code: A stable machine-readable word for this kind of error.
         hint: What to do next, for a human.
         retryable: Whether the same call may succeed later with nothing changed.
+        profile: The profile that it happened to, if there are profiles.
     """
 
     code: ClassVar[str] = "procountor_auth_error"
     retryable: bool = False
+    profile: str | None = None
     hint: str = ""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
@@ -63,7 +67,9 @@ class ProcountorAuthError(Exception):
         return str(self.args[0]) if self.args else self.code
 
     def __str__(self) -> str:
-        return f"{self.message}\n{self.hint}" if self.hint else self.message
+        whose = f"Profile {self.profile}: " if self.profile else ""
+        said = self.message if self.message.startswith(whose) else whose + self.message
+        return f"{said}\n{self.hint}" if self.hint else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +98,9 @@ class ConfigurationError(ProcountorAuthError):
 
     Attributes:
         problems: Everything that is wrong, found in one go.
-        profile: The profile that it is wrong with, if it is about one.
     """
 
     code = "configuration"
-    profile: str | None = None
 
     def __init__(self, message: str, *, hint: str | None = None, problems: tuple[Problem, ...] = ()) -> None:
         super().__init__(message, hint=hint)
@@ -136,11 +140,11 @@ class InteractionRequired(ProcountorAuthError):
     """Only a user at the login page can start this.
 
     Attributes:
-        definite: Whether the server has decided so: it has refused a refresh token.
+        definite: Whether the server has clearly refused a refresh token; None where none was sent, or none is left.
     """
 
     code = "interaction_required"
-    definite: bool = False
+    definite: bool | None = None
 
 
 class RedirectError(ProcountorAuthError):
@@ -207,6 +211,19 @@ class InvalidClient(CredentialsRefused):
     definite = True
 
 
+class WrongCompany(ProcountorAuthError):
+    """A token, or what one is requested with, is for another company than `PROCOUNTOR_COMPANY`. Nobody gets it.
+
+    Attributes:
+        variable: The variable with what one is requested with, if it says so itself.
+    """
+
+    code = "wrong_company"
+    variable: str | None = None
+    definite = True
+    """Asking again brings the same, so that it pauses as a refusal does."""
+
+
 class LegacyRemoved(ProcountorAuthError):
     """The server no longer offers the legacy login: time to switch the strategy."""
 
@@ -247,6 +264,16 @@ class StoreError(ProcountorAuthError):
     """The token store can't be used as it is configured."""
 
     code = "store"
+
+
+class UnreadableEntry(StoreError):
+    """An entry of the token store is sealed with a key that is not here, or was written by a newer version.
+
+    A strategy that needs no person goes on without it. `TokenSource.invalidate()` and `procountor-auth logout` remove
+    it.
+    """
+
+    code = "unreadable_entry"
 
 
 class StoreUnavailable(StoreError):

@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from procountor_auth.errors import printable
+from procountor_auth.settings.profile import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -81,4 +82,4 @@ def format_time(seconds: float) -> str:
 
 def login_hint(profile: str | None) -> str:
     """Return how to log in."""
-    return f"Run `procountor-auth login{f' --profile {profile}' if profile else ''}`, or set PROCOUNTOR_REFRESH_TOKEN."
+    return Profile(profile).hint("Run `procountor-auth login`, or set PROCOUNTOR_REFRESH_TOKEN.")

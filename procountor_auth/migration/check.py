@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from procountor_auth.errors import ProcountorAuthError
 from procountor_auth.migration.readiness import Readiness, Reason, reasons_of
-from procountor_auth.protocol.claims import read_id, read_time, unverified_claims
+from procountor_auth.protocol.claims import read_time, unverified_claims
+from procountor_auth.settings.profiles import variable_of
+from procountor_auth.tokens.known_problems import find_wrong_company, needs_login
 from procountor_auth.tokens.pool import ProviderPool
 
 if TYPE_CHECKING:
@@ -57,7 +60,8 @@ def examine(
         notes += [f"today: {reason.message}" for reason in reasons_of(error)]
     strategy = today.strategy.name if today else strategy_of(profiles, profile)
     if today is not None and strategy == target:
-        return Examined(Readiness(profile=profile, strategy=strategy, target=target), today, today)
+        problems = company_problems(today, pool, clock) or _nobody_has_logged_in(today, pool, clock)
+        return Examined(Readiness(profile=profile, strategy=strategy, target=target, reasons=problems), today, today)
     target_provider, reasons = _next(profile, target, pool, clock)
     if strategy == target:
         notes.clear()  # they are the reasons themselves
@@ -91,7 +95,8 @@ def _next(
         problems = _key_problems(provider)
     except ProcountorAuthError as error:
         return None, list(reasons_of(error))
-    return provider, [*problems, *_login_problems(provider, pool, clock)]
+    company = company_problems(provider, pool, clock)
+    return provider, [*problems, *company, *([] if company else _login_problems(provider, pool, clock))]
 
 
 def _key_problems(provider: TokenProvider) -> list[Reason]:
@@ -110,18 +115,35 @@ def _key_problems(provider: TokenProvider) -> list[Reason]:
                 variable="PROCOUNTOR_API_KEY",
             )
         )
-    company = settings.company.get_secret_value() if settings.company else None
-    if _differs(claims.get("cid"), company):
-        problems.append(
-            Reason(
-                code="other_company",
-                message=f"PROCOUNTOR_API_KEY says that it is for company {read_id(claims.get('cid'))}, and "
-                f"PROCOUNTOR_COMPANY is {company}",
-                hint="Each company needs a key of its own: take this company's.",
-                variable="PROCOUNTOR_API_KEY",
-            )
-        )
     return problems
+
+
+def company_problems(provider: TokenProvider, pool: ProviderPool, clock: Callable[[], float]) -> tuple[Reason, ...]:
+    """Look at whose company credentials and the stored token say they are. That is not verified; a rehearsal is."""
+    token = None
+    if not provider.forgets:
+        with suppress(ProcountorAuthError):  # who needs the store says so
+            entry = pool.entry(provider)
+            token = entry.token if entry is not None else None
+    wrong = find_wrong_company(provider, token, clock())
+    return reasons_of(wrong) if wrong is not None else ()
+
+
+def _nobody_has_logged_in(
+    provider: TokenProvider, pool: ProviderPool, clock: Callable[[], float]
+) -> tuple[Reason, ...]:
+    """Find out whether the strategy of today waits for a person."""
+    if provider.unattended:
+        return ()
+    entry = None
+    if not provider.forgets:
+        try:
+            entry = pool.entry(provider)
+        except ProcountorAuthError as error:
+            return reasons_of(error)
+    if not needs_login(provider, entry.token if entry else None, clock()):
+        return ()
+    return (Reason(code="interaction_required", message="a person has to log in", hint="Run `procountor-auth login`."),)
 
 
 def _login_problems(provider: TokenProvider, pool: ProviderPool, clock: Callable[[], float]) -> list[Reason]:
@@ -150,12 +172,11 @@ def _login_problems(provider: TokenProvider, pool: ProviderPool, clock: Callable
     if stored or (given and not (ends is not None and ends <= clock())):
         return []
     what = "PROCOUNTOR_REFRESH_TOKEN has ended" if given else "nobody has logged in for it yet"
-    whose = f" --profile {settings.profile}" if settings.profile else ""
     return [
         Reason(
             code="interaction_required",
             message=f"{provider.strategy.name} needs a person's login: {what}",
-            hint=f"Run PROCOUNTOR_STRATEGY={provider.strategy.name} procountor-auth login{whose}",
+            hint=f"Run {variable_of(settings.profile, 'strategy')}={provider.strategy.name} procountor-auth login",
         )
     ]
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from procountor_auth.errors import ConfigurationError
+from procountor_auth.errors import ConfigurationError, WrongCompany
+from procountor_auth.settings.profile import Profile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from procountor_auth.errors import ProcountorAuthError
 
 
@@ -53,6 +56,9 @@ class Readiness:
     notes: tuple[str, ...] = ()
     found: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reasons", for_profile(self.profile, self.reasons))
+
     @property
     def ready(self) -> bool:
         """Whether nothing is in the way."""
@@ -77,6 +83,12 @@ class Readiness:
         }
 
 
+def for_profile(profile: str | None, reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """Return reasons with their hints as they are for a profile."""
+    whose = Profile(profile)
+    return tuple(replace(reason, hint=whose.hint(reason.hint)) for reason in reasons)
+
+
 def reasons_of(error: ProcountorAuthError, about: str = "") -> tuple[Reason, ...]:
     """Return what an error says, each problem of a configuration by itself.
 
@@ -89,4 +101,5 @@ def reasons_of(error: ProcountorAuthError, about: str = "") -> tuple[Reason, ...
             Reason(code=problem.kind, message=about + problem.message, hint=error.hint, variable=problem.variable)
             for problem in error.problems
         )
-    return (Reason(code=error.code, message=about + error.message, hint=error.hint),)
+    variable = error.variable if isinstance(error, WrongCompany) else None
+    return (Reason(code=error.code, message=about + error.message, hint=error.hint, variable=variable),)

@@ -12,10 +12,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from procountor_auth.errors import ProcountorAuthError
-from procountor_auth.migration.check import strategy_of
+from procountor_auth.migration.check import check, strategy_of
 from procountor_auth.migration.probe import Probe, Reached
 from procountor_auth.migration.readiness import Readiness, Reason, reasons_of
 from procountor_auth.migration.results import fingerprint
+from procountor_auth.tokens.known_problems import find_wrong_fallback
 from procountor_auth.tokens.pool import ProviderPool
 
 if TYPE_CHECKING:
@@ -104,8 +105,9 @@ class Rehearsal:
 
     def _rehearse(self, pool: ProviderPool, profile: str | None) -> Readiness:
         strategy = strategy_of(self._profiles, profile)
-        if strategy == self._target:
-            return self._readiness(profile, strategy, notes=["it has switched already: nothing was tried"])
+        if strategy == self._target and not self._target_only:
+            found = check(self._profiles, profile, self._target, pool=pool, clock=self._clock)
+            return self._readiness(profile, strategy, found.reasons, ["it has switched already: nothing was tried"])
         providers, reasons = self._providers(pool, profile)
         if providers is None:
             return self._readiness(profile, strategy, reasons)
@@ -132,7 +134,9 @@ class Rehearsal:
                 found.append(pool.provider(profile, strategy))
             except ProcountorAuthError as error:
                 reasons += [reason for reason in reasons_of(error) if reason not in reasons]
-        reasons += [reason for provider in found for reason in _unfit(provider)]
+        for provider in found:
+            wrong = find_wrong_fallback(provider)
+            reasons += [*_unfit(provider), *(reasons_of(wrong) if wrong else ())]
         if reasons:
             return None, reasons
         return (None if self._target_only else found[1], found[0]), []
@@ -156,9 +160,11 @@ class Rehearsal:
                 reasons += reasons_of(error, f"{provider.strategy.name}: ")
         old, new = reached
         notes: list[str] = []
+        for each in (old, new):
+            reasons += _configured_is_reached(providers[1], each) if each else []
         if new is not None and not reasons:
-            company = old.session.company_id if old else _configured_company(providers[1])
-            reasons += _compared(company, new, by_server=old is not None)
+            company = old.session.company_id if old else providers[1].company.number
+            reasons += _compared(company, new)
             reasons += self._lost_rights(old, new)
             if old and old.session.user_id != new.session.user_id:
                 notes.append(f"another user: {_user(old.session)} today, {_user(new.session)} with {self._target}")
@@ -220,7 +226,15 @@ def _unfit(provider: TokenProvider) -> list[Reason]:
     return reasons
 
 
-def _compared(company: int | None, new: Reached, *, by_server: bool) -> list[Reason]:
+def _configured_is_reached(provider: TokenProvider, reached: Reached) -> list[Reason]:
+    """Compare what the server says with the company that is configured: a token may say nothing of it."""
+    if not provider.company.other_than(reached.session.company_id):
+        return []
+    name = reached.token.strategy
+    return list(reasons_of(provider.company.wrong_session(name, reached.session.company_id), f"{name}: "))
+
+
+def _compared(company: int | None, new: Reached) -> list[Reason]:
     if company == new.session.company_id:
         return []
     reached = f"{new.token.strategy} reaches company {new.session.company_id}"
@@ -236,17 +250,10 @@ def _compared(company: int | None, new: Reached, *, by_server: bool) -> list[Rea
     return [
         Reason(
             code="other_company",
-            message=f"{reached}, and today's strategy company {company}"
-            if by_server
-            else f"{reached}, and PROCOUNTOR_COMPANY is {company}",
+            message=f"{reached}, and today's strategy company {company}",
             hint="Take the key of this company, or log in to it.",
         )
     ]
-
-
-def _configured_company(provider: TokenProvider) -> int | None:
-    company = provider.settings.company
-    return int(company.get_secret_value()) if company else None
 
 
 def _user(session: Session) -> str:

@@ -22,9 +22,16 @@ def credentials_digest(settings: Settings | None) -> str | None:
     if settings is None or settings.client_secret is None:
         return None
     digest = hmac.new(settings.client_secret.get_secret_value().encode(), digestmod="sha256")
-    # A refresh token and a fallback are none, but with others of them a refusal may end otherwise.
+    # A company, a refresh token and a fallback are none, but with others of them a refusal may end otherwise.
     fallback = SecretStr(settings.fallback_strategy or "")
-    secrets = (settings.username, settings.password, settings.api_key, settings.refresh_token, fallback)
+    secrets = (
+        settings.username,
+        settings.password,
+        settings.company,
+        settings.api_key,
+        settings.refresh_token,
+        fallback,
+    )
     for secret in (*secrets, *settings.own.values()):
         # The length first, so that no two lists of values look alike.
         value = secret.get_secret_value().encode() if secret is not None else b""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from procountor_auth.errors import CredentialsRefused, InteractionRequired
 from procountor_auth.events import FellBack
+from procountor_auth.tokens.company import Company
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,12 +34,21 @@ class Fallback:
         strategy: The strategy to go back to.
         limit: How many times.
         emit: Told of each time.
+        company: The company that is configured.
     """
 
-    def __init__(self, strategy: Strategy, *, limit: int = MAX_FALLBACKS, emit: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        strategy: Strategy,
+        *,
+        limit: int = MAX_FALLBACKS,
+        emit: Callable[[Event], None],
+        company: Company | None = None,
+    ) -> None:
         self.strategy = strategy
         self.limit = limit
         self._emit = emit
+        self._company = company or Company()
         self._count = 0
         self._lock = threading.Lock()
 
@@ -48,7 +58,9 @@ class Fallback:
         Raises:
             CredentialsRefused: The refusal itself, where the limit is reached.
             InteractionRequired: The same.
+            WrongCompany: The refresh token to go back to is another company's.
         """
+        self._company.check_credential(self.strategy)
         with self._lock:
             self._count += 1
             count = self._count

@@ -81,14 +81,15 @@ class ProviderPool:
         """
         store = provider.store
         down = self._down.get(id(store))
-        if down is None:
-            try:
-                return store.read(provider.key)
-            except StoreUnavailable as error:
-                if store.entries_fail_alone:
-                    raise
-                down = self._down[id(store)] = error
-        raise StoreUnavailable(down.message, hint=down.hint)
+        with provider.whose.named():
+            if down is None:
+                try:
+                    return store.read(provider.key)
+                except StoreUnavailable as error:
+                    if store.entries_fail_alone:
+                        raise
+                    down = self._down[id(store)] = error
+            raise StoreUnavailable(down.message, hint=down.hint)
 
     def close(self) -> None:
         """Close all connections."""

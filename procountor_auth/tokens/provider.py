@@ -12,18 +12,21 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from procountor_auth.errors import StoreConflict
+from procountor_auth.errors import StoreConflict, UnreadableEntry
 from procountor_auth.protocol.flow import observed
 from procountor_auth.protocol.token import Token
-from procountor_auth.stores.lineage import Lineage, refresh_digest
+from procountor_auth.settings.profile import Profile, named
+from procountor_auth.stores.lineage import Lineage
 from procountor_auth.stores.memory import MemoryStore
 from procountor_auth.strategies.registry import build, find_strategy
 from procountor_auth.tokens.backends import Backends
+from procountor_auth.tokens.company import Company
 from procountor_auth.tokens.credentials import credentials_digest
 from procountor_auth.tokens.entry_key import entry_key
 from procountor_auth.tokens.fallback import Fallback
 from procountor_auth.tokens.renewal import Renewal
 from procountor_auth.tokens.stored import Acquired, store_login, write_token
+from procountor_auth.tokens.token_request import TokenRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from procountor_auth.events import Event
     from procountor_auth.protocol.endpoints import Endpoints
     from procountor_auth.protocol.flow import Flow, Response
+    from procountor_auth.protocol.token import Token
     from procountor_auth.settings.settings import Settings
     from procountor_auth.stores.base import Entry, Store
     from procountor_auth.strategies.base import Strategy
@@ -69,6 +73,7 @@ class TokenProvider:
         self._settings = settings
         self.clock = strategy.client.clock
         self.key = entry_key(strategy, account)
+        self.company = Company.of(settings)
         self._credentials = credentials_digest(settings)
         self._monotonic = monotonic
         self._on_response = on_response
@@ -105,12 +110,14 @@ class TokenProvider:
             StoreError: The keychain can't be used.
         """
         account = account or settings.profile or ""
-        strategy = build(settings, clock=clock)
         fallback: Fallback | None = None
-        # It may be set before the switch, and stay set after the way back.
-        if on_fallback is not None and settings.fallback_strategy not in {None, settings.strategy}:
-            other = build(settings, settings.fallback_strategy, clock=clock)
-            fallback = Fallback(other, limit=settings.fallback_limit, emit=on_fallback)
+        with Profile(settings.profile).named():
+            strategy = build(settings, clock=clock)
+            # It may be set before the switch, and stay set after the way back.
+            if on_fallback is not None and settings.fallback_strategy not in {None, settings.strategy}:
+                other = build(settings, settings.fallback_strategy, clock=clock)
+                company = Company.of(settings)
+                fallback = Fallback(other, limit=settings.fallback_limit, emit=on_fallback, company=company)
         return cls(
             strategy,
             backends or Backends(settings),
@@ -122,9 +129,9 @@ class TokenProvider:
         )
 
     @property
-    def profile(self) -> str | None:
-        """The profile whose tokens these are, if there are profiles."""
-        return self._settings.profile if self._settings else None
+    def whose(self) -> Profile:
+        """The profile whose tokens these are: no profile where there are none."""
+        return Profile(self._settings.profile if self._settings else None)
 
     @property
     def settings(self) -> Settings:
@@ -149,6 +156,7 @@ class TokenProvider:
         return self.strategy.client.endpoints
 
     @property
+    @named
     def store(self) -> Store:
         """Where tokens are shared with others. Raises what `Backends.store` raises."""
         return self._own_store or self.backends.store
@@ -168,6 +176,14 @@ class TokenProvider:
         """The strategy, and the one to fall back to if there is one."""
         return (self.strategy,) if self.fallback is None else (self.strategy, self.fallback.strategy)
 
+    @property
+    def unattended(self) -> bool:
+        """Whether it needs no person, or what it is to fall back to does not."""
+        named = self._settings.fallback_strategy if self._settings else None
+        fallback = find_strategy(named) if named else None
+        return any(each.unattended for each in self.strategies) or (fallback is not None and fallback.unattended)
+
+    @named
     def prepare(self) -> None:
         """Act on being chosen by a program, and open everything where no fork can come between.
 
@@ -188,38 +204,19 @@ class TokenProvider:
         return self._monotonic() + self.timeout
 
     def owns(self, token: Token) -> bool:
-        """Whether a stored token is one of this configuration's own."""
-        return any(each.owns(token) for each in self.strategies)
+        """Whether a stored token is one of this configuration's own, and not another company's."""
+        return any(each.owns(token) for each in self.strategies) and self.company.stranger(token) is None
 
-    def needs_login(self, token: Token | None, now: float) -> bool:
-        """Whether there is nothing to get a token from, so that a person has to log in.
+    def gives_same_as(self, other: TokenProvider) -> bool:
+        """Whether tokens are the same ones as those of another provider: of the same entry, and the same company."""
+        return self.key == other.key and self.company == other.company
 
-        Args:
-            token: The stored token, if any.
-            now: The time, in Unix seconds.
-        """
-        named = self._settings.fallback_strategy if self._settings else None
-        fallback = find_strategy(named) if named else None
-        if any(each.unattended for each in self.strategies) or (fallback is not None and fallback.unattended):
-            return False
-        if token is not None and now < token.usable_until:
-            return False
-        known = [token] if token is not None and self.strategy.owns(token) else []
-        configured = self._settings.refresh_token if self._settings else None
-        spent = self.backends.spent
-        if configured is not None and not (spent and spent.has(refresh_digest(configured))):
-            known.append(Token("", 0.0, 0.0, self.strategy.name, configured.get_secret_value()))
-        return not any(each.refresh_token is not None and not each.refresh_ended(now) for each in known)
-
+    @named
     def entry(self) -> Entry | None:
-        """Return what the store has, without a lock.
-
-        Raises:
-            StoreError: It can't be read.
-            ConfigurationError: The store can't be opened as it is configured.
-        """
+        """Return what the store has, without a lock. Raises what `store` and `Store.read` raise."""
         return self.store.read(self.key)
 
+    @named
     def locked_entry(self, timeout: float) -> Entry | None:
         """Return what the store has, as a renewal finds it: read, then locked and read again.
 
@@ -234,6 +231,7 @@ class TokenProvider:
         with self.store.transaction(self.key, timeout=timeout) as transaction:
             return transaction.entry
 
+    @named
     def renew(
         self, known: Token | None, rejected: Token | None, lineage: Lineage | None = None, *, pauses: bool = True
     ) -> Acquired:
@@ -249,51 +247,68 @@ class TokenProvider:
             ProcountorAuthError: Whatever keeps it from getting one.
         """
         deadline = self.deadline()
-        renewal = Renewal(
+        request = TokenRequest(
             self.strategy,
+            self.company,
+            self.backends.spent,
+            drive=lambda flow: self._receive(flow, deadline),
+            seconds_left=lambda: deadline - self._monotonic(),
+        )
+        renewal = Renewal(
             self.fallback,
             key=self.key,
-            profile=self.profile,
+            profile=self.whose.name,
             known=Acquired(known, from_server=False, lineage=lineage or Lineage.of(known)) if known else None,
             rejected=rejected,
             credentials=self._credentials,
             pauses=pauses,
-            spent=self.backends.spent,
             owns=self.owns,
-            drive=lambda flow: self.drive(flow, deadline),
-            seconds_left=lambda: deadline - self._monotonic(),
+            request=request,
             sleep=self.backends.transport.sleep,
         )
-        return renewal.run(self.store, lambda: self.backends.local or self._private)
+        return renewal.run(self.store, lambda: (self.backends.local or self._private, self._private))
 
+    @named
     def store_result_of(self, flow: Flow[Token]) -> Acquired:
         """Get a token with a flow that somebody else has prepared, such as the end of a login, and store it."""
         deadline = self.deadline()
         # The lock comes first: a code that was exchanged must not be lost to a store that can't be had.
         with self.store.transaction(self.key, timeout=self.timeout) as transaction:
-            token = self.drive(flow, deadline)
+            token = self._receive(flow, deadline)
+            self.company.tell_of_replaced(transaction.entry)
             lineage = Lineage.of(token, transaction.lineage)
             with suppress(StoreConflict):
                 return write_token(transaction, token, lineage)
         acquired = Acquired(token, from_server=True, lineage=lineage)
         return store_login(self.store, self.key, acquired, deadline - self._monotonic())
 
+    def _receive(self, flow: Flow[Token], deadline: float) -> Token:
+        """Drive a flow to its token, and refuse another company's."""
+        token = self.drive(flow, deadline)
+        self.company.check_received(token)
+        return token
+
+    @named
     def forget(self) -> Token | None:
         """Empty the entry in the store, and return the token that was in it.
 
         It waits for the renewal that holds the entry, and writes after it. A renewal that comes later finds this write,
-        and so does not use the refresh token that it has seen before.
+        and so does not use the refresh token that it has seen before. An entry that can't be opened is removed.
         """
-        with self.store.transaction(self.key, timeout=self.timeout) as transaction:
+        self._private = MemoryStore()
+        with suppress(UnreadableEntry), self.store.transaction(self.key, timeout=self.timeout) as transaction:
             entry = transaction.entry
             transaction.write(None, lineage=transaction.lineage.invalidated())
-        return entry.token if entry else None
+            return entry.token if entry else None
+        self.store.remove(self.key, timeout=self.timeout)
+        return None
 
     def logout(self, token: Token) -> Flow[None]:
         """Return the flow that has the server invalidate a token, in the way of the strategy that it came by."""
         owner = next((each for each in self.strategies if each.owns(token)), self.strategy)
         return owner.logout(token)
 
+    @named
     def drive(self, flow: Flow[T], deadline: float) -> T:
         """Drive a flow to its result before the deadline."""
         return self.backends.transport.run(

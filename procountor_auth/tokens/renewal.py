@@ -17,9 +17,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
-
-from pydantic import SecretStr
+from typing import TYPE_CHECKING, Final
 
 from procountor_auth.errors import (
     CredentialsRefused,
@@ -29,22 +27,24 @@ from procountor_auth.errors import (
     StoreConflict,
     StoreError,
     StoreUnavailable,
+    UnreadableEntry,
+    WrongCompany,
 )
 from procountor_auth.stores.failure import Failure
-from procountor_auth.stores.lineage import NO_LINEAGE, Lineage, refresh_digest
+from procountor_auth.stores.lineage import NO_LINEAGE, Lineage
 from procountor_auth.stores.use import Use
 from procountor_auth.tokens import interaction
 from procountor_auth.tokens.stored import Acquired, store_late, write_token
+from procountor_auth.tokens.token_request import Base
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from procountor_auth.protocol.flow import Flow
     from procountor_auth.protocol.token import Token
     from procountor_auth.stores.base import Entry, Store, Transaction
-    from procountor_auth.stores.spent_tokens import SpentTokens
     from procountor_auth.strategies.base import Strategy
     from procountor_auth.tokens.fallback import Fallback, Refusal
+    from procountor_auth.tokens.token_request import TokenRequest
 
 _MAX_CONFLICTS: Final = 3
 """How often a renewal starts over because somebody else wrote in between."""
@@ -58,19 +58,11 @@ _POLL: Final = 0.25
 _logger = logging.getLogger("procountor_auth")
 
 
-class _Base(NamedTuple):
-    """What a renewal begins with."""
-
-    token: Token | None
-    lineage: Lineage
-
-
 @dataclass(frozen=True)
 class Renewal:
     """Gets the next token of one configuration, once.
 
     Attributes:
-        strategy: How tokens are requested; its client's clock says when they expire.
         fallback: What is tried where the server refuses the strategy.
         key: The entry in the store.
         profile: The profile whose tokens these are, if there are profiles.
@@ -78,14 +70,11 @@ class Renewal:
         rejected: The token that the API has rejected, if any.
         credentials: A digest of the credentials, if there is one.
         pauses: Whether credentials that were refused a moment ago are not sent again.
-        spent: Configured refresh tokens that are known to be replaced, if that is remembered.
         owns: Says whether a stored token is one of this configuration's own.
-        drive: Drives a flow to its result, before the deadline.
-        seconds_left: Says how much time there is until the deadline.
+        request: Requests a token with the strategy.
         sleep: Waits for some seconds.
     """
 
-    strategy: Strategy
     fallback: Fallback | None
     key: str
     profile: str | None
@@ -93,30 +82,28 @@ class Renewal:
     rejected: Token | None
     credentials: str | None
     pauses: bool
-    spent: SpentTokens | None
     owns: Callable[[Token], bool]
-    drive: Callable[[Flow[Token]], Token]
-    seconds_left: Callable[[], float]
+    request: TokenRequest
     sleep: Callable[[float], None]
 
-    def run(self, store: Store, local: Callable[[], Store]) -> Acquired:
+    def run(self, store: Store, stand_ins: Callable[[], tuple[Store, Store]]) -> Acquired:
         """Get the token.
 
         Args:
             store: Where tokens are shared with others.
-            local: Gives the store to go on with while `store` can't be reached.
+            stand_ins: Gives the store to go on with while `store` can't be used, and one that never fails.
 
         Raises:
             ProcountorAuthError: Whatever keeps it from getting one.
         """
-        down: StoreUnavailable | None = None
+        down: StoreUnavailable | UnreadableEntry | None = None
         conflicts = 0
         while down is None and conflicts < _MAX_CONFLICTS:
             try:
                 found = self._transact(store)
             except StoreConflict:
                 conflicts += 1
-            except StoreUnavailable as error:
+            except (StoreUnavailable, UnreadableEntry) as error:
                 down = error
             else:
                 if isinstance(found, Acquired):
@@ -124,14 +111,25 @@ class Renewal:
                 self._wait_for(found)
         if down is None:
             raise StoreConflict("The token store keeps changing under the renewal.", hint="Try again.")
-        if not self.strategy.unattended:
+        return self._run_alone(down, stand_ins)
+
+    def _run_alone(
+        self, down: StoreUnavailable | UnreadableEntry, stand_ins: Callable[[], tuple[Store, Store]]
+    ) -> Acquired:
+        """Get the token without the shared store, if the strategy can."""
+        if not self.strategy.unattended and isinstance(down, StoreUnavailable):
             raise StoreUnavailable(
                 f"{down.message} Without it, a refresh token that others share must not be used.", hint=down.hint
             )
-        if self.seconds_left() <= 0:
+        if not self.strategy.unattended or self.request.seconds_left() <= 0:
             raise down.with_traceback(None)
         _logger.warning("%s This host goes on by itself, strategy %s", down.message, self.strategy.name)
-        found = self._transact(local(), alone=True)
+        stand_in, private = stand_ins()
+        found: Acquired | Use | None = None
+        with suppress(UnreadableEntry):
+            found = self._transact(stand_in, alone=True)
+        if found is None:
+            found = self._transact(private, alone=True)
         if isinstance(found, Use):  # only a strategy that can't go on by itself marks what it sends
             raise down.with_traceback(None)
         return found
@@ -148,7 +146,7 @@ class Renewal:
         if stored is not None:
             return stored
         share = _PATIENCE if self.strategy.unattended and not alone else 1.0
-        with store.transaction(self.key, timeout=max(0.0, share * self.seconds_left())) as transaction:
+        with store.transaction(self.key, timeout=max(0.0, share * self.request.seconds_left())) as transaction:
             entry = transaction.entry
             stored = self._wanted(entry)
             if stored is not None:
@@ -174,15 +172,15 @@ class Renewal:
             with suppress(StoreConflict):
                 return write_token(transaction, token, lineage)
         return store_late(
-            store, self.key, Acquired(token, from_server=True, lineage=lineage), base.lineage, self.seconds_left
+            store, self.key, Acquired(token, from_server=True, lineage=lineage), base.lineage, self.request.seconds_left
         )
 
-    def _base(self, entry: Entry | None, *, alone: bool) -> _Base:
+    def _base(self, entry: Entry | None, *, alone: bool) -> Base:
         """Return the token to renew: what is stored, unless the known one follows on it and could not be stored."""
         known = None if alone else self.known
         if known is not None and (entry is None or known.lineage.follows(entry.lineage)):
-            return _Base(known.token, known.lineage)
-        return _Base(None, NO_LINEAGE) if entry is None else _Base(entry.token, entry.lineage)
+            return Base(known.token, known.lineage)
+        return Base(None, NO_LINEAGE) if entry is None else Base(entry.token, entry.lineage)
 
     def _wanted(self, entry: Entry | None) -> Acquired | None:
         """Return what is stored, if it is newer than the known token, and not the rejected one."""
@@ -215,12 +213,12 @@ class Renewal:
             raise failure.error(pause)
 
     def _write_failure(
-        self, transaction: Transaction, base: _Base, last: Failure | None, failed: ProcountorAuthError | None
+        self, transaction: Transaction, base: Base, last: Failure | None, failed: ProcountorAuthError | None
     ) -> None:
         """Write a failure beside the token; a refresh token that may have reached the server stays marked."""
         entry = transaction.entry
         use = entry.use if entry is not None else None
-        if isinstance(failed, CredentialsRefused | InteractionRequired):
+        if isinstance(failed, CredentialsRefused | InteractionRequired | WrongCompany):
             use = None
         elif use is not None:
             use = use.ended(self._now())
@@ -228,13 +226,13 @@ class Renewal:
         with suppress(StoreError):
             transaction.write(base.token, failure, lineage=base.lineage, use=use)
 
-    def _request(self, store: Store, transaction: Transaction, base: _Base) -> tuple[Token, Lineage]:
+    def _request(self, store: Store, transaction: Transaction, base: Base) -> tuple[Token, Lineage]:
         """Request a token. After a refusal look into the store, then try what is configured, then the fallback."""
         before = transaction.entry
         doubt = before.use if before is not None else None
-        previous = base.token if base.token is not None and self.strategy.owns(base.token) else None
+        previous = self.request.previous(base.token)
         try:
-            return self._ask(transaction, base, previous)
+            return self.request.ask(transaction, base, previous)
         except (CredentialsRefused, InteractionRequired) as error:
             refusal: Refusal = error
         if isinstance(refusal, InvalidGrant | InteractionRequired):
@@ -242,65 +240,16 @@ class Renewal:
             if again is not None and again.lineage not in {base.lineage, before.lineage if before else base.lineage}:
                 raise StoreConflict("Somebody else has stored another token meanwhile.", hint="Try again.")
         initial = self.strategy.initial_refresh_token
-        sent = self._sent(previous)
+        sent = self.request.sent(previous)
         if isinstance(refusal, InteractionRequired) and previous is not None and initial not in {None, sent}:
             with suppress(InteractionRequired):
-                return self._ask(transaction, base, None)
+                return self.request.ask(transaction, base, None)
         if doubt is not None and isinstance(refusal, InteractionRequired) and refusal.definite:
             refusal = interaction.in_doubt(refusal, doubt)
-        if self.fallback is None or not (isinstance(refusal, InteractionRequired) or refusal.definite):
+        if self.fallback is None or refusal.definite is False:
             raise refusal.with_traceback(None)
-        token = self.drive(self.fallback.acquire(self.strategy, refusal, self.profile))
+        token = self.request.drive(self.fallback.acquire(self.strategy, refusal, self.profile))
         return token, Lineage.of(token, base.lineage)
-
-    def _ask(self, transaction: Transaction, base: _Base, previous: Token | None) -> tuple[Token, Lineage]:
-        """Request a token with the strategy: the next one after `previous`, or a first one.
-
-        Raises:
-            InteractionRequired: The configured refresh token would be sent, and is known to be spent.
-            StoreConflict: The lock is lost; nothing was sent.
-            ProcountorAuthError: Whatever the request ends with.
-        """
-        sent = self._sent(previous)
-        begins = previous is None or sent is None or sent.get_secret_value() != previous.refresh_token
-        if begins and sent is not None:
-            self._check_unspent(sent, base.lineage)
-        flow = self.strategy.acquire() if previous is None else self.strategy.renew(previous)
-        if sent is None or self.strategy.unattended:
-            token = self.drive(flow)
-        else:
-            token = self._drive_marked(transaction, base, flow, sent, begins=begins)
-        lineage = base.lineage.next(sent, token, begins=begins)
-        if begins and sent is not None and lineage.has_spent(sent) and self.spent is not None:
-            self.spent.add(refresh_digest(sent))
-        return token, lineage
-
-    def _drive_marked(
-        self, transaction: Transaction, base: _Base, flow: Flow[Token], refresh_token: SecretStr, *, begins: bool
-    ) -> Token:
-        use = Use.here(refresh_digest(refresh_token), self._now(), self.seconds_left())
-        try:
-            transaction.write(base.token, lineage=base.lineage, use=use)
-        except StoreConflict:
-            raise
-        except StoreError as error:
-            _logger.debug("the use of the refresh token is not marked: %s", error.message)
-        if begins:
-            self._check_unspent(refresh_token, base.lineage)  # once more: somebody may have been faster
-        with use.under_way():
-            return self.drive(flow)
-
-    def _sent(self, previous: Token | None) -> SecretStr | None:
-        """Return the refresh token that the strategy sends, if it sends one."""
-        if previous is None or previous.refresh_token is None or previous.refresh_ended(self._now()):
-            return self.strategy.initial_refresh_token
-        return SecretStr(previous.refresh_token)
-
-    def _check_unspent(self, refresh_token: SecretStr, lineage: Lineage) -> None:
-        digest = refresh_digest(refresh_token)
-        remembered = self.spent is not None and self.spent.has(digest)
-        if remembered or lineage.has_spent(refresh_token):
-            raise interaction.spent(self.spent.path(digest) if remembered and self.spent is not None else None)
 
     def _wait_for(self, use: Use) -> None:
         """Wait a moment for somebody else's answer.
@@ -308,11 +257,16 @@ class Renewal:
         Raises:
             StoreUnavailable: There is no time left.
         """
-        if self.seconds_left() <= _POLL:
+        if self.request.seconds_left() <= _POLL:
             raise StoreUnavailable(
                 f"The refresh token is in use: by {use}.", hint="Nothing needs to be changed here; try again later."
             )
         self.sleep(_POLL)
+
+    @property
+    def strategy(self) -> Strategy:
+        """How tokens are requested; its client's clock says when they expire."""
+        return self.request.strategy
 
     def _now(self) -> float:
         return self.strategy.client.clock()

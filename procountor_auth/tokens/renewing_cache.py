@@ -5,7 +5,6 @@ What is done when is decided in `cache.py`, without either; where the next token
 
 from __future__ import annotations
 
-import logging
 import os
 import weakref
 from functools import partial
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from procountor_auth.errors import ProcountorAuthError, StoreError
 from procountor_auth.tokens.cache import COOLDOWN, CachedToken, decide
+from procountor_auth.tokens.rejection import Rejections
 from procountor_auth.transport.background import SharedFuture
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ _Key: TypeAlias = "tuple[int, CachedToken | None]"
 REFRESH_WARNING: Final = 30 * 86_400.0
 """Seconds before the expiry of a refresh token from which on every new token comes with a warning."""
 
-_logger = logging.getLogger("procountor_auth")
-
 
 class RenewingCache:
     """Keeps the token of one provider, for ever the same one, and renews it for everybody who asks.
@@ -51,6 +49,7 @@ class RenewingCache:
         cached: The token, if there is one. Read without a lock.
         provider: Where the next token comes from.
         clock: The wall clock, in Unix seconds.
+        rejections: What the API has said about the tokens.
     """
 
     def __init__(
@@ -64,6 +63,7 @@ class RenewingCache:
         self.provider = provider
         self.clock = provider.clock
         self.cached: CachedToken | None = None
+        self.rejections = Rejections(monotonic, provider.whose)
         self._telemetry = telemetry
         self._monotonic = monotonic
         self._jitter = jitter
@@ -208,7 +208,11 @@ class RenewingCache:
         other = RenewingCache(provider, self._telemetry, monotonic=self._monotonic, jitter=self._jitter)
         if provider.key == self.provider.key:
             other.cached, other._rejected = self.cached, self._rejected
+            if self.cached is not None and not provider.owns(self.cached.token):
+                # Never served there; kept for its refresh token, should the way lead back.
+                other.cached = CachedToken(self.cached.token, float("-inf"), float("-inf"))
             other._acquired = self._acquired
+            other.rejections = self.rejections
         return other
 
     def drop(self) -> CachedToken | None:
@@ -268,7 +272,9 @@ class RenewingCache:
             self._cool_until = self._monotonic() + COOLDOWN
             if cached is not None and self.clock() < cached.usable_until:
                 future.later(
-                    lambda: _logger.warning("an early renewal has failed; the token is served until it expires")
+                    lambda: self.provider.whose.warning(
+                        "an early renewal has failed; the token is served until it expires"
+                    )
                 )
         elif not (abandoned and cached is not None and cached.token.issued_at >= token.issued_at):
             self._keep(key[0], future, token)
@@ -289,7 +295,9 @@ class RenewingCache:
         if not self.provider.strategy.unattended and expiry is not None and expiry - now < REFRESH_WARNING:
             days = max(0, int((expiry - now) // 86_400))
             future.later(
-                lambda: _logger.warning("the refresh token ends in %d days: a person has to log in before", days)
+                lambda: self.provider.whose.warning(
+                    "the refresh token ends in %d days: a person has to log in before", days
+                )
             )
 
 

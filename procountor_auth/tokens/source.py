@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from procountor_auth.events import Listener
     from procountor_auth.protocol.endpoints import Endpoints
     from procountor_auth.protocol.token import Token
+    from procountor_auth.settings.profile import Profile
     from procountor_auth.stores.base import Store
     from procountor_auth.strategies.base import Strategy
     from procountor_auth.transport.transport import Transport
@@ -178,11 +179,13 @@ class TokenSource:
         provider = self._provider_of(self._configured(), before.clock)
         provider.prepare()
         self._cache = before.successor(provider)
-        if provider.key == before.provider.key:
+        if provider.gives_same_as(before.provider):
             return False
-        _logger.info(
-            "tokens come from %s now, strategy %s", *map(printable, (provider.endpoints.host, provider.strategy.name))
-        )
+        with provider.whose.named():
+            _logger.info(
+                "tokens come from %s now, strategy %s",
+                *map(printable, (provider.endpoints.host, provider.strategy.name)),
+            )
         return True
 
     @property
@@ -191,9 +194,14 @@ class TokenSource:
         return self._cache.provider.strategy
 
     @property
+    def whose(self) -> Profile:
+        """The profile whose tokens these are: no profile where there are none."""
+        return self._cache.provider.whose
+
+    @property
     def profile(self) -> str | None:
         """The profile whose tokens these are, if there are profiles."""
-        return self._cache.provider.profile
+        return self._cache.provider.whose.name
 
     @property
     def endpoints(self) -> Endpoints:
@@ -209,7 +217,7 @@ class TokenSource:
 
     def is_current(self, bound: RenewingCache) -> bool:
         """Whether the configuration still gives the tokens that `bound` has."""
-        return bound.provider.key == self._cache.provider.key
+        return bound.provider.gives_same_as(self._cache.provider)
 
     def token(self) -> Token:
         """Return a valid token, waiting for one only if there is none.
@@ -273,12 +281,13 @@ class TokenSource:
         """
         cache = self._cache
         strategy = cache.provider.strategy
-        if not isinstance(strategy, AuthorizationCodeStrategy):
-            raise ConfigurationError(
-                f"The {strategy.name} strategy has no login page.",
-                hint="Set PROCOUNTOR_STRATEGY=authorization_code to log in with a browser, or just call `token()`.",
-            )
-        return Login(strategy, cache.keep_result_of, redirect_uri)
+        with cache.provider.whose.named():
+            if not isinstance(strategy, AuthorizationCodeStrategy):
+                raise ConfigurationError(
+                    f"The {strategy.name} strategy has no login page.",
+                    hint="Set PROCOUNTOR_STRATEGY=authorization_code to log in with a browser, or just call `token()`.",
+                )
+            return Login(strategy, cache.keep_result_of, redirect_uri, cache.provider.whose)
 
     def observe(self, header: Callable[[str], str | None], path: str) -> None:
         """Look at the headers of an API response for an announced sunset.

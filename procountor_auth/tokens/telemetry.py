@@ -87,7 +87,7 @@ class Telemetry:
 
     def _tell(self, provider: TokenProvider, kind: type[Event], strategy: str, **more: Any) -> None:  # noqa: ANN401 - each event's own
         event = kind(
-            at=provider.clock(), strategy=strategy, host=provider.endpoints.host, profile=provider.profile, **more
+            at=provider.clock(), strategy=strategy, host=provider.endpoints.host, profile=provider.whose.name, **more
         )
         self.emit(event)
 

@@ -11,7 +11,7 @@ import pytest
 
 from procountor_auth import Token, TokenSource
 from procountor_auth.errors import InvalidGrant, ServiceUnavailable
-from procountor_auth.sandbox import Faults, Sandbox
+from procountor_auth.sandbox import Faults, Quirks, Sandbox
 from procountor_auth.stores.failure import Failure
 from procountor_auth.transport.transport import Transport
 
@@ -338,17 +338,13 @@ def test_another_company_than_the_configured_one(
     sandbox: Sandbox,
     environment: Environment,
     examine: Examine,
-    store_token: StoreToken,
-    tmp_path: Path,
 ) -> None:
-    """If the API says another company than PROCOUNTOR_COMPANY, that has failed."""
+    """If the API says another company than PROCOUNTOR_COMPANY, that has failed, though the token says nothing."""
+    sandbox.quirks = Quirks(company="omit")
     other = sandbox.world.create_api_key(sandbox.client_id, sandbox.user_id, 14160)
-    environment(sandbox.environment(CHOSEN) | {"PROCOUNTOR_API_KEY": other})
-    token = TokenSource.from_env().token()
-    environment(sandbox.environment("legacy_password") | {"PROCOUNTOR_TOKEN_STORE": f"file:{tmp_path / 'tokens'}"})
-    store_token(Token(token.access_token, token.issued_at, token.expires_at, "legacy_password"))
+    environment(sandbox.environment(CHOSEN) | {"PROCOUNTOR_API_KEY": other, "PROCOUNTOR_COMPANY": "14159"})
     _, found = examine()
-    assert found["reasons"] == ["that is another company than PROCOUNTOR_COMPANY names"]
+    assert found["reasons"] == ["The token of client_credentials reaches company 14160; PROCOUNTOR_COMPANY is 14159."]
 
 
 def test_announced_ends_are_warnings(sandbox: Sandbox, described: dict[str, str], examine: Examine) -> None:

@@ -79,8 +79,8 @@ def test_check_says_what_is_missing_in_text(companies: Companies, run: Run) -> N
     companies.write()
     status, out, err = run("check", "--to", TARGET)
     hint = (
-        "Correct it in [profiles.beta] of the profiles file, as PROCOUNTOR_PROFILES__BETA__…, or for all profiles at "
-        "once."
+        "Set it in [profiles.beta] of the profiles file, or as PROCOUNTOR_PROFILES__BETA__API_KEY. What belongs to one "
+        "company (api_key, company, refresh_token) is never inherited from the common values."
     )
     assert (status, err) == (1, "")
     assert out.splitlines() == [
@@ -99,7 +99,7 @@ def test_of_many_profiles_only_the_blocked_are_listed(companies: Companies, run:
         companies.add(f"c{number:02}", **({"api_key": None} if number == 17 else {}))
     companies.write()
     _, out, _ = run("check")
-    assert re.findall(r"\bc\d\d\b", out.split("Correct")[0]) == ["c17"]
+    assert re.findall(r"\bc\d\d\b", out.split("Set it")[0]) == ["c17"]
     assert out.endswith("30 profiles: 29 ready, 1 blocked, 0 done\n")
 
 
@@ -227,7 +227,7 @@ def test_finish_says_what_to_delete(companies: Companies, run: Run) -> None:
         "Delete these now, wherever they are kept, and change the passwords that were in them:",
         "  username, password, company  ([profiles.acme] of the profiles file)",
         "Not switched, and left alone (1 profile): beta",
-        "  `procountor-auth migrate status` says what is in the way.",
+        "  `procountor-auth migrate status --profile beta` says what is in the way.",
     ]
     assert run("finish", "--profile", "acme")[1].startswith("0 stored tokens")
 

@@ -301,7 +301,7 @@ def three(
     variables = sandbox.environment("legacy_password") | {"PROCOUNTOR_TOKEN_STORE": f"file:{tmp_path / 'tokens'}"}
     file = write_profiles(
         acme={"strategy": CHOSEN, "api_key": sandbox.api_key},
-        old={},
+        old={"company": sandbox.company},
         **{"a-company-with-quite-a-long-name": {"strategy": CHOSEN}},
     )
     variables["PROCOUNTOR_PROFILES_FILE"] = str(file)
@@ -455,7 +455,7 @@ def test_a_store_that_is_down_is_waited_for_once(
 
         thread = threading.Thread(target=hang_up)
         thread.start()
-        file = write_profiles(**{f"c{n:03}": {} for n in range(300)})
+        file = write_profiles(**{f"c{n:03}": {"api_key": f"key-{n}"} for n in range(300)})
         url = f"redis://:CANARY@127.0.0.1:{server.getsockname()[1]}/0"
         variables = {"PROCOUNTOR_TOKEN_STORE": url, "PROCOUNTOR_PROFILES_FILE": str(file)}
         environment(sandbox.environment(CHOSEN) | variables)

@@ -83,7 +83,7 @@ def test_each_profile_has_its_company(
     """`--profile` chooses; without it PROCOUNTOR_PROFILE does."""
     assert described
     other = sandbox.world.create_api_key(sandbox.client_id, sandbox.user_id, 14160)
-    write_profiles(acme={}, **{"be-ta": {"api_key": other}})
+    write_profiles(acme={"api_key": sandbox.api_key}, **{"be-ta": {"api_key": other}})
     monkeypatch.setenv("PROCOUNTOR_PROFILE", "acme")
     found = [json.loads(run("token", "--json", *profile)[1]) for profile in ([], ["--profile", "BE_TA"])]
     assert [(each["profile"], each["company_id"]) for each in found] == [("acme", 14159), ("be-ta", 14160)]

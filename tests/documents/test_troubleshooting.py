@@ -155,7 +155,8 @@ _KEYS: Final = ("kMZ-Cf1V_S0bXCzB0kq5EJlGFqYHVGZzwnVSNEkLX4s=", "m7eGzGGQzB2Hd8V
 def _sealed(trouble: Trouble, second: str) -> str:
     store = f"file:{trouble.folder / 'tokens'}"
     trouble.set(C, token_store=store, token_store_key=_KEYS[0]).fresh().token()
-    return trouble.set(C, token_store=store, token_store_key=second).token()
+    trouble.set(C, token_store=store, token_store_key=second).fresh().token()
+    return trouble.printed()
 
 
 def _no_redis(trouble: Trouble) -> str:
@@ -176,12 +177,29 @@ def _nobody_came(trouble: Trouble) -> str:
     return trouble.set(C, redirect_uri="http://127.0.0.1/callback").runs("key", "create", "--timeout", "1")
 
 
-def _other_key(trouble: Trouble, *, client: bool = False, company: str | None = None) -> Trouble:
+def _other_key(trouble: Trouble, *, client: bool = False) -> Trouble:
     sandbox = trouble.sandbox
     client_id = sandbox.world.add_client("elsewhere").client_id if client else sandbox.client_id
     second = 14160
     key = sandbox.world.create_api_key(client_id, sandbox.user_id, int(sandbox.company) if client else second)
-    return trouble.set(L, api_key=key, **({} if company is None else {"company": company}))
+    return trouble.set(L, api_key=key)
+
+
+def _key_of_other_company(trouble: Trouble) -> str:
+    sandbox = trouble.sandbox
+    return sandbox.world.create_api_key(sandbox.client_id, sandbox.user_id, 14160)
+
+
+def _silent_key(trouble: Trouble) -> Trouble:
+    trouble.sandbox.quirks = Quirks(company="omit")
+    return trouble.set(C, api_key=_key_of_other_company(trouble))
+
+
+def _kept_login(trouble: Trouble) -> str:
+    shared = {"token_store": f"file:{trouble.folder}/tokens"}
+    login = trouble.set(A, company="14160", **shared).fresh().begin_login()
+    login.complete(trouble.sandbox.log_in(login.url, company="14160"))
+    return trouble.set(A, company="14159", **shared).token()
 
 
 def _user_without(trouble: Trouble, rights: set[str]) -> Trouble:
@@ -236,7 +254,9 @@ CASES: Final[dict[str, Callable[[Trouble], str]]] = {
     "no_regular_file": lambda it: it.set(C, profiles_file="/dev").token(),
     "no_toml": lambda it: it.set(C, profiles_file=it.file("[profiles.acme\n")).token(),
     "same_name": lambda it: it.set(C, profiles_file=it.file("[profiles.a-b]\n[profiles.a_b]\n")).token(),
-    "other_company": lambda it: _other_key(it, company="14159").runs("migrate", "rehearse"),
+    "other_company": lambda it: it.set(C, api_key=_key_of_other_company(it)).token(),
+    "session_of_other_company": lambda it: _silent_key(it).runs("doctor"),
+    "kept_login": _kept_login,
     "key_of_other_company": lambda it: _other_key(it).runs("migrate", "check"),
     "key_of_other_client": lambda it: _other_key(it, client=True).runs("migrate", "check"),
     "company_unknown": lambda it: it.set(L, company="").runs("migrate", "rehearse", "--target-only"),

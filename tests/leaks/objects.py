@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import procountor_auth
 from procountor_auth import ConfigurationError
+from procountor_auth.errors import WrongCompany
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -39,14 +40,20 @@ def client_is_calling(frame: FrameType | None) -> bool:
     return False
 
 
+def own_words_of(thing: object) -> bool | None:
+    """Return False for a `WrongCompany`: which company it should be, and which it is, is what that tells."""
+    return False if isinstance(thing, WrongCompany) else None
+
+
 def inspect(thing: object, records: Records) -> None:
     """Write down what an object shows."""
+    own_words = own_words_of(thing)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        records.add("str", _shown(thing, str))
-        records.add("repr", _shown(thing, repr))
+        records.add("str", _shown(thing, str), own_words=own_words)
+        records.add("repr", _shown(thing, repr), own_words=own_words)
         with suppress(TypeError):
-            records.add("vars", _shown(vars(thing), repr))
+            records.add("vars", _shown(vars(thing), repr), own_words=own_words)
         with suppress(Exception):  # most objects here refuse, as they should
             records.add("pickle", pickle.dumps(thing, protocol=0).decode("latin-1"))
             records.add("pickle", pickle.dumps(thing).decode("utf-8", "replace"))
@@ -86,7 +93,7 @@ def _inspect_frames(error: BaseException, records: Records) -> None:
         ours = (ours or is_client(file)) and "/tests/" not in file and not file.startswith(_NOT_THE_CLIENT)
         if ours:
             for value in list(frame.f_locals.values()):
-                records.add("locals", _shown(value, repr)[:_LONGEST_LOCAL])
+                records.add("locals", _shown(value, repr)[:_LONGEST_LOCAL], own_words=own_words_of(value))
 
 
 def _shown(value: object, how: type[str] | object) -> str:

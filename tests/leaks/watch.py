@@ -27,7 +27,7 @@ from procountor_auth.strategies import legacy_password
 from procountor_auth.strategies.base import Strategy
 from procountor_auth.tokens import telemetry
 
-from .objects import client_is_calling, inspect, inspect_error
+from .objects import client_is_calling, inspect, inspect_error, own_words_of
 from .records import Records
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class Watch:
         if len(self._errors) < MOST_ERRORS:
             self._errors.append(error)
         else:
-            self.records.add("str", str(error))
+            self.records.add("str", str(error), own_words=own_words_of(error))
 
     def _keep_settings(self, settings: Settings) -> None:
         """Look for what the settings hold, too: a test may have made it up."""

@@ -37,7 +37,7 @@ def test_a_profile_with_everything_is_ready(companies: Companies) -> None:
         ({"client_id": "", "client_secret": "ä b"}, ["invalid"], ["PROCOUNTOR_CLIENT_SECRET"]),
         ({"api_kye": "x", "api_key": None}, ["missing", "unknown"], ["PROCOUNTOR_API_KEY", "PROCOUNTOR_API_KYE"]),
         ({"client_id": "another"}, ["other_client"], ["PROCOUNTOR_API_KEY"]),
-        ({"company": "1"}, ["other_company"], ["PROCOUNTOR_API_KEY"]),
+        ({"company": "1"}, ["wrong_company"], ["PROCOUNTOR_API_KEY"]),
         ({"token_store": "drawer"}, ["invalid"], ["PROCOUNTOR_TOKEN_STORE"]),
         ({"api_key": "keyring:nothing-of-this-name"}, None, None),
     ],
@@ -102,7 +102,10 @@ def test_a_login_is_missing_until_there_is_one(
     profiles = companies.write()
     verdict = check(profiles, "acme", "authorization_code")
     assert [reason.code for reason in verdict.reasons] == ["interaction_required"]
-    assert "PROCOUNTOR_STRATEGY=authorization_code procountor-auth login --profile acme" in verdict.reasons[0].hint
+    assert (
+        "PROCOUNTOR_PROFILES__ACME__STRATEGY=authorization_code procountor-auth login --profile acme"
+        in verdict.reasons[0].hint
+    )
     monkeypatch.setenv("PROCOUNTOR_STRATEGY", "authorization_code")
     login = TokenSource.from_env(profile="acme").begin_login()
     login.complete(log_in(login.url, companies.sandbox))

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
     from procountor_auth.migration.readiness import Readiness
     from procountor_auth.sandbox import Sandbox
+    from procountor_auth.sandbox.behaviour.quirks import CompanyClaim
     from procountor_auth.settings.profiles import Profiles
     from tests.migration.conftest import Companies
+
+pytestmark = pytest.mark.both_error_shapes
 
 TARGET = "client_credentials"
 
@@ -66,13 +69,15 @@ def test_nothing_is_switched(companies: Companies, token_requests: Callable[[San
     assert token_requests(companies.sandbox) == ["authorization_code", "client_credentials"]
 
 
-def test_a_key_of_another_company_is_found_by_the_server(companies: Companies) -> None:
-    """Where the two reach different companies it is NO GO, and both are named."""
+@pytest.mark.parametrize("claim", ["claim", "omit"])
+def test_a_key_of_another_company_is_found(companies: Companies, claim: CompanyClaim) -> None:
+    """Where the two reach different companies it is NO GO, and both are named, whether the tokens say it or not."""
+    companies.sandbox.quirks = Quirks(company=claim)
     companies.add("acme")
     other = companies.add("other")["api_key"]
     companies.tables["acme"]["api_key"] = other
     [verdict] = rehearse(companies.write(), "acme")
-    assert [reason.code for reason in verdict.reasons] == ["other_company"]
+    assert [reason.code for reason in verdict.reasons] == ["wrong_company"]
     assert str(companies.company_id("acme")) in verdict.reasons[0].message
     assert str(companies.company_id("other")) in verdict.reasons[0].message
 
@@ -106,7 +111,7 @@ def test_the_target_alone_can_be_tried(companies: Companies) -> None:
     verdicts = rehearse(companies.write(), "acme", "other", "nameless", target_only=True)
     assert [[reason.code for reason in verdict.reasons] for verdict in verdicts] == [
         [],
-        ["other_company"],
+        ["wrong_company"],
         ["company_unknown"],
     ]
     [strict] = rehearse(companies.write(), "acme")

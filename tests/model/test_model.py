@@ -18,6 +18,7 @@ from procountor_auth.stores.use import Use
 from procountor_auth.tokens import renewal, stored
 from procountor_auth.tokens.renewal import Renewal
 from procountor_auth.tokens.renewing_cache import RenewingCache
+from procountor_auth.tokens.token_request import TokenRequest
 from tests.model.explorer import Search, Violation
 from tests.model.host import Host, KeyStrategy, LoginStrategy
 from tests.model.world import Server, Window, World
@@ -135,7 +136,7 @@ def _no_late_write(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_spent_memory(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Renewal, "_check_unspent", lambda *_: None)
+    patch.setattr(TokenRequest, "_check_unspent", lambda *_: None)
 
 
 def _no_lock(patch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from procountor_auth.errors import CredentialsRefused, InteractionRequired, Inva
 from procountor_auth.stores import Entry
 from procountor_auth.stores.failure import Failure
 from procountor_auth.tokens.credentials import credentials_digest
+from procountor_auth.tokens.known_problems import needs_login
 from tests.tokens.scripted import NOW, Bench, refused, token
 
 
@@ -199,9 +200,9 @@ def test_a_token_goes_out_in_the_way_that_it_came(bench: Bench) -> None:
     assert provider.owns(token("a", "other"))
     assert not provider.owns(token("a", "third"))
     assert not bench.provider(with_fallback=False).owns(token("a", "other"))
-    assert not provider.needs_login(None, NOW)
-    assert bench.provider(with_fallback=False).needs_login(None, NOW)
-    assert not bench.provider(with_fallback=False).needs_login(token("a", "primary", lifetime=0.0), NOW)
+    assert not needs_login(provider, None, NOW)
+    assert needs_login(bench.provider(with_fallback=False), None, NOW)
+    assert not needs_login(bench.provider(with_fallback=False), token("a", "primary", lifetime=0.0), NOW)
 
 
 def test_a_first_token_that_only_a_person_can_get_is_said(bench: Bench) -> None:

@@ -109,7 +109,8 @@ def test_a_team_sees_who_is_still_on_legacy(
     """Each profile that still gets tokens by the deprecated strategy is a series of its own; the others are none."""
     variables = sandbox.environment("legacy_password") | sandbox.environment("client_credentials")
     variables |= {"PROCOUNTOR_LEGACY_POLICY": "allow", "PROCOUNTOR_PROFILES__OLD__STRATEGY": "legacy_password"}
-    environment(variables | {"PROCOUNTOR_PROFILES__NEW__TIMEOUT": "5"})
+    variables |= {"PROCOUNTOR_PROFILES__OLD__COMPANY": variables["PROCOUNTOR_COMPANY"]}
+    environment(variables | {"PROCOUNTOR_PROFILES__NEW__API_KEY": variables["PROCOUNTOR_API_KEY"]})
     old, new = TokenSource.from_env(profile="old"), TokenSource.from_env(profile="new")
     old.renew(old.token())
     new.token()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from procountor_auth.errors import printable
 from procountor_auth.migration.readiness import reasons_of
 from procountor_auth.protocol.sunset import SunsetNotice
+from procountor_auth.settings.profile import NO_PROFILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,15 +46,17 @@ class Findings:
 
     Attributes:
         checks: The results, in the order of the checks.
+        whose: The profile that is examined.
     """
 
     def __init__(self) -> None:
         self.checks: list[Check] = []
+        self.whose = NO_PROFILE
         self._sunset_notices: dict[SunsetNotice, None] = {}
 
     def add(self, name: str, state: State, message: str, hint: str = "") -> None:
         """Add a result."""
-        self.checks.append(Check(name, state, printable(message), printable(hint)))
+        self.checks.append(Check(name, state, printable(message), printable(self.whose.hint(hint))))
 
     def add_error(self, name: str, error: ProcountorAuthError) -> None:
         """Add a failed check for each problem that an error names."""

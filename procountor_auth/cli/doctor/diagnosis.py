@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from procountor_auth.errors import ProcountorAuthError
+from procountor_auth.settings.profile import Profile
 from procountor_auth.settings.profiles import Profiles
 from procountor_auth.strategies.deprecation import legacy_refusal
 from procountor_auth.strategies.registry import find_strategy
@@ -72,6 +73,10 @@ class Diagnosis:
             "checks": [check.as_dict() for check in self.checks],
         }
 
+    def _is_about(self, profile: str | None) -> None:
+        self.profile = profile
+        self._findings.whose = Profile(profile)
+
     def run(self) -> None:
         """Run all checks.
 
@@ -86,7 +91,7 @@ class Diagnosis:
             findings.add_error("configuration", error)
             return
         if self.profile is not None:
-            self.profile = profiles.spelt(self.profile)
+            self._is_about(profiles.spelt(self.profile))
         provider = self._check_configuration(profiles)
         check_access_rights(findings, profiles)
         if provider is None:
@@ -109,7 +114,7 @@ class Diagnosis:
             except ProcountorAuthError as error:
                 provider, refused = None, error
         if provider is not None:
-            self.profile = provider.settings.profile
+            self._is_about(provider.settings.profile)
         if profiles:
             which = f"this is {self.profile}" if self.profile else "none is chosen"
             hint = "" if self.profile else "Choose one with --profile, or with PROCOUNTOR_PROFILE."

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from procountor_auth.cli.output import format_time, login_hint
-from procountor_auth.errors import ProcountorAuthError
+from procountor_auth.errors import ProcountorAuthError, UnreadableEntry
 from procountor_auth.protocol.sunset import SunsetNotice
 from procountor_auth.settings.hosts import is_loopback
+from procountor_auth.tokens.known_problems import find_wrong_company, needs_login
 
 from .check import collect_log_warnings
 
@@ -48,6 +49,12 @@ def check_store(findings: Findings, provider: TokenProvider, *, now: float, offl
     with collect_log_warnings() as log:
         try:
             entry = read_entry(provider)
+        except UnreadableEntry as error:
+            # A program that needs no person goes on without it.
+            findings.add(
+                "token store", "warning" if provider.strategy.unattended else "failed", error.message, error.hint
+            )
+            return provider.strategy.unattended
         except ProcountorAuthError as error:
             findings.add_error("token store", error)
             return False
@@ -77,7 +84,7 @@ def _check_memory_store(findings: Findings, provider: TokenProvider, *, now: flo
     else:
         hint = "Set PROCOUNTOR_TOKEN_STORE=file, keyring or redis://…, so that a replaced refresh token lasts."
         findings.add("token store", "warning", message, hint)
-    if offline and provider.needs_login(None, now):
+    if offline and needs_login(provider, None, now):
         findings.add("token", "failed", "a person has to log in", "Set PROCOUNTOR_REFRESH_TOKEN.")
 
 
@@ -100,7 +107,10 @@ def _check_encryption(findings: Findings, settings: Settings) -> None:
 
 def _check_stored_token(findings: Findings, provider: TokenProvider, entry: Entry | None, now: float) -> None:
     token = entry.token if entry else None
-    if provider.needs_login(token, now):
+    wrong = find_wrong_company(provider, token, now)
+    if wrong is not None:
+        findings.add_error("company", wrong)
+    elif needs_login(provider, token, now):
         findings.add("token", "failed", "a person has to log in", login_hint(provider.settings.profile))
     elif token is None:
         findings.add("token", "ok", "none is stored; the next program gets one")

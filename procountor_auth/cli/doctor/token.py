@@ -84,11 +84,8 @@ def _check_session(findings: Findings, provider: TokenProvider, cache: RenewingC
     user = "" if session.user_id is None else f", user {session.user_id}"
     message = f"the token is for {name}company {session.company_id}{user}{renewed}"
     findings.add("sessioninfo", "warning" if renewed else "ok", message)
-    configured = provider.settings.company
-    company = configured.get_secret_value().lstrip("0") if configured else None
-    if token.strategy == "legacy_password" and company is not None and company != str(session.company_id):
-        hint = "Check PROCOUNTOR_COMPANY."
-        findings.add("sessioninfo", "failed", "that is another company than PROCOUNTOR_COMPANY names", hint)
+    if provider.company.other_than(session.company_id):
+        findings.add_error("company", provider.company.wrong_session(token.strategy, session.company_id))
 
 
 def _add_events(findings: Findings, events: list[Event]) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from procountor_auth.cli.output import login_hint
 from procountor_auth.errors import InteractionRequired, ProcountorAuthError
-from procountor_auth.migration.readiness import Reason, reasons_of
+from procountor_auth.migration.readiness import Reason, for_profile, reasons_of
 from procountor_auth.strategies.deprecation import legacy_refusal
+from procountor_auth.tokens.known_problems import find_wrong_company, needs_login
 from procountor_auth.tokens.pool import ProviderPool
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _report_on_configuration(providers: ProviderPool, name: str | None, account:
     try:
         provider = providers.provider(name, account=account)
     except ProcountorAuthError as error:
-        return Report(name, providers.clock(), None, reasons=reasons_of(error))
+        return Report(name, providers.clock(), None, reasons=for_profile(name, reasons_of(error)))
     settings = provider.settings
     refusal = legacy_refusal(settings.legacy_policy, settings.strategy, settings.fallback_strategy)
     # None may have become the profile that PROCOUNTOR_PROFILE names.
@@ -137,11 +138,15 @@ def _add_entry(report: Report, providers: ProviderPool) -> Report:
     except ProcountorAuthError as error:
         reasons += reasons_of(error)
     else:
-        if provider.needs_login(entry.token if entry else None, report.now):
+        token = entry.token if entry else None
+        wrong = find_wrong_company(provider, token, report.now)
+        if wrong is not None:
+            reasons += reasons_of(wrong)
+        elif needs_login(provider, token, report.now):
             message, hint = "a person has to log in", login_hint(report.profile)
             reasons.append(Reason(code=InteractionRequired.code, message=message, hint=hint))
         elif entry is not None and entry.failure is not None and not entry.failure.retryable:
             reasons += reasons_of(entry.failure.error(), "the last renewal failed: ")
     if entry is not None:
         report = report._replace(token=entry.token, failure=entry.failure)
-    return report._replace(reasons=tuple(dict.fromkeys(reasons)))
+    return report._replace(reasons=for_profile(report.profile, dict.fromkeys(reasons)))
