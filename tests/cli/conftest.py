@@ -148,7 +148,11 @@ class Command:
     def interrupt(self) -> None:
         """Press Ctrl-C, and leave the rest as it is until that has ended the command."""
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(timeout=60)
+        try:
+            self.process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            pytest.fail(f"Ctrl-C does not end it: {self.process.communicate()}")
 
     def ends(self) -> tuple[int, str, str]:
         """Wait for its end; return the status and the rest of what it prints. There is never a traceback."""

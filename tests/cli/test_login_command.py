@@ -206,7 +206,8 @@ def test_row_21_nobody_comes_back(service: Sandbox, start: Start, how: list[str]
 def test_row_21_ctrl_c(start: Start, how: list[str]) -> None:
     """Ctrl-C ends the command with status 130 and without a word, and frees the port."""
     # Below those that the system gives away, so that no other test gets it as soon as it is free.
-    port = next(port for port in random.sample(range(10_000, 30_000), 100) if not is_listened_at(port))
+    some = random.SystemRandom().sample(range(10_000, 30_000), 100)  # the two of them run at the same time
+    port = next(port for port in some if not is_listened_at(port))
     with Sandbox(redirect_uri=f"http://127.0.0.1:{port}/callback") as service:
         command = start("login", *how, at=service)
         command.login_url()
