@@ -1,7 +1,7 @@
 """What a Procountor token says about itself.
 
 The tokens are signed with a secret that only the server has (HS256), so a client can't verify them: the claims
-help a user to see which company a token is for; they never decide anything.
+help a user to see which company a token is for. They can only forbid: nothing is allowed because of them.
 """
 
 from __future__ import annotations
