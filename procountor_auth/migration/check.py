@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from procountor_auth.errors import ProcountorAuthError
@@ -16,6 +15,7 @@ from procountor_auth.tokens.pool import ProviderPool
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from procountor_auth.protocol.token import Token
     from procountor_auth.settings.profiles import Profiles
     from procountor_auth.tokens.provider import TokenProvider
 
@@ -60,7 +60,7 @@ def examine(
         notes += [f"today: {reason.message}" for reason in reasons_of(error)]
     strategy = today.strategy.name if today else strategy_of(profiles, profile)
     if today is not None and strategy == target:
-        problems = company_problems(today, pool, clock) or _nobody_has_logged_in(today, pool, clock)
+        problems = _problems_of_today(today, pool, clock())
         return Examined(Readiness(profile=profile, strategy=strategy, target=target, reasons=problems), today, today)
     target_provider, reasons = _next(profile, target, pool, clock)
     if strategy == target:
@@ -95,8 +95,10 @@ def _next(
         problems = _key_problems(provider)
     except ProcountorAuthError as error:
         return None, list(reasons_of(error))
-    company = company_problems(provider, pool, clock)
-    return provider, [*problems, *company, *([] if company else _login_problems(provider, pool, clock))]
+    stored, unread = _stored(provider, pool)
+    wrong = find_wrong_company(provider, stored, clock())
+    more = reasons_of(wrong) if wrong is not None else _login_problems(provider, stored, unread, clock())
+    return provider, [*problems, *more]
 
 
 def _key_problems(provider: TokenProvider) -> list[Reason]:
@@ -118,67 +120,61 @@ def _key_problems(provider: TokenProvider) -> list[Reason]:
     return problems
 
 
-def company_problems(provider: TokenProvider, pool: ProviderPool, clock: Callable[[], float]) -> tuple[Reason, ...]:
-    """Look at whose company credentials and the stored token say they are. That is not verified; a rehearsal is."""
-    token = None
-    if not provider.forgets:
-        with suppress(ProcountorAuthError):  # who needs the store says so
-            entry = pool.entry(provider)
-            token = entry.token if entry is not None else None
-    wrong = find_wrong_company(provider, token, clock())
-    return reasons_of(wrong) if wrong is not None else ()
+def _stored(provider: TokenProvider, pool: ProviderPool) -> tuple[Token | None, tuple[Reason, ...]]:
+    """Return the stored token, and what keeps it from being read. Only where a person logs in does it matter."""
+    if provider.strategy.unattended or provider.forgets:
+        return None, ()
+    try:
+        entry = pool.entry(provider)
+    except ProcountorAuthError as error:
+        return None, reasons_of(error)
+    return entry.token if entry is not None else None, ()
 
 
-def _nobody_has_logged_in(
-    provider: TokenProvider, pool: ProviderPool, clock: Callable[[], float]
-) -> tuple[Reason, ...]:
-    """Find out whether the strategy of today waits for a person."""
+def _problems_of_today(provider: TokenProvider, pool: ProviderPool, now: float) -> tuple[Reason, ...]:
+    """Look at whose company it is, and whether the strategy waits for a person."""
+    stored, unread = _stored(provider, pool)
+    wrong = find_wrong_company(provider, stored, now)
+    if wrong is not None:
+        return reasons_of(wrong)
     if provider.unattended:
         return ()
-    entry = None
-    if not provider.forgets:
-        try:
-            entry = pool.entry(provider)
-        except ProcountorAuthError as error:
-            return reasons_of(error)
-    if not needs_login(provider, entry.token if entry else None, clock()):
-        return ()
+    if unread or not needs_login(provider, stored, now):
+        return unread
     return (Reason(code="interaction_required", message="a person has to log in", hint="Run `procountor-auth login`."),)
 
 
-def _login_problems(provider: TokenProvider, pool: ProviderPool, clock: Callable[[], float]) -> list[Reason]:
+def _login_problems(
+    provider: TokenProvider, stored: Token | None, unread: tuple[Reason, ...], now: float
+) -> tuple[Reason, ...]:
     """Find out whether a person has logged in, where the strategy needs that."""
     if provider.strategy.unattended:
-        return []
+        return ()
     settings = provider.settings
     if provider.forgets and not settings.refresh_token:
-        return [
+        return (
             Reason(
                 code="token_store",
                 message="PROCOUNTOR_TOKEN_STORE is memory, which forgets a login when the process ends",
                 hint="Set PROCOUNTOR_TOKEN_STORE=file, keyring or redis://…, then run `procountor-auth login`.",
                 variable="PROCOUNTOR_TOKEN_STORE",
-            )
-        ]
-    stored = None
-    try:
-        entry = pool.entry(provider)
-    except ProcountorAuthError as error:
-        return list(reasons_of(error))
-    if entry is not None and entry.token is not None and not entry.token.refresh_ended(clock()):
-        stored = entry.token.refresh_token
+            ),
+        )
+    if unread:
+        return unread
+    kept = stored.refresh_token if stored is not None and not stored.refresh_ended(now) else None
     given = settings.refresh_token.get_secret_value() if settings.refresh_token else None
     ends = read_time(unverified_claims(given).get("exp")) if given else None
-    if stored or (given and not (ends is not None and ends <= clock())):
-        return []
+    if kept or (given and not (ends is not None and ends <= now)):
+        return ()
     what = "PROCOUNTOR_REFRESH_TOKEN has ended" if given else "nobody has logged in for it yet"
-    return [
+    return (
         Reason(
             code="interaction_required",
             message=f"{provider.strategy.name} needs a person's login: {what}",
             hint=f"Run {variable_of(settings.profile, 'strategy')}={provider.strategy.name} procountor-auth login",
-        )
-    ]
+        ),
+    )
 
 
 def _differs(claim: Any, value: str | None) -> bool:  # noqa: ANN401 - whatever a key has in it
