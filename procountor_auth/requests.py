@@ -9,7 +9,7 @@ from requests.auth import AuthBase
 from requests.exceptions import UnrewindableBodyError
 from requests.utils import rewind_body
 
-from procountor_auth.tokens.bearer import Bearer
+from procountor_auth.tokens.bearer import Bearer, header_of, told
 
 if TYPE_CHECKING:
     import requests
@@ -57,7 +57,7 @@ class _Retry:
     def __call__(self, response: requests.Response, **how: Any) -> requests.Response:  # noqa: ANN401 - as requests sends
         self._bound.observe(response.headers.get, urlsplit(response.request.url or "").path)
         resendable = _is_rewindable(response.request)
-        if not self._auth.is_to_be_replaced(self._bound, self._token, *_told(response), resendable=resendable):
+        if not self._auth.is_to_be_replaced(self._bound, self._token, *told(response), resendable=resendable):
             return response
         token = self._bound.renew(self._token)
         self._bound.rejections.replaced(self._token, token)
@@ -71,7 +71,7 @@ class _Retry:
         answer: requests.Response = response.connection.send(again, **how)
         answer.history.append(response)
         answer.request = again
-        self._auth.hear_again(self._bound, token, *_told(answer))
+        self._auth.hear_again(self._bound, token, *told(answer))
         return answer
 
 
@@ -85,12 +85,7 @@ class _Authorization(str):
 
 
 def _put(token: Token, request: requests.PreparedRequest) -> None:
-    request.headers["Authorization"] = _Authorization(f"Bearer {token.access_token}")
-
-
-def _told(response: requests.Response) -> tuple[int, str | None]:
-    """Return the status of an answer, and the header of the request that it is for."""
-    return response.status_code, response.request.headers.get("Authorization")
+    request.headers["Authorization"] = _Authorization(header_of(token))
 
 
 def _is_rewindable(request: requests.PreparedRequest) -> bool:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qs
 
 from procountor_auth.errors import (
     CredentialsRefused,
@@ -159,8 +158,7 @@ def _hint(reply: Reply, judgement: refusal.Judgement) -> str:
     if about == {About.REDIRECT_URI}:
         return _CHECK_REDIRECT_URI
     hints = [reply.hint]
-    authenticates = "client_secret" in parse_qs(reply.request.body)
-    if About.CLIENT in about or (not about and judgement.code is None and authenticates):
+    if About.CLIENT in about or (not about and judgement.code is None and refusal.authenticates(reply.request)):
         hints.append(_OR_THE_CLIENT)
     if About.REDIRECT_URI in about:
         hints.append(_CHECK_REDIRECT_URI)

@@ -160,6 +160,11 @@ def refreshes(request: Request) -> bool:
     return "refresh_token" in _sent(request)
 
 
+def authenticates(request: Request) -> bool:
+    """Whether a request has a client secret in it."""
+    return "client_secret" in _sent(request)
+
+
 def _about(words: str, request: Request) -> frozenset[About]:
     sent = _sent(request)
     if "client_id" not in sent:  # a request to the API, which has other things to refuse

@@ -77,16 +77,13 @@ def invalid_problem(detail: ErrorDetails) -> Problem:
     return Problem(variable_named(name), "invalid", f"{variable_named(name)} {message[0].lower()}{message[1:]}")
 
 
-def needed_names(strategy: str, fallback: str) -> list[str]:
+def needed_names(strategy: str, fallback: str) -> set[str]:
     """Return the names of the settings that two strategies ask with, the one that names the strategy included."""
-    found = [kind for kind in (find_strategy(strategy), find_strategy(fallback)) if kind is not None]
-    # Another package's strategy may need any of its own.
-    names = [name for kind in found for name in (*kind.required_settings, *kind.extra_settings)]
-    names += [name for name, user in _CREDENTIALS.items() if any(user == kind.name for kind in found)]
-    return list(dict.fromkeys(["strategy", *names]))
+    credentials = {name for name, user in _CREDENTIALS.items() if user in {strategy, fallback}}
+    return {"strategy"} | settings_of(strategy, fallback) | credentials
 
 
-def names_of(*strategies: str) -> set[str]:
+def settings_of(*strategies: str) -> set[str]:
     """Return the names of the settings that strategies say they have, whoever wrote them."""
     found = [kind for kind in map(find_strategy, strategies) if kind is not None]
     return {name for kind in found for name in (*kind.required_settings, *kind.extra_settings)}

@@ -21,9 +21,9 @@ from procountor_auth.settings.problems import (
     invalid_problem,
     is_staged,
     missing_problem,
-    names_of,
     needed_names,
     setting_named,
+    settings_of,
 )
 from procountor_auth.settings.profile import Profile
 from procountor_auth.settings.profiles import Profiles
@@ -182,7 +182,7 @@ class Settings(BaseSettings):
     def _unknown(cls, explicit: dict[str, Any], values: dict[str, Any]) -> set[str]:
         """Return the names of arguments that neither a setting nor the chosen strategy has."""
         chosen = (str(plain((values | explicit).get(name))) for name in ("strategy", "fallback_strategy"))
-        return explicit.keys() - cls.model_fields.keys() - names_of(*chosen)
+        return explicit.keys() - cls.model_fields.keys() - settings_of(*chosen)
 
     @classmethod
     def of_profile(cls, profiles: Profiles, name: str | None, strategy: str | None = None) -> Self:
@@ -217,7 +217,7 @@ class Settings(BaseSettings):
         """Put what is wrong, missing and misspelt into one error."""
         strategy = str(plain(values.get("strategy", cls.model_fields["strategy"].default)))
         fallback = str(plain(values.get("fallback_strategy")) or "")
-        own_names = names_of(strategy, fallback) - cls.model_fields.keys()
+        own_names = settings_of(strategy, fallback) - cls.model_fields.keys()
         own = {name: secret(values.pop(name)) for name in own_names & values.keys()}
         there = {name: name in own for name in own_names}
         values, unknown = without_unknown(values, cls.model_fields, there, needed_names(strategy, fallback))

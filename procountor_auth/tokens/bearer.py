@@ -78,7 +78,7 @@ class Bearer:
                 netrc file or a hook may have put another credential on it: its rejection is not the token's.
             resendable: Whether the request can be sent again.
         """
-        if authorization != _header(token):
+        if authorization != header_of(token):
             return False
         if status != HTTPStatus.UNAUTHORIZED:
             if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
@@ -91,7 +91,7 @@ class Bearer:
 
     def hear_again(self, bound: RenewingCache, token: Token, status: int, authorization: str | None) -> None:
         """Hear how the second try was answered. See `is_to_be_replaced` for the arguments."""
-        if authorization != _header(token):
+        if authorization != header_of(token):
             return
         if status != HTTPStatus.UNAUTHORIZED:
             bound.rejections.accepted(token)
@@ -137,7 +137,7 @@ class HttpxBearer(Bearer):
             bound.rejections.replaced(token, another)
             if resendable:
                 response = yield _with(another, request)
-                self.hear_again(bound, another, *_told(response))
+                self.hear_again(bound, another, *told(response))
 
     async def async_auth_flow(self, request: _Request) -> AsyncGenerator[_Request, _Response]:
         """Do what `sync_auth_flow` does in an event loop."""
@@ -153,7 +153,7 @@ class HttpxBearer(Bearer):
             bound.rejections.replaced(token, another)
             if resendable:
                 response = yield _with(another, request)
-                self.hear_again(bound, another, *_told(response))
+                self.hear_again(bound, another, *told(response))
 
     def _is_ours(self, bound: RenewingCache, request: _Request) -> bool:
         url = request.url
@@ -161,7 +161,7 @@ class HttpxBearer(Bearer):
 
     def _is_to_be_replaced(self, bound: RenewingCache, token: Token, response: _Response, *, resendable: bool) -> bool:
         bound.observe(response.headers.get, response.request.url.path)
-        return self.is_to_be_replaced(bound, token, *_told(response), resendable=resendable)
+        return self.is_to_be_replaced(bound, token, *told(response), resendable=resendable)
 
     def _is_resendable(self, request: _Request) -> bool:
         """Whether the body is bytes, or a multipart form whose files are bytes or can be rewound."""
@@ -178,16 +178,17 @@ def _origin_of(host: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme]
 
 
-def _header(token: Token) -> str:
+def header_of(token: Token) -> str:
+    """Return the header `Authorization` that carries a token."""
     return f"Bearer {token.access_token}"
 
 
 def _with(token: Token, request: _Request) -> _Request:
-    request.headers["Authorization"] = _header(token)
+    request.headers["Authorization"] = header_of(token)
     return request
 
 
-def _told(response: _Response) -> tuple[int, str | None]:
+def told(response: _Response) -> tuple[int, str | None]:
     """Return the status of an answer, and the header of the request that it is for."""
     return response.status_code, response.request.headers.get("Authorization")
 
