@@ -25,27 +25,30 @@ def open_browser(url: str, on_failure: Callable[[], None]) -> None:
 
     Args:
         url: The address.
-        on_failure: Called, on another thread, if there is no browser that could be started.
+        on_failure: Called, here or on another thread, if there is no browser that could be started.
     """
-    threading.Thread(target=_open, args=(url, on_failure), name="procountor-auth-browser", daemon=True).start()
-
-
-def _open(url: str, on_failure: Callable[[], None]) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
     try:
-        done = subprocess.run(  # noqa: S603 - our own program
+        # Not on the thread: until it runs its program, the new process holds our listening socket as well, and after a
+        # Ctrl-C the port would not be free yet.
+        opener = subprocess.Popen(  # noqa: S603 - our own program
             # Isolated: a file of that name in the working directory is not the module.
             [sys.executable, "-I", "-c", _PROGRAM],
-            input=f"{url}\n",
             text=True,
             env=environment,
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            check=False,
         )
     except OSError:
         on_failure()
-    else:
-        if done.returncode:
-            on_failure()
+        return
+    arguments = (opener, url, on_failure)
+    threading.Thread(target=_tell, args=arguments, name="procountor-auth-browser", daemon=True).start()
+
+
+def _tell(opener: subprocess.Popen[str], url: str, on_failure: Callable[[], None]) -> None:
+    opener.communicate(f"{url}\n")
+    if opener.returncode:
+        on_failure()
