@@ -2,53 +2,82 @@
 
     ProcountorAuthError                 catch this one to catch them all
     ├── ConfigurationError              yours: a PROCOUNTOR_* variable is missing, wrong or unknown
+    │   ├── UnknownProfile              there is no profile of this name
     │   └── LegacyNotAllowed            PROCOUNTOR_LEGACY_POLICY=error forbids the chosen strategy
     ├── InteractionRequired             a user has to log in before there can be a token
-    ├── RedirectError                   the redirect that should bring a code can't be trusted or used
+    ├── RedirectError                   the redirect of a login can't be trusted or used
     │   ├── StateMismatch               its `state` is not the one that was sent
     │   └── AccessDenied                the user declined on the login page
-    ├── LoginTimedOut                   nobody came back from the login page in time
-    ├── CannotListen                    the redirect URI's port on this machine can't be had
-    ├── CredentialsRefused              the server rejects what was sent (RFC 6749, section 5.2)
+    ├── LoginTimedOut                   nobody completed the login page in time
+    ├── CannotListen                    the redirect URI's port on this machine is not available
+    ├── CredentialsRefused              the server rejected the request (RFC 6749, section 5.2)
     │   ├── InvalidGrant                the password, code, refresh token or API key
     │   └── InvalidClient               the client ID or client secret
     ├── WrongCompany                    a token is for another company than PROCOUNTOR_COMPANY
     ├── LegacyRemoved                   the server no longer offers the legacy login
-    ├── UnexpectedResponse              theirs: not what the protocol promises (HTML, impossible fields)
-    ├── ServiceUnavailable              theirs, for now: 429 or 5xx; try again later
-    ├── ConnectionFailed                the network's: DNS, refused, TLS, a deadline; try again later
+    ├── UnexpectedResponse              the server's: not what the protocol defines (HTML, impossible fields)
+    ├── ServiceUnavailable              the server's, and temporary: 429 or 5xx; try again later
+    ├── ConnectionFailed                the network's: DNS, refused, TLS, a timeout; try again later
     └── StoreError                      the token store's: no permission, no such key
-        ├── UnreadableEntry             what is stored needs another key, or a newer version
-        ├── StoreUnavailable            it can't be reached or is locked, for now; try again later
-        └── StoreConflict               somebody else wrote in between; nothing was overwritten
+        ├── UnreadableEntry             an entry needs another key, or a newer version of this package
+        ├── StoreNotListable            the store can't list its entries
+        ├── StoreUnavailable            the store is temporarily unreachable or locked; try again later
+        └── StoreConflict               another process wrote in between; nothing was overwritten
 
-`str(error)` is one line that says what happened and one that says what to do. No error carries a secret, in its
-text, its attributes, its cause or its context: errors of other libraries are replaced, never chained.
+`str(error)` is one line that says what happened and one that says what to do. No error contains a secret in its text,
+attributes, cause or context: errors of other libraries are replaced, never chained.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
+
+__all__ = [
+    "AccessDenied",
+    "CannotListen",
+    "ConfigurationError",
+    "ConnectionFailed",
+    "CredentialsRefused",
+    "InteractionRequired",
+    "InvalidClient",
+    "InvalidGrant",
+    "LegacyNotAllowed",
+    "LegacyRemoved",
+    "LoginTimedOut",
+    "Problem",
+    "ProcountorAuthError",
+    "RedirectError",
+    "ServiceUnavailable",
+    "StateMismatch",
+    "StoreConflict",
+    "StoreError",
+    "StoreNotListable",
+    "StoreUnavailable",
+    "UnexpectedResponse",
+    "UnknownProfile",
+    "UnreadableEntry",
+    "WrongCompany",
+]
 
 
 def printable(text: str) -> str:
-    """Return a text from outside (a server, a file, a name) as one line that no terminal obeys and nothing reorders.
+    """Return text from outside (a server, a file, a name) as one line that is safe to show on a terminal.
 
-    Control characters, those that turn the direction of writing, and those that can't be seen become spaces.
+    Control characters, characters that change the writing direction, and invisible characters become spaces.
     """
     return text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)
 
 
 class ProcountorAuthError(Exception):
-    """The root of every error here.
+    """The base class of all errors in this package.
 
     Attributes:
         code: A stable machine-readable word for this kind of error.
-        hint: What to do next, for a human.
-        retryable: Whether the same call may succeed later with nothing changed.
-        profile: The profile that it happened to, if there are profiles.
+        hint: What to do next.
+        retryable: Whether the same call may succeed later without any change.
+        profile: The profile that the error is about, if there are profiles.
     """
 
     code: ClassVar[str] = "procountor_auth_error"
@@ -74,13 +103,13 @@ class ProcountorAuthError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with the configuration.
+    """One problem with the configuration.
 
     Attributes:
-        variable: The environment's own name for it, `PROCOUNTOR_…`.
+        variable: The name of the environment variable, `PROCOUNTOR_…`.
         kind: `missing`, `invalid`, `unknown` or `unreadable`.
-        message: The sentence for a human. It never holds the value.
-        needed_by: The strategy that misses it, if one does.
+        message: A sentence that describes it. It never contains the value.
+        needed_by: The strategy that needs the missing variable, if one does.
     """
 
     variable: str
@@ -94,10 +123,10 @@ class Problem:
 
 
 class ConfigurationError(ProcountorAuthError):
-    """The environment does not describe a way to authenticate.
+    """The configuration is incomplete or invalid.
 
     Attributes:
-        problems: Everything that is wrong, found in one go.
+        problems: Every problem that was found.
     """
 
     code = "configuration"
@@ -107,8 +136,14 @@ class ConfigurationError(ProcountorAuthError):
         self.problems = problems
 
     @classmethod
-    def from_problems(cls, problems: tuple[Problem, ...], *, hint: str, profile: object = None) -> ConfigurationError:
-        """Build the error that lists all `problems` at once, of one profile or of the only configuration."""
+    def from_problems(cls, problems: tuple[Problem, ...], *, hint: str, profile: object = None) -> Self:
+        """Build the error that lists all problems of a profile, or of the only configuration.
+
+        Args:
+            problems: Everything that is wrong.
+            hint: What to do about it.
+            profile: The profile that has them, if there are profiles.
+        """
         missing = [problem for problem in problems if problem.needed_by]
         sentences = [problem.message for problem in problems if not problem.needed_by]
         if len(missing) > 1:
@@ -122,7 +157,7 @@ class ConfigurationError(ProcountorAuthError):
         return error
 
     def errors(self) -> list[dict[str, str | None]]:
-        """Return the problems as plain dictionaries. No value of a variable is in them."""
+        """Return the problems as plain dictionaries, without the variables' values."""
         return [asdict(problem) for problem in self.problems]
 
     def json(self) -> str:
@@ -130,17 +165,23 @@ class ConfigurationError(ProcountorAuthError):
         return json.dumps(self.errors())
 
 
+class UnknownProfile(ConfigurationError):
+    """There is no profile of this name. An invalid profile is a plain `ConfigurationError` instead."""
+
+    code = "unknown_profile"
+
+
 class LegacyNotAllowed(ConfigurationError):
-    """The legacy strategy is chosen, and `PROCOUNTOR_LEGACY_POLICY=error` forbids it."""
+    """The legacy strategy is chosen, but `PROCOUNTOR_LEGACY_POLICY=error` forbids it."""
 
     code = "legacy_not_allowed"
 
 
 class InteractionRequired(ProcountorAuthError):
-    """Only a user at the login page can start this.
+    """A user has to log in with a browser before there can be a token.
 
     Attributes:
-        definite: Whether the server has clearly refused a refresh token; None where none was sent, or none is left.
+        definite: Whether the server has clearly refused a refresh token. None if no refresh token was sent or left.
     """
 
     code = "interaction_required"
@@ -151,8 +192,8 @@ class RedirectError(ProcountorAuthError):
     """The authorization response (RFC 6749, section 4.1.2) can't be used.
 
     Attributes:
-        ends_login: Whether it was the response to the login, proven by its `state`: then the login is over. Any other
-            redirect may be anybody's, and the login stays open for the right one.
+        ends_login: Whether its `state` proves that this was the response to the login, which is then over. Any other
+            redirect may come from an attacker, so the login stays open for the right one.
     """
 
     code = "redirect"
@@ -160,7 +201,7 @@ class RedirectError(ProcountorAuthError):
 
 
 class StateMismatch(RedirectError):
-    """`state` is missing or is not the one that was sent (RFC 6749, section 10.12)."""
+    """The `state` of the redirect is missing, or is not the one that was sent (RFC 6749, section 10.12)."""
 
     code = "state_mismatch"
 
@@ -172,24 +213,24 @@ class AccessDenied(RedirectError):
 
 
 class LoginTimedOut(ProcountorAuthError):
-    """Nobody came back from the login page in time."""
+    """Nobody completed the login in the browser in time."""
 
     code = "login_timed_out"
 
 
 class CannotListen(ProcountorAuthError):
-    """The port of `PROCOUNTOR_REDIRECT_URI` on this machine can't be listened on: it is taken, or not allowed."""
+    """The port of `PROCOUNTOR_REDIRECT_URI` on this machine is in use, or this user may not listen on it."""
 
     code = "cannot_listen"
 
 
 class CredentialsRefused(ProcountorAuthError):
-    """The server rejected what was sent. Sending it again will not help.
+    """The server rejected the request, and sending it again will not help.
 
     Attributes:
         error: The server's own error code where it gave one, such as `invalid_scope`.
-        definite: Whether it has certainly decided about these credentials, and it was not a gateway's page, or an
-            error that nobody knows.
+        definite: Whether the server has clearly decided about these credentials, as opposed to a gateway's page or an
+            unknown error.
     """
 
     code = "credentials_refused"
@@ -212,35 +253,35 @@ class InvalidClient(CredentialsRefused):
 
 
 class WrongCompany(ProcountorAuthError):
-    """A token, or what one is requested with, is for another company than `PROCOUNTOR_COMPANY`. Nobody gets it.
+    """The token, or the credential for it, is for another company than `PROCOUNTOR_COMPANY`. It is discarded.
 
     Attributes:
-        variable: The variable with what one is requested with, if it says so itself.
+        variable: The variable with the credential, if the credential itself names the other company.
     """
 
     code = "wrong_company"
     variable: str | None = None
     definite = True
-    """Asking again brings the same, so that it pauses as a refusal does."""
+    """Another request would have the same result, so token requests pause, as after a rejection."""
 
 
 class LegacyRemoved(ProcountorAuthError):
-    """The server no longer offers the legacy login: time to switch the strategy."""
+    """The server no longer offers the legacy login. Switch to another strategy."""
 
     code = "legacy_removed"
 
 
 class UnexpectedResponse(ProcountorAuthError):
-    """The server responded, but not with what the protocol promises."""
+    """The server's response is not what the protocol defines, such as a web page or impossible fields."""
 
     code = "unexpected_answer"
 
 
 class ServiceUnavailable(ProcountorAuthError):
-    """The server can't serve the request now (429 or 5xx).
+    """The server can't serve the request at the moment (status 408, 425, 429 or 5xx).
 
     Attributes:
-        retry_after: The seconds that the server demanded to wait, if it did.
+        retry_after: How long the server asked to wait, in seconds, if it did.
     """
 
     code = "service_unavailable"
@@ -249,10 +290,10 @@ class ServiceUnavailable(ProcountorAuthError):
 
 
 class ConnectionFailed(ProcountorAuthError):
-    """No response: DNS, a refused connection, TLS, or the deadline.
+    """There was no response because of DNS, the connection, a proxy, TLS or the timeout.
 
     Attributes:
-        sent: Whether the server may have got the request, and acted on it.
+        sent: Whether the server may have received and processed the request.
     """
 
     code = "connection_failed"
@@ -261,23 +302,33 @@ class ConnectionFailed(ProcountorAuthError):
 
 
 class StoreError(ProcountorAuthError):
-    """The token store can't be used as it is configured."""
+    """The token store can't be used as configured."""
 
     code = "store"
 
 
 class UnreadableEntry(StoreError):
-    """An entry of the token store is sealed with a key that is not here, or was written by a newer version.
+    """A stored entry is encrypted with a key that is not configured, or was written by a newer version.
 
-    A strategy that needs no person goes on without it. `TokenSource.invalidate()` and `procountor-auth logout` remove
-    it.
+    Strategies that need no user continue without it. `TokenSource.invalidate()` and `procountor-auth logout`
+    remove it.
+
+    Attributes:
+        sealed: Whether the key is the reason.
     """
 
     code = "unreadable_entry"
+    sealed: bool = False
+
+
+class StoreNotListable(StoreError):
+    """The token store can't list its entries, because it is a keychain or the memory of a program."""
+
+    code = "store_not_listable"
 
 
 class StoreUnavailable(StoreError):
-    """The token store can't be reached, or its lock could not be had in time."""
+    """The token store can't be reached, or its lock was not released in time."""
 
     code = "store_unavailable"
     retryable = True

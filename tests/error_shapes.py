@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import pytest
 
 from procountor_auth.sandbox.web.oauth_server import OAuthServer
-
-if TYPE_CHECKING:
-    import flask
 
 MARK = "both_error_shapes"
 
@@ -31,14 +26,5 @@ class ErrorShapes:
     def error_shape(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
         """Have every sandbox of the test refuse in this shape, whatever quirks the test sets."""
         shape: str = request.param
-        answer = OAuthServer.handle_response
-
-        def in_errors(server: OAuthServer, status: int, body: Any, headers: Any) -> flask.Response:  # noqa: ANN401 - Authlib's
-            if status >= 400 and isinstance(body, dict) and "error" in body:
-                text = body.get("error_description") or body["error"]
-                body = {"errors": [{"status": status, "message": text}]}
-            return answer(server, status, body, headers)
-
-        if shape == "errors":
-            monkeypatch.setattr(OAuthServer, "handle_response", in_errors)
+        monkeypatch.setattr(OAuthServer, "error_shape", shape)
         return shape

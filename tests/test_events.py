@@ -18,6 +18,8 @@ import pytest
 
 from procountor_auth import ProcountorAuthError, TokenSource, events
 from procountor_auth.events import (
+    BridgeLogin,
+    BridgeLoginRefused,
     DeprecatedStrategyUsed,
     Event,
     FellBack,
@@ -59,13 +61,13 @@ _SAMPLES: Final[list[tuple[Event, str, int, str]]] = [
         TokenFailed(**_COMMON, error="service_unavailable", retryable=True),
         "token_failed",
         logging.WARNING,
-        f"no token from {_HOST}, strategy client_credentials: service_unavailable; a later try may succeed",
+        f"no token from {_HOST}, strategy client_credentials: service_unavailable; a later attempt may succeed",
     ),
     (
         TokenFailed(**_COMMON, error="invalid_grant", retryable=False),
         "token_failed",
         logging.WARNING,
-        f"no token from {_HOST}, strategy client_credentials: invalid_grant; something has to be changed first",
+        f"no token from {_HOST}, strategy client_credentials: invalid_grant; trying again will not help",
     ),
     (
         FellBack(**_COMMON, fallback="legacy_password", error="invalid_grant", count=3, limit=24),
@@ -92,19 +94,31 @@ _SAMPLES: Final[list[tuple[Event, str, int, str]]] = [
         ),
         "sunset_announced",
         logging.WARNING,
-        f"{_HOST} announces the end of /api/users, deprecated from 2023-06-30 on, gone from 2026-12-31 on, see {_PAGE}",
+        f"{_HOST} announces the end of /api/users, deprecated as of 2023-06-30, removed as of 2026-12-31, see {_PAGE}",
     ),
     (
         SunsetAnnounced(**_COMMON, **(_END | {"sunset_at": 1_798_675_200.0})),
         "sunset_announced",
         logging.WARNING,
-        f"{_HOST} announces the end of /api/users, gone from 2026-12-31 on",
+        f"{_HOST} announces the end of /api/users, removed as of 2026-12-31",
     ),
     (
         SunsetAnnounced(**_COMMON, **(_END | {"link": _PAGE})),
         "sunset_announced",
         logging.WARNING,
         f"{_HOST} names a page about the end of /api/users: {_PAGE}",
+    ),
+    (
+        BridgeLogin(**_COMMON, user_agent="PHP/7.4", grant_type="refresh_token"),
+        "bridge_login",
+        logging.INFO,
+        "PHP/7.4 logged in through the bridge (refresh_token)",
+    ),
+    (
+        BridgeLoginRefused(**_COMMON, user_agent="", error="invalid_grant"),
+        "bridge_login_refused",
+        logging.WARNING,
+        "a program without a name was refused by the bridge: invalid_grant",
     ),
 ]
 

@@ -1,1 +1,1 @@
-"""The protocol, without any I/O: what to send, and what the responses mean."""
+"""The protocol without I/O: requests, and the meaning of responses."""

@@ -1,6 +1,7 @@
-"""What Authlib does for us: requests to the token endpoint, and login URLs.
+"""Requests to the token endpoint, and login URLs, built with Authlib.
 
-Authlib's sessionless `OAuth2Client` builds and reads everything here; nothing opens a socket.
+Authlib's sessionless `OAuth2Client` builds and parses everything here, without opening a socket. It is imported with
+the first request, so that a program that finds its token in the store does not wait for it.
 """
 
 from __future__ import annotations
@@ -8,60 +9,29 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
-from authlib.common.security import generate_token
-from authlib.oauth2.client import OAuth2Client
-from authlib.oauth2.rfc6749.parameters import prepare_token_request
 from pydantic import SecretStr
 
 from procountor_auth.errors import ConfigurationError
-from procountor_auth.protocol.authorization_response import ExpectedResponse, read_redirect
 from procountor_auth.protocol.flow import Repeat, Request
-from procountor_auth.protocol.loopback_redirect import LoopbackRedirect
-from procountor_auth.protocol.secret_fields import SecretFields
+from procountor_auth.protocol.importing import importing
 from procountor_auth.protocol.unpicklable import Unpicklable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from authlib.oauth2.client import OAuth2Client
+
+    from procountor_auth.protocol.authorization_request import AuthorizationRequest
+    from procountor_auth.protocol.authorization_response import ExpectedResponse
     from procountor_auth.protocol.endpoints import Endpoints
 
 STATE_LENGTH: Final = 43
-"""Characters of `state`: 43 letters and digits are 256 random bits."""
+"""The length of `state`, in characters: 43 letters and digits are 256 random bits."""
 
 VERIFIER_LENGTH: Final = 64
-"""Characters of a PKCE verifier; RFC 7636 wants 43 to 128."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class AuthorizationRequest(SecretFields):
-    """One authorization request (RFC 6749, section 4.1.1), for the login page. `repr` shows nothing of it.
-
-    Attributes:
-        url: Where to send the user's browser. It holds `state`, so keep it out of logs.
-        expected: What the redirect has to match.
-        code_verifier: The PKCE secret (RFC 7636) that the exchange must prove, if PKCE is on.
-    """
-
-    url: str = field(repr=False)
-    expected: ExpectedResponse = field(repr=False)
-    code_verifier: SecretStr | None = field(default=None, repr=False)
-
-    @property
-    def redirect_uri(self) -> str:
-        """The redirect URI that was sent, which the exchange of the code repeats."""
-        return self.expected.redirect_uri
-
-    def code_from(self, redirected_url: str | SecretStr) -> SecretStr:
-        """Return the code that the redirect brings.
-
-        Raises:
-            RedirectError: It can't be trusted or used; `StateMismatch` and `AccessDenied` are kinds of it.
-        """
-        if isinstance(redirected_url, str):
-            redirected_url = SecretStr(redirected_url)
-        return read_redirect(redirected_url, self.expected)
+"""The length of a PKCE verifier, in characters; RFC 7636 requires 43 to 128."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +40,11 @@ class OAuthClient(Unpicklable):
 
     Attributes:
         endpoints: The host's URLs.
-        client_id: The client ID that the vendor handed out.
-        client_secret: Its secret.
-        redirect_uri: Its one redirect URI: a URL, or a bare word such as `redirect-uri-placeholder`.
-        pkce: Whether login URLs carry a PKCE challenge (S256, RFC 7636).
+        client_id: The client ID that the vendor issued.
+        client_secret: The client secret.
+        redirect_uri: The registered redirect URI: a URL, or a plain word such as `redirect-uri-placeholder`. Empty if
+            none is configured.
+        pkce: Whether login URLs contain a PKCE challenge (S256, RFC 7636).
         clock: The wall clock, in Unix seconds.
     """
 
@@ -92,18 +63,23 @@ class OAuthClient(Unpicklable):
         repeat: Repeat = Repeat.UNPROCESSED,
         **parameters: SecretStr | str,
     ) -> Request:
-        """Build a request to the token endpoint: everything in the form body, one client authentication.
+        """Build a request to the token endpoint, with all parameters and the client's credentials in the body.
 
         Args:
             grant_type: The grant (RFC 6749, section 4).
-            url: Another endpoint that takes the same form, such as `oauth/key`.
+            url: The endpoint, if it is not the token endpoint, such as `oauth/key`.
             repeat: When the request may be sent again.
-            **parameters: What the grant needs, such as `code`.
+            **parameters: The parameters of the grant, such as `code`.
         """
         url = url or self.endpoints.token
+        with importing():
+            from authlib.oauth2.rfc6749.parameters import prepare_token_request  # noqa: PLC0415 - see above
         body = prepare_token_request(grant_type, **{name: _plain(value) for name, value in parameters.items()})
         authentication = self._authlib().client_auth("client_secret_post")
-        _, _, body = authentication.prepare("POST", url, {}, body)  # type: ignore[no-untyped-call]
+        _, _, body = cast(
+            "tuple[str, object, str]",
+            authentication.prepare("POST", url, {}, body),  # type: ignore[no-untyped-call]
+        )
         return Request("POST", url, body, repeat=repeat)
 
     def code_request(
@@ -114,35 +90,38 @@ class OAuthClient(Unpicklable):
         url: str | None = None,
         redirect_uri: str | None = None,
     ) -> Request:
-        """Build the request that trades an authorization code (RFC 6749, section 4.1.3).
+        """Build the request that exchanges an authorization code (RFC 6749, section 4.1.3).
 
         Args:
             code: The code.
-            verifier: The PKCE verifier of its authorization request, if PKCE is on.
-            url: Another endpoint than the token endpoint, such as `oauth/key`.
-            redirect_uri: The redirect URI of its authorization request, if that was not the registered one.
+            verifier: The PKCE verifier of its authorization request, if PKCE is enabled.
+            url: The endpoint, if it is not the token endpoint, such as `oauth/key`.
+            redirect_uri: The redirect URI of its authorization request, if it was not the registered one.
         """
         redirect_uri = redirect_uri or self.redirect_uri
         request = partial(self.token_request, "authorization_code", url=url, redirect_uri=redirect_uri, code=code)
         return request() if verifier is None else request(code_verifier=verifier)
 
     def authorization_request(self, url: str, redirect_uri: str | None = None) -> AuthorizationRequest:
-        """Build a request for a login page, with a fresh `state`, and a fresh PKCE verifier if PKCE is on.
+        """Build a request for a login page, with a new `state`, and a new PKCE verifier if PKCE is enabled.
 
         Args:
             url: The login page.
-            redirect_uri: The registered redirect URI with the port filled in on which this login listens (RFC 8252,
-                section 7.3). By default it is sent as it is registered.
+            redirect_uri: The registered redirect URI with the port that this login listens on (RFC 8252,
+                section 7.3); by default exactly as registered.
 
         Raises:
-            ConfigurationError: `redirect_uri` differs from the registered one in more than a port that is not
-                registered.
+            ConfigurationError: `redirect_uri` differs from the registered one in more than the port, or in a port
+                that is registered.
         """
+        with importing():
+            from procountor_auth.protocol.authorization_request import AuthorizationRequest  # noqa: PLC0415 - for logins
+
         if redirect_uri is None:
             redirect_uri = self.redirect_uri
         self._check_redirect_uri(redirect_uri)
-        state = SecretStr(generate_token(STATE_LENGTH))
-        verifier = SecretStr(generate_token(VERIFIER_LENGTH)) if self.pkce else None
+        state = new_state()
+        verifier = _random(VERIFIER_LENGTH) if self.pkce else None
         login_url = self.authorization_url(url, state, redirect_uri=redirect_uri, verifier=verifier)
         expected = replace(self.expect(state, url), redirect_uri=redirect_uri)
         return AuthorizationRequest(login_url, expected, verifier)
@@ -161,19 +140,27 @@ class OAuthClient(Unpicklable):
         return authorization_url
 
     def expect(self, state: SecretStr, asked_at: str, *, allow_missing_state: bool = False) -> ExpectedResponse:
-        """Say what the response to a request at `asked_at` must match."""
+        """Return what the response to a request at `asked_at` must match."""
+        with importing():
+            from procountor_auth.protocol.authorization_response import ExpectedResponse  # noqa: PLC0415 - for logins
+
         return ExpectedResponse(self.redirect_uri, state, asked_at, self.endpoints.host, allow_missing_state)
 
     def _check_redirect_uri(self, redirect_uri: str) -> None:
+        with importing():
+            from procountor_auth.protocol.loopback_redirect import LoopbackRedirect  # noqa: PLC0415 - for logins
+
         loopback = LoopbackRedirect.parse(self.redirect_uri)
         if redirect_uri != self.redirect_uri and not (loopback and loopback.allows(redirect_uri)):
             raise ConfigurationError(
                 "This login's redirect URI is not PROCOUNTOR_REDIRECT_URI. Only the port of http://127.0.0.1, "
-                "http://[::1] or http://localhost may be filled in, and only where none is registered.",
-                hint="Leave `redirect_uri` out, or take it from a `LoopbackListener` for the registered one.",
+                "http://[::1] or http://localhost may be added, and only if none is registered.",
+                hint="Omit `redirect_uri`, or take it from a `LoopbackListener` for the registered one.",
             )
 
     def _authlib(self) -> OAuth2Client:
+        with importing():
+            from authlib.oauth2.client import OAuth2Client  # noqa: PLC0415 - see above
         return OAuth2Client(
             None,
             client_id=self.client_id,
@@ -181,6 +168,17 @@ class OAuthClient(Unpicklable):
             redirect_uri=self.redirect_uri,
             code_challenge_method="S256" if self.pkce else None,
         )
+
+
+def new_state() -> SecretStr:
+    """Return a new random `state` (RFC 6749, section 10.12)."""
+    return _random(STATE_LENGTH)
+
+
+def _random(length: int) -> SecretStr:
+    with importing():
+        from authlib.common.security import generate_token  # noqa: PLC0415 - see above
+    return SecretStr(generate_token(length))
 
 
 def _plain(value: SecretStr | str) -> str:

@@ -1,8 +1,12 @@
-"""Where things are on a Procountor host."""
+"""The URLs of a Procountor host."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+CHECK_HOST: Final = "Check PROCOUNTOR_BASE_URL and PROCOUNTOR_API_VERSION."
+"""The hint for responses that can't be from the service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,8 +14,8 @@ class Endpoints:
     """The URLs of one host.
 
     Attributes:
-        host: Scheme and host, such as `https://api.procountor.com`, with no slash at the end.
-        api_version: The version segment: `latest`, `supported`, `vYYMM`, or None for none.
+        host: Scheme and host, such as `https://api.procountor.com`, without a trailing slash.
+        api_version: The version segment: `latest`, `supported` or `vYYMM`; None if the path has no version.
     """
 
     host: str
@@ -34,20 +38,20 @@ class Endpoints:
 
     @property
     def key(self) -> str:
-        """Where a code from `key_login` becomes an API key, `oauth/key`."""
+        """The endpoint that exchanges a code from `key_login` for an API key, `oauth/key`."""
         return f"{self.api}/oauth/key"
 
     @property
     def logout(self) -> str:
-        """Where a bearer token is invalidated."""
+        """The endpoint that invalidates a bearer token."""
         return f"{self.host}/logout"
 
     @property
     def login(self) -> str:
-        """The login page, for a person's browser."""
+        """The login page, for the user's browser."""
         return f"{self.host}/login"
 
     @property
     def key_login(self) -> str:
-        """The login page that leads to an API key, for a person's browser."""
+        """The login page for getting an API key, for the user's browser."""
         return f"{self.host}/keylogin"

@@ -1,4 +1,4 @@
-"""A flow: the requests that lead to a result, written once and free of I/O.
+"""A flow: the requests that lead to a result, described without I/O.
 
 A flow is a generator. It yields a `Request`, is sent the `Response`, and returns its result:
 
@@ -6,12 +6,13 @@ A flow is a generator. It yields a `Request`, is sent the `Response`, and return
         response = yield request
         return read(response)
 
-`procountor_auth.transport.transport` drives flows over sockets; a test drives them with `flow.send(response)` and no
-network at all.
+`procountor_auth.transport.transport` runs flows over sockets; a test runs them with `flow.send(response)`, without a
+network.
 """
 
 from __future__ import annotations
 
+import codecs
 import enum
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
@@ -19,28 +20,33 @@ from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from procountor_auth.protocol import strict_json
+from procountor_auth.protocol.json_object import is_json_object
 from procountor_auth.protocol.secret_fields import SecretFields
 
 T = TypeVar("T")
 
+# Python imports a codec with its first use. Here that would be after the answer, which a process without a file
+# descriptor left could then not read: a refresh token in it would be lost.
+codecs.lookup("utf-8-sig")
+
 
 class Repeat(enum.Enum):
-    """When a request may be sent again after it got no response, or one that says "not now"."""
+    """When a request may be sent again after it got no response, or a temporary failure."""
 
     SAFE = "safe"
-    """Whenever: a second time does no harm."""
+    """Always: repeating it does no harm."""
 
     UNPROCESSED = "unprocessed"
-    """Only if the server can't have acted on it: a code works once, and a refresh token may have been replaced."""
+    """Only if the server can't have processed it: a code works once, and a refresh token may have been replaced."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Request(SecretFields):
-    """One HTTP request. `repr` shows the method and the URL without its query.
+    """One HTTP request. Its `repr` shows the method and the URL without its query.
 
     Attributes:
         method: `POST` or `GET`.
-        url: The absolute URL. No secret stands in it.
+        url: The absolute URL, without secrets.
         body: The form-encoded body; empty for none. Secret.
         bearer: The token for an `Authorization: Bearer` header, if any. Secret.
         repeat: When it may be sent again.
@@ -62,7 +68,7 @@ class Request(SecretFields):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Response(SecretFields):
-    """One HTTP response. `repr` shows the status alone: a code may stand in a header, a token in the body.
+    """One HTTP response. Its `repr` shows only the status: a header may contain a code, and the body a token.
 
     Attributes:
         status: The status code.
@@ -71,7 +77,7 @@ class Response(SecretFields):
     """
 
     status: int
-    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]], repr=False)
     body: bytes = field(default=b"", repr=False)
 
     def header(self, name: str) -> str | None:
@@ -80,36 +86,36 @@ class Response(SecretFields):
         return values[0] if values else None
 
     def combined(self, name: str) -> str | None:
-        """Return all values of a header that is a list, as one (RFC 9110, section 5.3), or None."""
+        """Return all values of a list header, joined into one (RFC 9110, section 5.3), or None."""
         return ", ".join(self.headers.get(name.lower(), ())) or None
 
     @property
     def is_html(self) -> bool:
-        """Whether a web page came where an API response was promised."""
+        """Whether the response is a web page instead of an API response."""
         content_type = (self.header("content-type") or "").lower()
         return "html" in content_type or self.body.lstrip()[:1] == b"<"
 
     def json_object(self) -> dict[str, Any] | None:
-        """Return the body as a JSON object, or None if it isn't one that can be understood in one way only."""
+        """Return the body as a JSON object, or None if it is not an unambiguous one."""
         try:
-            # Decoded here: `json` would take UTF-16 and UTF-32 too, which RFC 8259 does not.
+            # Decoded here: `json` also accepts UTF-16 and UTF-32, which RFC 8259 does not.
             parsed = strict_json.parse(self.body.decode("utf-8-sig"))
         except ValueError:
             return None
-        return parsed if isinstance(parsed, dict) else None
+        return parsed if is_json_object(parsed) else None
 
 
 Flow: TypeAlias = Generator[Request, Response, T]
-"""Yields requests, is sent responses, returns a `T`."""
+"""A generator that yields requests, is sent responses, and returns a `T`."""
 
 
 def observed(flow: Flow[T], on_response: Callable[[Response, str], None]) -> Flow[T]:
     """Return the same flow; `on_response` is called with each response, and the path of its request."""
-    response: Response | None = None
+    response: Any = None  # a generator is started with None
     try:
         while True:
             try:
-                request = flow.send(response)  # type: ignore[arg-type]  # None starts a generator
+                request = flow.send(response)
             except StopIteration as done:
                 result: T = done.value
                 return result

@@ -1,7 +1,7 @@
-"""Requests and commands that carry secrets, kept out of OpenTelemetry's instrumentation of other libraries.
+"""Keeps requests with secrets out of OpenTelemetry's instrumentation of other libraries.
 
-Instrumented HTTP libraries and Redis clients show each request to the program's hooks, and may capture its headers. A
-program that wants that for its own requests does not mean those for tokens; what happens to tokens is told by events.
+Instrumented HTTP libraries and Redis clients pass each request to the program's hooks, and may capture its headers.
+That is meant for the program's own requests, not for those for tokens, which are reported as events.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from contextlib import AbstractContextManager, nullcontext
 
 
 def uninstrumented() -> AbstractContextManager[None]:
-    """Return a context in which OpenTelemetry's instrumentations of this thread or task see nothing.
+    """Return a context that suppresses OpenTelemetry's instrumentation in this thread or task.
 
-    Each of them imports the module that is looked for; where it is not there, nothing is instrumented.
+    If OpenTelemetry's module has not been imported, nothing is instrumented.
     """
     suppress = getattr(sys.modules.get("opentelemetry.instrumentation.utils"), "suppress_instrumentation", None)
     if suppress is None:

@@ -1,9 +1,8 @@
-"""The server's own words, made safe to repeat in an error."""
+"""Makes a server's text safe to repeat in an error."""
 
 from __future__ import annotations
 
 import base64
-import html
 import json
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
@@ -14,32 +13,34 @@ if TYPE_CHECKING:
     from procountor_auth.protocol.flow import Request
 
 MAX_LENGTH: Final = 200
-"""More characters than this of a server's text are cut."""
+"""The most characters of a server's text that are repeated."""
 
 _NOT_SECRET: Final = frozenset({"grant_type", "response_type", "client_id", "redirect_uri"})
 
 
 def safe_excerpt(text: object, request: Request) -> str:
-    """Return what the server said, on one line and cut, or "" if it is no text or repeats something secret.
+    """Return a server's text as one shortened line, without secrets; "" if it is not text.
 
-    A server, or a gateway that echoes requests, may send back what it was sent, encoded or not. Such a text is
-    withheld whole: half a password is still half a password.
+    A server, or a gateway that echoes requests, may return what it was sent, encoded or not. Text that repeats a secret
+    is withheld completely, because even a part of a password helps an attacker.
     """
     if not isinstance(text, str):
         return ""
     squeezed = _squeezed(text)
     if any(_squeezed(form) in squeezed for secret in _secrets(request) for form in _forms(secret)):
-        return "(its text is withheld: it repeats a secret)"
+        return "(the text is withheld because it repeats a secret)"
     line = " ".join(printable(text).split())
     return line if len(line) <= MAX_LENGTH else line[:MAX_LENGTH] + "…"
 
 
 def _squeezed(text: str) -> str:
-    """Return what a human would still read.
+    """Return the text in a form for comparison: in lower case, without characters that could hide a secret.
 
-    Percent and hexadecimal encodings come in both cases, and a line end or a NUL within a secret hides little of it.
+    Percent and hexadecimal encodings occur in both cases, and a secret with a line end or NUL in it is still readable.
     """
-    return "".join(character for character in text.lower() if character.isprintable() and character != " ")
+    text = text.lower().replace(" ", "")
+    # A fast path: nearly every text is printable, and a `sessioninfo` response is compared with many forms of a token.
+    return text if text.isprintable() else "".join(filter(str.isprintable, text))
 
 
 def _secrets(request: Request) -> set[str]:
@@ -49,6 +50,8 @@ def _secrets(request: Request) -> set[str]:
 
 
 def _forms(secret: str) -> set[str]:
+    import html  # noqa: PLC0415 - only after a rejection
+
     raw = secret.encode()
     encoded = base64.b64encode(raw).decode()
     return {

@@ -1,7 +1,7 @@
-"""Which credential a server refuses: told from its status, from its words, and from what was sent.
+"""Determines which credential a server rejected, from the status, the text, and the request.
 
-The service refuses in two shapes [C]. RFC 6749, section 5.2, has a code for each case; the API's own `errors` have only
-messages. Both are understood alike here, so that whoever renews a token needs to know one of them only.
+The service has two error formats. RFC 6749, section 5.2, has a code for each case; the API's own `errors` have only
+messages. Both are mapped to the same result here.
 """
 
 from __future__ import annotations
@@ -32,42 +32,40 @@ KNOWN_CODES: Final = frozenset(
 """RFC 6749, sections 4.1.2.1 and 5.2."""
 
 REFUSING: Final = frozenset({HTTPStatus.OK, HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
-"""Statuses with which a server refuses: those of RFC 6749, section 5.2, and two that servers have used instead."""
+"""Statuses of a rejection: those of RFC 6749, section 5.2, and two that servers have used instead."""
 
 _OPEN: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED})
-"""Statuses that mean the refresh token where the words leave open what is refused."""
+"""Statuses that mean the refresh token if the text does not say what was rejected."""
 
-_CODE: Final = re.compile(rf"\b({'|'.join(sorted(KNOWN_CODES))})\b", re.IGNORECASE)
+# Patterns as text: they are compiled on first use, as most programs never get a rejection.
+_CODE: Final = rf"(?i)\b({'|'.join(sorted(KNOWN_CODES))})\b"
 
-_ABOUT_CREDENTIALS: Final = re.compile(
-    r"\b(invalid(?!.{0,2}(request|scope|grant.?type))|incorrect|wrong|unknown|expired|revoked|denied|unauthori[sz]ed"
-    r"|not (valid|found|allowed|authori[sz]ed))(\b|_)",
-    re.IGNORECASE,
+_ABOUT_CREDENTIALS: Final = (
+    r"(?i)\b(invalid(?!.{0,2}(request|scope|grant.?type))|incorrect|wrong|unknown|expired|revoked|denied|unauthori[sz]ed"
+    r"|not (valid|found|allowed|authori[sz]ed))(\b|_)"
 )
-"""What is said of credentials, even where it is not said of which; not that something is being maintained."""
+"""Words that are used about credentials, even if they do not say which; but not about maintenance."""
 
-_NO: Final = re.compile(
-    r"\b(invalid|incorrect|wrong|unknown|expired|revoked|denied|unauthori[sz]ed|failed|refused|rejected|mismatch"
+_NO: Final = (
+    r"(?i)\b(invalid|incorrect|wrong|unknown|expired|revoked|denied|unauthori[sz]ed|failed|refused|rejected|mismatch"
     r"|disabled|deleted|locked|blocked|inactive|used|ended|another|cannot|no(?! longer)"
-    r"|not(?! (given|specified|present|provided|supplied|supported|possible|available)))\b|n't\b",
-    re.IGNORECASE,
+    r"|not(?! (given|specified|present|provided|supplied|supported|possible|available)))\b|n't\b"
 )
-"""What refuses the thing that is named beside it. That a parameter is missing does not."""
+"""Words that reject the thing that is named beside them. A missing parameter is not a rejection."""
 
-_FOR_NOW: Final = re.compile(
-    r"\bmaintenance|\btemporarily|\b(service|server|system|currently)( is)? unavailable|\bserver error"
-    r"|\boverloaded|\btoo many requests|\brate.?limit|\bthrottl",
-    re.IGNORECASE,
+_FOR_NOW: Final = (
+    r"(?i)\bmaintenance|\btemporarily|\b(service|server|system|currently)( is)? unavailable|\bserver error"
+    r"|\boverloaded|\btoo many requests|\brate.?limit|\bthrottl"
 )
 
-_REDIRECT_URI: Final = re.compile(r"\bredirect(ion)?[ -]?ur[il]", re.IGNORECASE)
+_REDIRECT_URI: Final = r"(?i)\bredirect(ion)?[ -]?ur[il]"
 
-_CLIENT: Final = re.compile(r"client|\bsecret\b|\bapplication\b", re.IGNORECASE)
+_CLIENT: Final = r"(?i)client|\bsecret\b|\bapplication\b"
 
 _NO_CREDENTIALS: Final = frozenset(
     {"grant_type", "response_type", "client_id", "client_secret", "redirect_uri", "state", "scope"}
 )
-"""Parameters that every grant may have; whatever else is sent is what it is granted for."""
+"""Parameters that any grant may have; the other ones are the credential of the grant."""
 
 _WHOSE: Final = r"\busers?\b|\bcompany\b"
 
@@ -79,11 +77,11 @@ _ALSO_CALLED: Final = {
 }
 
 _LONGEST: Final = 2_000
-"""Characters of a server's text that are looked at."""
+"""The most characters of a server's text that are searched."""
 
 
 class About(enum.Enum):
-    """What a refusal may name."""
+    """What a rejection may be about."""
 
     GRANT = enum.auto()
     CLIENT = enum.auto()
@@ -96,13 +94,13 @@ _REDIRECT: Final = frozenset({About.REDIRECT_URI})
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a refusal means.
+    """The meaning of a rejection.
 
     Attributes:
         kind: The class of the error.
-        definite: Whether the server has certainly decided about the credentials.
-        about: What it names; nothing where the server leaves that open.
-        code: The standard's code for it, where the server gave one in either shape.
+        definite: Whether the server has definitely decided about the credentials.
+        about: What was rejected; empty if the server does not say.
+        code: The standard's error code, if the server sent one in either format.
     """
 
     kind: type[CredentialsRefused]
@@ -112,27 +110,27 @@ class Judgement:
 
 
 def passes(text: str) -> bool:
-    """Whether a server's words say that it can't serve a request now, and may later."""
-    return _FOR_NOW.search(_spaced(text)) is not None
+    """Whether a server's text says that it may serve the request later."""
+    return re.search(_FOR_NOW, _spaced(text)) is not None
 
 
 def standard_code(text: str) -> str | None:
-    """Return the first code of RFC 6749 that a text has in it, or None."""
-    found = _CODE.search(text[:_LONGEST])
+    """Return the first error code of RFC 6749 in a text, or None."""
+    found = re.search(_CODE, text[:_LONGEST])
     return found[1].lower() if found else None
 
 
 def judge(status: int, code: str | None, text: str, request: Request) -> Judgement:
-    """Say what a server refuses.
+    """Determine what a server rejected.
 
     Args:
-        status: The status of its response.
-        code: Its `error`, where the response has the shape of RFC 6749.
-        text: All that it says, with the code.
-        request: What was sent.
+        status: The status of the response.
+        code: The `error` of the response, if it has the format of RFC 6749.
+        text: The whole text of the response, including the code.
+        request: The request.
     """
     known = code if code in KNOWN_CODES else standard_code(text)
-    words = _spaced(_CODE.sub(" ", text[:_LONGEST]))
+    words = _spaced(re.sub(_CODE, " ", text[:_LONGEST]))
     about = _about(words, request)
     if status not in REFUSING:
         return Judgement(CredentialsRefused, definite=False, about=about, code=known)
@@ -142,42 +140,42 @@ def judge(status: int, code: str | None, text: str, request: Request) -> Judgeme
         and About.GRANT not in about
         and not (kind is InvalidClient and About.CLIENT in about)
     ):
-        # The client's one redirect URI is no credential, whichever code the server has for it.
+        # The client's redirect URI is not a credential, whichever error code the server sends.
         return Judgement(CredentialsRefused, definite=False, about=_REDIRECT, code=known)
     if known is not None:
         return Judgement(kind or CredentialsRefused, definite=kind is not None, about=about, code=known)
-    if about and _NO.search(words):
+    if about and re.search(_NO, words):
         kind = InvalidGrant if About.GRANT in about else InvalidClient
         return Judgement(kind, definite=True, about=about)
-    definite = code is None and _ABOUT_CREDENTIALS.search(text[:_LONGEST]) is not None
+    definite = code is None and re.search(_ABOUT_CREDENTIALS, text[:_LONGEST]) is not None
     if status in _OPEN and refreshes(request):
         return Judgement(InvalidGrant, definite=definite, about=_NOTHING)
     return Judgement(CredentialsRefused, definite=definite, about=_NOTHING)
 
 
 def refreshes(request: Request) -> bool:
-    """Whether a request has a refresh token in it."""
+    """Whether a request contains a refresh token."""
     return "refresh_token" in _sent(request)
 
 
 def authenticates(request: Request) -> bool:
-    """Whether a request has a client secret in it."""
+    """Whether a request contains a client secret."""
     return "client_secret" in _sent(request)
 
 
 def _about(words: str, request: Request) -> frozenset[About]:
     sent = _sent(request)
-    if "client_id" not in sent:  # a request to the API, which has other things to refuse
+    if "client_id" not in sent:  # a request to the API, whose rejections have other reasons
         return _NOTHING
     names = sent - _NO_CREDENTIALS
     nouns = [re.escape(name).replace("_", "[ -]?") for name in names]
     nouns += [also for name, also in _ALSO_CALLED.items() if name in names]
-    about = set()
+    about: set[About] = set()
     if re.search("|".join([*nouns, _WHOSE]), words, re.IGNORECASE):
         about.add(About.GRANT)
-    if _CLIENT.search(words):
+    if re.search(_CLIENT, words):
         about.add(About.CLIENT)
-    if _REDIRECT_URI.search(words):
+    if re.search(_REDIRECT_URI, words):
         about.add(About.REDIRECT_URI)
     return frozenset(about)
 

@@ -1,4 +1,4 @@
-"""What a dataclass with secrets in it is: compared and printed without showing them."""
+"""The base of dataclasses with secrets: comparing and printing them does not show the secrets."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class _Printer(Protocol):
 
 
 class SecretFields(Unpicklable):
-    """The base of a dataclass with `eq=False`, whose `repr` leaves its secrets out.
+    """The base of a dataclass with `eq=False`, whose `repr` omits its secrets.
 
-    pytest explains a failed comparison of two dataclasses field by field, whatever their `repr` shows, but only where
-    `dataclass` has made their `__eq__`. So this one is ours. IPython and hypothesis print every field, too, unless an
-    object says how it is printed.
+    pytest explains a failed comparison of two dataclasses field by field, whatever their `repr` shows, but only if
+    `dataclass` has generated their `__eq__`. So this class defines it. IPython and hypothesis also print every field,
+    unless an object defines how it is printed.
     """
 
     __slots__ = ()
@@ -37,6 +37,6 @@ class SecretFields(Unpicklable):
         printer.text(repr(self))
 
 
-def _compared(holder: Any) -> list[str]:  # noqa: ANN401 - a dataclass, which its base does not know to be one
+def _compared(holder: Any) -> list[str]:  # noqa: ANN401 - a dataclass, which its base class can't express
     described: tuple[Field[Any], ...] = fields(holder)
     return [each.name for each in described if each.compare]

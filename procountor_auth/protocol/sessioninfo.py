@@ -1,4 +1,4 @@
-"""Whom a token is for, as the API says: `GET sessioninfo`, the authoritative way to learn the company [C]."""
+"""Reads a token's user and company with `GET sessioninfo`, the authoritative source for the company."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from procountor_auth.errors import ProcountorAuthError, UnexpectedResponse
+from procountor_auth.protocol.availability import is_temporary
 from procountor_auth.protocol.claims import read_id
-from procountor_auth.protocol.error_response import Reply, is_temporary, refuse_errors
 from procountor_auth.protocol.flow import Repeat, Request
 from procountor_auth.protocol.redaction import safe_excerpt
+from procountor_auth.protocol.reply import Reply
+from procountor_auth.protocol.success import refuse_errors
 
 if TYPE_CHECKING:
     from procountor_auth.protocol.endpoints import Endpoints
@@ -22,12 +24,12 @@ _NO_RIGHTS: Final = "Check in Procountor that the token's user may use the API i
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Whom the API takes the bearer of a token for.
+    """The user and company of a token, according to the API.
 
     Attributes:
-        company_id: The number of the company.
-        company_name: Its name, if the response has one. It comes from the server: show it, don't run it.
-        user_id: The number of the user, if the response has one.
+        company_id: The company's ID.
+        company_name: Its name, if the response has one. It comes from the server: only display it.
+        user_id: The user's ID, if the response has one.
         user_name: The user's name, if the response has one.
     """
 
@@ -38,12 +40,12 @@ class Session:
 
 
 def read_session(endpoints: Endpoints, token: Token) -> Flow[Session]:
-    """Request from the API whom a token is for.
+    """Request a token's user and company from the API.
 
     Raises:
-        CredentialsRefused: The token is rejected (401), or its user has no right to this (403).
+        CredentialsRefused: The token is rejected (401), or its user lacks the permission (403).
         UnexpectedResponse: The response names no company.
-        ProcountorAuthError: Whatever else goes wrong.
+        ProcountorAuthError: Any other failure.
     """
     request = Request("GET", f"{endpoints.api}/sessioninfo", bearer=token.access_token, repeat=Repeat.SAFE)
     response = yield request
@@ -54,7 +56,7 @@ def read_session(endpoints: Endpoints, token: Token) -> Flow[Session]:
 
 
 def may_get(endpoints: Endpoints, token: Token, path: str) -> Flow[bool]:
-    """Return whether the token's user may read a resource of the API: whether `GET path` is answered with 2xx.
+    """Return whether the token's user may read a resource of the API: whether the status of `GET path` is 2xx.
 
     Args:
         endpoints: The host.
@@ -62,8 +64,8 @@ def may_get(endpoints: Endpoints, token: Token, path: str) -> Flow[bool]:
         path: The resource, relative to the API's base, such as `users`.
 
     Raises:
-        ServiceUnavailable: The server can't serve the request now.
-        ProcountorAuthError: Whatever else kept the response from coming.
+        ServiceUnavailable: The server can't serve the request at the moment.
+        ProcountorAuthError: There was no response for another reason.
     """
     request = Request("GET", f"{endpoints.api}/{path}", bearer=token.access_token, repeat=Repeat.SAFE)
     response = yield request
@@ -78,7 +80,8 @@ def _session(reply: Reply) -> Session | ProcountorAuthError:
     company = read_id(fields.get("companyId"))
     if company is None:
         return UnexpectedResponse(
-            "The answer to GET sessioninfo names no company.", hint="Check PROCOUNTOR_BASE_URL and the API's version."
+            "The response to GET sessioninfo names no company.",
+            hint="Check PROCOUNTOR_BASE_URL and PROCOUNTOR_API_VERSION.",
         )
     return Session(
         company,

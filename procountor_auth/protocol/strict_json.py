@@ -1,4 +1,4 @@
-"""JSON that can be understood in one way only."""
+"""Parses only unambiguous JSON."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ import json
 from typing import Any, NoReturn
 
 
-def parse(text: str) -> Any:  # noqa: ANN401 - whatever the text says
-    """Return what a JSON text says (RFC 8259).
+def parse(text: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Parse a JSON text (RFC 8259).
 
-    Duplicate names and numbers that JSON does not know (`NaN`) are refused too: two readers could understand such a
-    text in two ways.
+    Duplicate names and numbers that JSON does not define (`NaN`) are rejected: parsers treat them differently.
 
     Raises:
-        ValueError: It is not JSON, or is nested too deep. Its text, and what it holds, may be secret.
+        ValueError: The text is not JSON, or is nested too deeply. The error may contain secrets of the text.
     """
     try:
         return json.loads(text, object_pairs_hook=_refuse_duplicates, parse_constant=_refuse_constant)
     except RecursionError as error:
-        raise ValueError("nested too deep") from error
+        raise ValueError("nested too deeply") from error
 
 
 def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -29,4 +28,4 @@ def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_constant(_constant: str) -> NoReturn:
-    raise ValueError("a number that JSON does not know")
+    raise ValueError("a number that JSON does not define")

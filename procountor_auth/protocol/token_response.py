@@ -1,7 +1,7 @@
-"""Reading the response of a token endpoint: a token, an API key, or an error (RFC 6749, sections 5.1 and 5.2).
+"""Reads the response of a token endpoint: a token, an API key, or an error (RFC 6749, sections 5.1 and 5.2).
 
-A response is untrusted until every field has been checked. Each reader returns a result or raises one of our errors,
-and none of its frames holds a secret in a local when it does.
+A response is untrusted until every field has been checked. Each function returns a result or raises one of our errors,
+without secrets in the local variables of its frames.
 """
 
 from __future__ import annotations
@@ -9,23 +9,27 @@ from __future__ import annotations
 import math
 import re
 from http import HTTPStatus
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from authlib.oauth2.rfc6749 import OAuth2Token
 from pydantic import SecretStr
 
 from procountor_auth.errors import ProcountorAuthError, UnexpectedResponse
 from procountor_auth.protocol.claims import unverified_claims
 from procountor_auth.protocol.credential import is_credential
-from procountor_auth.protocol.error_response import CHECK_HOST, Reply, refuse_errors
+from procountor_auth.protocol.endpoints import CHECK_HOST
+from procountor_auth.protocol.importing import importing
+from procountor_auth.protocol.success import refuse_errors
 from procountor_auth.protocol.sunset import SunsetNotice, read_sunset_notice
 from procountor_auth.protocol.token import Token
 
+if TYPE_CHECKING:
+    from procountor_auth.protocol.reply import Reply
+
 DEFAULT_LIFETIME: Final = 3600.0
-"""Seconds that an access token lives if the response and the token itself say nothing: what the vendor documents."""
+"""The lifetime of an access token in seconds, if neither the response nor the token has one, as documented [D]."""
 
 MAX_LIFETIME: Final = 366 * 86_400.0
-"""No access token lives longer than this many seconds; a response that says so is rejected."""
+"""The longest lifetime of an access token, in seconds; a response with a longer one is rejected."""
 
 _SECONDS: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 
@@ -36,13 +40,13 @@ def read_token(reply: Reply, *, strategy: str, asked_at: float, previous: Secret
     Args:
         reply: The request and its response.
         strategy: The name of the strategy that sent the request.
-        asked_at: When it did, in Unix seconds.
+        asked_at: When the request was sent, in Unix seconds.
         previous: The refresh token to keep if the response has none.
 
     Raises:
         CredentialsRefused: The server rejected the request.
-        ServiceUnavailable: It can't serve it now.
-        UnexpectedResponse: The response is not one that the protocol knows.
+        ServiceUnavailable: The server can't serve it at the moment.
+        UnexpectedResponse: The response is not what the protocol defines.
     """
     refuse_errors(reply)
     token = _token(reply, strategy, asked_at, previous)
@@ -52,21 +56,21 @@ def read_token(reply: Reply, *, strategy: str, asked_at: float, previous: Secret
 
 
 def read_api_key(reply: Reply) -> SecretStr:
-    """Return the API key of a response of `oauth/key`. Raises what `read_token` raises."""
+    """Return the API key in a response of `oauth/key`. Raises what `read_token` raises."""
     refuse_errors(reply)
     fields = reply.response.json_object() or {}
     if not is_credential(fields.get("api_key")):
         fields.clear()
-        raise UnexpectedResponse(f"The answer to {reply.what} has no API key in it.", hint=CHECK_HOST)
+        raise UnexpectedResponse(f"The response to {reply.what} contains no API key.", hint=CHECK_HOST)
     return SecretStr(fields["api_key"])
 
 
 def read_logout(reply: Reply) -> None:
-    """Accept that a token is no longer valid: the server ended it now, or did not know it any more.
+    """Check that a token is no longer valid: the server has revoked it, or rejects it as already invalid.
 
     Raises:
-        ServiceUnavailable: The server can't serve the request now.
-        UnexpectedResponse: It responded with something else.
+        ServiceUnavailable: The server can't serve the request at the moment.
+        UnexpectedResponse: The server responded with something else.
     """
     status = reply.response.status
     if status != HTTPStatus.UNAUTHORIZED and not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
@@ -75,7 +79,7 @@ def read_logout(reply: Reply) -> None:
 
 def _token(reply: Reply, strategy: str, asked_at: float, previous: SecretStr | None) -> Token | ProcountorAuthError:
     fields = reply.response.json_object() or {}
-    what = f"The answer to {reply.what}"
+    what = f"The response to {reply.what}"
     if not is_credential(fields.get("access_token")):
         return UnexpectedResponse(f"{what} has no usable access token.", hint=CHECK_HOST)
     token_type = fields.get("token_type")
@@ -89,7 +93,7 @@ def _token(reply: Reply, strategy: str, asked_at: float, previous: SecretStr | N
     lifetime = _lifetime(fields)
     if lifetime is None:
         return UnexpectedResponse(
-            f"{what} has an `expires_in` that is not a number of seconds that a token can live.",
+            f"{what} has an invalid `expires_in`: it is not a possible lifetime in seconds.",
             hint=CHECK_HOST,
         )
     parsed = _parse_with_authlib(fields, asked_at + lifetime)
@@ -106,13 +110,17 @@ def _token(reply: Reply, strategy: str, asked_at: float, previous: SecretStr | N
 
 
 def _parse_with_authlib(fields: dict[str, Any], expires_at: float) -> dict[str, Any]:
-    # Authlib counts from the machine's clock; ours is passed in, so it is told the result.
-    token: dict[str, Any] = OAuth2Token.from_dict({**fields, "expires_at": expires_at})  # type: ignore[no-untyped-call]
-    return token
+    with importing():
+        from authlib.oauth2.rfc6749 import OAuth2Token  # noqa: PLC0415 - only for a response
+    # Authlib uses the system clock. Ours is passed in, so Authlib gets the computed time.
+    return cast(
+        "dict[str, Any]",
+        OAuth2Token.from_dict({**fields, "expires_at": expires_at}),  # type: ignore[no-untyped-call]
+    )
 
 
 def _lifetime(fields: dict[str, Any]) -> float | None:
-    """Return the seconds that the access token lives, or None for an impossible `expires_in`."""
+    """Return the lifetime of the access token in seconds, or None if `expires_in` is invalid."""
     expires_in = fields.get("expires_in")
     if expires_in is None:
         claims = unverified_claims(fields["access_token"])
@@ -121,11 +129,11 @@ def _lifetime(fields: dict[str, Any]) -> float | None:
             return DEFAULT_LIFETIME
         return float(expiry - issued)
     if isinstance(expires_in, str):
-        # `float` alone would take "3_600", " 3600" and the digits of other scripts.
+        # `float` alone would accept "3_600", " 3600" and the digits of other scripts.
         expires_in = float(expires_in) if _SECONDS.fullmatch(expires_in) else None
     if not isinstance(expires_in, int | float) or isinstance(expires_in, bool):
         return None
-    # Compared before it is converted: an integer may be too large for a float.
+    # Compared before the conversion: an integer may be too large for a float.
     if not 0 < expires_in <= MAX_LIFETIME or not math.isfinite(expires_in):
         return None
     return float(expires_in)

@@ -1,4 +1,4 @@
-"""What a holder of secrets is: nothing that is copied into a pickle."""
+"""The base of classes with secrets, which can't be pickled."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NoReturn
 
 
 class Unpicklable:
-    """Refuses to be pickled, or copied by pickle's rules, so that no secret ends up in a queue or on a disk."""
+    """Raises when it is pickled or copied, so that secrets don't end up in a queue or on disk."""
 
     __slots__ = ()
 

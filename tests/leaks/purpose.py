@@ -48,6 +48,13 @@ PURPOSES: Final = (
         _ALL,
         "`sandbox --profiles-file` writes a file (0600) with the credentials of its made-up companies",
     ),
+    Purpose("tests/cli/test_init_command.py", "file", _ALL, "`sandbox --env-file` fills in a file (0600)"),
+    Purpose(
+        "tests/examples/test_pages.py",
+        "stdout",
+        frozenset({"api_key", "state"}),
+        "the programs of docs/web-login.md print the address to open, and the key",
+    ),
     Purpose("tests/supply/test_limits.py", "stdout", _ALL, "shows what `/proc/PID/environ` shows"),
     Purpose("tests/cli/", "stderr", frozenset({"state"}), "`login` prints the address to open, which has the state"),
 )

@@ -17,13 +17,15 @@ from _pytest.capture import CaptureFixture
 from typer.testing import CliRunner
 
 from procountor_auth import ProcountorAuthError, Settings, Token, TokenSource
+from procountor_auth.bridge.credentials import Credentials as BridgeCredentials
+from procountor_auth.bridge.login import BridgeLogin
 from procountor_auth.login.login import KeyLogin, Login
 from procountor_auth.protocol import client as oauth
 from procountor_auth.sandbox.state import request_log as requestlog
 from procountor_auth.sandbox.state.credentials import Credentials
 from procountor_auth.sandbox.state.directory import Directory
 from procountor_auth.sandbox.state.sessions import Sessions
-from procountor_auth.strategies import legacy_password
+from procountor_auth.settings.secret_reference import is_reference
 from procountor_auth.strategies.base import Strategy
 from procountor_auth.tokens import telemetry
 
@@ -32,6 +34,8 @@ from .records import Records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from pydantic import SecretStr
 
     from procountor_auth.sandbox.state.directory import User
 
@@ -98,7 +102,9 @@ class Watch:
             # A module's sandbox goes on: what an earlier test has left in its log is that test's.
             news = log.entries(after=seen)
             self._logs[log] = news[-1]["number"] if news else seen
-            for entry in {(each["method"], each["path"], each["grant_type"], each["fault"]) for each in news}:
+            for entry in {
+                (each["method"], each["path"], each["grant_type"], each["fault"], each["error"]) for each in news
+            }:
                 self.records.add("sandbox log", repr(entry))
         self._errors, self._objects = [], {}
 
@@ -130,17 +136,43 @@ class Watch:
         self._after(Sessions, "_access_token", lambda token, *_: self._canaries.add("access_token", token))
         self._after(Sessions, "_refresh_token", lambda token, *_: self._canaries.add("refresh_token", token))
         self._after(Directory, "add_client", lambda made, *_: self._canaries.add("client_secret", made.client_secret))
+        self._after(
+            Directory,
+            "replace_client_secret",
+            lambda made, *_: self._canaries.add("client_secret", made.client_secret),
+        )
         self._after(Directory, "add_user", lambda user, *_: self._add_user(user))
         self._after(Directory, "add_company", lambda company, *_: self._canaries.add("company", str(company.id)))
         self._after(Directory, "change_password", lambda _, *given: self._canaries.add("password", given[-1]))
-        for module in (oauth, legacy_password):
-            self._after(module, "generate_token", self._add_random)
+        self._after(oauth, "_random", lambda made, *_: self._add_random(made.get_secret_value()))
+
+        self._after(BridgeCredentials, "issue_code", lambda code, *_: self._add_bridge_s("code", code))
+        self._after(BridgeCredentials, "issue", lambda issued, *_: self._add_bridge_tokens(*issued))
+        self._after(BridgeCredentials, "refresh", lambda access, *_: self._add_bridge_tokens(access))
+        self._after(BridgeLogin, "of", lambda login, *_: self._add_bridge_login(login))
+
+    def _add_bridge_tokens(self, access: SecretStr | None, refresh: SecretStr | None = None) -> None:
+        self._add_bridge_s("access_token", access)
+        self._add_bridge_s("refresh_token", refresh)
+
+    def _add_bridge_s(self, kind: Kind, made: SecretStr | None) -> None:
+        # What stands before the dot says which login it is of, and is no secret.
+        if made is not None:
+            self._canaries.add(kind, made.get_secret_value().partition(".")[2])
+
+    def _add_bridge_login(self, login: BridgeLogin | None) -> None:
+        if login is not None:
+            self._canaries.add("client_secret", login.client_secret.get_secret_value())
+            self._canaries.add("username", login.username.get_secret_value())
+            self._canaries.add("password", login.password.get_secret_value())
+            self._canaries.add("company", login.company)
+            self._keep(login)
 
     def _add_user(self, user: User) -> None:
         self._canaries.add("username", user.username)
         self._canaries.add("password", user.password)
 
-    def _add_random(self, made: str, *_: object) -> None:
+    def _add_random(self, made: str) -> None:
         self._canaries.add("state" if len(made) == oauth.STATE_LENGTH else "verifier", made)
 
     # -- objects ----------------------------------------------------------------------------------
@@ -166,8 +198,8 @@ class Watch:
         """Look for what the settings hold, too: a test may have made it up."""
         for kind in _SECRET_SETTINGS:
             value = getattr(settings, kind)
-            # `keyring:NAME` says where the API key is, and is none.
-            if value is not None and not value.get_secret_value().startswith("keyring:"):
+            # A reference says where a secret is, and is none.
+            if value is not None and not is_reference(value):
                 self._canaries.add(kind, value.get_secret_value())
         self._keep(settings)
 

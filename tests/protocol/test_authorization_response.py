@@ -92,7 +92,7 @@ def test_a_code_is_decoded() -> None:
 )
 def test_a_redirect_to_elsewhere_is_refused(location: str, expected: ExpectedResponse) -> None:
     """A redirect to another scheme, host, port or path than the registered one brings nothing."""
-    with pytest.raises(RedirectError, match="leads to another address") as caught:
+    with pytest.raises(RedirectError, match="does not lead to the client's redirect URI") as caught:
         _code(location, expected)
     assert "PROCOUNTOR_REDIRECT_URI" in caught.value.hint
 
@@ -238,7 +238,7 @@ def test_only_a_standard_error_code_is_repeated(error: str, shown: str) -> None:
     """An error code of the standard's alphabet is shown, any other text is not."""
     with pytest.raises(RedirectError) as caught:
         _code(f"{_WORD}?error={error}&error_description=d3scription&state={_STATE}")
-    assert caught.value.message == f"The login page answered {shown}."
+    assert caught.value.message == f"The login page responded with {shown}."
 
 
 @pytest.mark.parametrize(

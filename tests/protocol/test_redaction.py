@@ -56,7 +56,7 @@ def _request(**parameters: str) -> Request:
 def test_an_echoed_secret_is_withheld_in_every_encoding(encode: Callable[[str], str]) -> None:
     """A text that repeats what was sent is withheld whole, however the server encoded it."""
     shown = safe_excerpt(f"no user has the password {encode(_PASSWORD)}, sorry", _request(password=_PASSWORD))
-    assert shown == "(its text is withheld: it repeats a secret)"
+    assert shown == "(the text is withheld because it repeats a secret)"
 
 
 @pytest.mark.parametrize("name", _SECRETS)

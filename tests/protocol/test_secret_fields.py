@@ -19,7 +19,7 @@ _TEST: Final = """
 from pathlib import Path
 import pytest
 from procountor_auth import Token
-from procountor_auth.protocol.client import AuthorizationRequest
+from procountor_auth.protocol.authorization_request import AuthorizationRequest
 from procountor_auth.protocol.flow import Request, Response
 from procountor_auth.stores.base import Entry
 from procountor_auth.tokens.cache import CachedToken

@@ -194,9 +194,9 @@ def test_a_link_that_must_not_be_shown_is_dropped(target: str) -> None:
 def test_it_is_told_in_words() -> None:
     """The text of an announcement has what was said and nothing else, with days in UTC."""
     assert str(SunsetNotice(_JULY_2023, _NOVEMBER_1994, _PAGE)) == (
-        f"deprecated from 2023-06-30 on, gone from 1994-11-06 on, see {_PAGE}"
+        f"deprecated as of 2023-06-30, removed as of 1994-11-06, see {_PAGE}"
     )
-    assert str(SunsetNotice(sunset_at=_NOVEMBER_1994)) == "gone from 1994-11-06 on"
+    assert str(SunsetNotice(sunset_at=_NOVEMBER_1994)) == "removed as of 1994-11-06"
     assert str(SunsetNotice(link=_PAGE)) == f"see {_PAGE}"
     assert day(253_402_300_799) == "9999-12-31"
 

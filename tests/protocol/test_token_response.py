@@ -20,8 +20,9 @@ from procountor_auth.errors import (
     ServiceUnavailable,
     UnexpectedResponse,
 )
-from procountor_auth.protocol.error_response import MAX_WAIT, Reply, is_temporary, retry_after
+from procountor_auth.protocol.availability import MAX_WAIT, is_temporary, retry_after
 from procountor_auth.protocol.flow import Request, Response
+from procountor_auth.protocol.reply import Reply
 from procountor_auth.protocol.token import Token
 from procountor_auth.protocol.token_response import DEFAULT_LIFETIME, MAX_LIFETIME, read_api_key, read_token
 
@@ -172,6 +173,9 @@ _REFUSALS: Final[list[tuple[int, object, type[ProcountorAuthError], str]]] = [
     (200, {"error": "invalid_grant", "access_token": "acc3ss"}, InvalidGrant, "The test hint."),
     (400, {"errors": [{"status": 400, "message": "Bad."}]}, CredentialsRefused, "The test hint."),
     (403, {"errors": [{"status": 403, "field": "x"}]}, CredentialsRefused, "The test hint."),
+    (401, {"error": None, "errors": [{"message": "invalid_client"}]}, InvalidClient, "PROCOUNTOR_CLIENT_ID"),
+    (401, {"errors": ["invalid_client"]}, InvalidClient, "PROCOUNTOR_CLIENT_ID"),
+    (401, {"errors": {"message": "invalid_client"}}, InvalidClient, "PROCOUNTOR_CLIENT_ID"),
     (400, {"errors": "bad"}, CredentialsRefused, "The test hint."),
     (400, {"errors": [5, None, {"message": 5}]}, CredentialsRefused, "The test hint."),
     (200, {"errors": [{"message": "no"}], "access_token": "acc3ss"}, CredentialsRefused, "The test hint."),
@@ -293,7 +297,7 @@ def test_the_server_s_words_are_repeated(fields: object, sentence: str) -> None:
     """A refusal carries the server's own reason in either of its two shapes."""
     with pytest.raises(CredentialsRefused) as caught:
         _read(_said(400, fields))
-    assert caught.value.message == f"The server refused the test grant (status 400): {sentence}"
+    assert caught.value.message == f"The server rejected the test grant (status 400): {sentence}"
 
 
 def test_the_server_s_code_is_an_attribute() -> None:

@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from procountor_auth.login.login import KeyLogin
 from procountor_auth.protocol.client import OAuthClient
 from procountor_auth.protocol.endpoints import Endpoints
-from procountor_auth.protocol.error_response import Reply
 from procountor_auth.protocol.flow import Request, Response
+from procountor_auth.protocol.reply import Reply
 from procountor_auth.stores.base import Entry
 from procountor_auth.strategies.api_key import KeyRequest
 from procountor_auth.transport.transport import Transport
