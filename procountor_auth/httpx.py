@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import httpx
 
 from procountor_auth.tokens.bearer import HttpxBearer
 
+__all__ = ["ProcountorAuth"]
+
 
 class ProcountorAuth(HttpxBearer, httpx.Auth):
-    """`httpx.Client(auth=ProcountorAuth())`: the token of the environment's strategy on every request to its host.
+    """Adds the token to every request to the configured host: `httpx.Client(auth=ProcountorAuth())`.
 
-    After a 401 the token is renewed once and the request sent once more, if its body can be sent again: bytes, JSON, a
-    form with files, but no stream. Requests to other origins, redirects included, go without the token.
+    After a 401, it renews the token and sends the request once more, if the body can be sent again: bytes, JSON or a
+    form with files, but not a stream. Requests to other origins, including redirects, are sent without the token.
 
     Args:
-        source: Where the tokens come from; by default the one that the environment describes.
-        profile: Which profile of the environment to use; by default the one that `PROCOUNTOR_PROFILE` names, if any.
+        source: Where the tokens come from; by default a source that is configured by the environment.
+        profile: The profile to use; by default the one that `PROCOUNTOR_PROFILE` names, if any.
 
     Raises:
-        ConfigurationError: There is no source given, and the environment does not describe one.
+        ConfigurationError: No source is given, and the environment's configuration is incomplete or invalid.
     """
 
-    bytes_stream = httpx.ByteStream
+    bytes_stream: type[object] = httpx.ByteStream
+    library: ClassVar[str | None] = "httpx"

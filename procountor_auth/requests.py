@@ -2,105 +2,133 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from requests.auth import AuthBase
 from requests.exceptions import UnrewindableBodyError
 from requests.utils import rewind_body
 
-from procountor_auth.tokens.bearer import Bearer, header_of, told
+from procountor_auth.protocol import sunset
+from procountor_auth.protocol.json_object import is_json_object
+from procountor_auth.tokens.bearer import UNAUTHORIZED, Bearer, told
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     import requests
 
     from procountor_auth.protocol.token import Token
+    from procountor_auth.tokens.origin import Origin
     from procountor_auth.tokens.renewing_cache import RenewingCache
+
+__all__ = ["ProcountorAuth"]
+
+_How: TypeAlias = Any
+"""The options that `requests` sends a request with, such as a timeout, a proxy, certificates."""
 
 
 class ProcountorAuth(Bearer, AuthBase):
-    """`requests.get(…, auth=ProcountorAuth())`: the token of the environment's strategy on every request to its host.
+    """Adds the token to every request to the configured host: `requests.get(…, auth=ProcountorAuth())`.
 
-    After a 401 the token is renewed once and the request sent once more, if its body can be sent again: bytes, JSON, a
-    form with files, an open file, but no stream. Requests to other origins, redirects included, go without the token.
+    After a 401, it renews the token and sends the request once more, if the body can be sent again: bytes, JSON, a form
+    with files or an open file, but not a stream. Requests to other origins, including redirects, are sent without the
+    token.
 
     Args:
-        source: Where the tokens come from; by default the one that the environment describes.
-        profile: Which profile of the environment to use; by default the one that `PROCOUNTOR_PROFILE` names, if any.
+        source: Where the tokens come from; by default a source that is configured by the environment.
+        profile: The profile to use; by default the one that `PROCOUNTOR_PROFILE` names, if any.
 
     Raises:
-        ConfigurationError: There is no source given, and the environment does not describe one.
+        ConfigurationError: No source is given, and the environment's configuration is incomplete or invalid.
+    """
+
+    _found: tuple[Origin, str] | None = None
+    """The origin of the last request and the prefix of its URLs, such as `https://api.procountor.com/`.
+
+    Most requests go to the same origin as the one before.
     """
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Put the token on a request, and a hook that watches for a 401."""
+        """Add the token to a request, and a hook that handles a 401.
+
+        Args:
+            request: The request.
+
+        Raises:
+            TypeError: The request belongs to another HTTP client.
+        """
+        if not hasattr(request, "register_hook"):
+            raise TypeError(
+                "This ProcountorAuth is for requests: import it from procountor_auth.httpx or procountor_auth.httpx2 "
+                "for that client."
+            )
         bound = self.source.bind()
-        if self._is_ours(bound, request):
+        if self._is_ours(bound, request.url or ""):
             token = bound.token()
-            _put(token, request)
-            request.register_hook("response", _Retry(self, bound, token))  # type: ignore[no-untyped-call]
+            request.headers["Authorization"] = token.authorization
+            # The hook stays on the request, which may be sent more than once.
+            request.register_hook("response", partial(self._hear, bound, token))  # type: ignore[no-untyped-call]
         return request
 
-    def _is_ours(self, bound: RenewingCache, request: requests.PreparedRequest) -> bool:
-        parts = urlsplit(request.url or "")
-        return self.is_for(parts.scheme, parts.hostname, parts.port, bound)
+    def _is_ours(self, bound: RenewingCache, url: str) -> bool:
+        found = self._found
+        if found is not None and found[0] == bound.origin and url.startswith(found[1]):
+            return True
+        parts = urlsplit(url)
+        is_ours = self.is_for(parts.scheme, parts.hostname, parts.port, bound)
+        if is_ours and "@" not in parts.netloc:  # don't keep a password
+            self._found = bound.origin, f"{parts.scheme}://{parts.netloc}/"
+        return is_ours
 
-
-class _Retry:
-    """Sends a request once more after a 401, with a new token. It stays with its request, which may be sent often."""
-
-    def __init__(self, auth: ProcountorAuth, bound: RenewingCache, token: Token) -> None:
-        self._auth = auth
-        self._bound = bound
-        self._token = token
-
-    def __call__(self, response: requests.Response, **how: Any) -> requests.Response:  # noqa: ANN401 - as requests sends
-        self._bound.observe(response.headers.get, urlsplit(response.request.url or "").path)
+    def _hear(
+        self, bound: RenewingCache, used: Token, /, response: requests.Response, **how: _How
+    ) -> requests.Response:
+        """After a 401, renew the token and send the request once more."""
+        if not sunset.HEADERS.isdisjoint(_names(response.headers)):
+            bound.observe(response.headers.get, urlsplit(response.request.url or "").path)
+        if response.status_code != UNAUTHORIZED and used is not bound.rejections.unproven:
+            return response  # nearly always
         resendable = _is_rewindable(response.request)
-        if not self._auth.is_to_be_replaced(self._bound, self._token, *told(response), resendable=resendable):
+        if not self.is_to_be_replaced(bound, used, *told(response), resendable=resendable):
             return response
-        token = self._bound.renew(self._token)
-        self._bound.rejections.replaced(self._token, token)
+        token = bound.renew(used)
+        bound.rejections.replaced(used, token)
         again = response.request.copy()
         if not (resendable and _rewind(again)):
             return response
-        # Reading it to its end frees the connection for the second try.
+        # Reading the whole body frees the connection for the second attempt.
         _ = response.content
         response.close()
-        _put(token, again)
+        again.headers["Authorization"] = token.authorization
         answer: requests.Response = response.connection.send(again, **how)
         answer.history.append(response)
         answer.request = again
-        self._auth.hear_again(self._bound, token, *told(answer))
+        self.hear_again(bound, token, *told(answer))
         return answer
 
 
-class _Authorization(str):
-    """The header's value. The frames of requests and urllib3 have it in a dictionary: tracebacks show its `repr`."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'Bearer **********'"
-
-
-def _put(token: Token, request: requests.PreparedRequest) -> None:
-    request.headers["Authorization"] = _Authorization(header_of(token))
+def _names(headers: Mapping[str, str]) -> Iterable[str]:
+    """Return the names of a response's headers in lower case."""
+    # `requests` stores them in lower case; its public interface is a generator of the names as they were sent.
+    names = getattr(headers, "_store", None)
+    return names if is_json_object(names) else map(str.lower, headers)
 
 
 def _is_rewindable(request: requests.PreparedRequest) -> bool:
-    """Whether the body can be sent again: bytes, or a file that knows where it began. A stream is used up."""
+    """Whether the body can be sent again: bytes, or a seekable file. A stream can be read only once."""
     body: Any = request.body
     return isinstance(body, str | bytes | None) or (hasattr(body, "seek") and hasattr(body, "tell"))
 
 
 def _rewind(request: requests.PreparedRequest) -> bool:
-    """Take a file back to where it began. Return whether that could be done."""
+    """Rewind a file to its starting position. Return whether that succeeded."""
     body: Any = request.body
     if isinstance(body, str | bytes | None):
         return True
     try:
         rewind_body(request)
-    except (UnrewindableBodyError, ValueError):  # the latter of a file that is closed
+    except (UnrewindableBodyError, ValueError):  # ValueError: the file is closed
         return False
     return True

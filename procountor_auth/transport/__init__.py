@@ -1,1 +1,1 @@
-"""How requests for tokens reach the host."""
+"""Sends token requests to the host."""

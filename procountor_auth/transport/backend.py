@@ -1,23 +1,64 @@
-"""The HTTP library that tokens are fetched with: `httpx2` where it is installed, else `httpx`.
+"""Selects the HTTP library for token requests: the one that the program uses, so that only one is imported.
 
-httpx2 is the maintained continuation of httpx, with the same names. This is the one module that decides.
+That is httpx2 if the program has imported only httpx2, uses `procountor_auth.httpx2`, or has nothing else installed;
+otherwise httpx. A library that is only installed changes nothing: a test that replaces httpx also replaces it for token
+requests. Both libraries have the same names.
 
-What the library imports with its first request is imported here: that request is sent by a thread of its own, and a
-process that is forked while another thread imports would wait for that import for ever.
+What a library imports with its first request is imported here, where no fork can interrupt it.
 """
 
 from __future__ import annotations
 
-import encodings.idna  # noqa: F401 - see above: looking up a host name imports it
-from typing import TYPE_CHECKING
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import httpx as backend
-else:
-    try:
-        import httpcore2  # noqa: F401
-        import httpx2 as backend
-    except ImportError:
-        import httpx as backend
 
-__all__ = ["backend"]
+importlib.import_module("encodings.idna")  # looking up a host name imports it
+
+LIBRARIES: Final = ("httpx", "httpx2")
+"""The supported HTTP libraries."""
+
+__all__ = ["LIBRARIES", "backend", "library", "library_of", "loaded"]
+
+
+def library(name: str | None = None) -> Any:  # noqa: ANN401 - a module with httpx's names
+    """Return an HTTP library, imported.
+
+    Args:
+        name: `httpx` or `httpx2`; by default the one that the program uses.
+
+    Raises:
+        ImportError: The library is not installed, or is broken.
+    """
+    if name is None:
+        name = "httpx2" if "httpx2" in sys.modules and "httpx" not in sys.modules else "httpx"
+        try:
+            return library(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+        return library("httpx2")
+    found = importlib.import_module(name)
+    importlib.import_module(found.HTTPTransport.__module__)
+    importlib.import_module(name.replace("httpx", "httpcore"))
+    return found
+
+
+def library_of(thing: object) -> str | None:
+    """Return the name of the HTTP library that an object's class is from, or None."""
+    roots = [kind.__module__.partition(".")[0] for kind in type(thing).__mro__]
+    return next((root for root in roots if root in LIBRARIES), None)
+
+
+def loaded(name: str) -> tuple[type[Exception], ...]:
+    """Return the exceptions with this name from all imported HTTP libraries."""
+    return tuple(getattr(sys.modules[each], name) for each in LIBRARIES if each in sys.modules)
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module with httpx's names
+    if name != "backend":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return library()

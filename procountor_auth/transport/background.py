@@ -1,16 +1,15 @@
-"""The result of some work, for any number of waiters in any thread or event loop.
+"""Runs work on a background thread, and shares its result with waiters in any thread or event loop.
 
-The work runs on a thread of its own and belongs to none of those who wait: a waiter that gives up, is cancelled, or
-lives in an event loop that ends takes nothing away from the others, and a refresh token that the server has already
-rotated is not lost with it.
+The work is independent of its waiters: if one of them gives up, is cancelled, or its event loop ends, the others still
+get the result, and a refresh token that the server has already rotated is not lost.
 
-Nothing that somebody else wrote can hold the result up: listeners and logs are told after the waiters have it. The
-interpreter's end waits for work that is under way, but not longer than the work's own deadline.
+Other code can't delay the result: listeners and log handlers are called after the waiters have it. At exit, the
+interpreter waits for pending work, but not beyond the work's deadline; after Ctrl-C it waits only briefly, and only for
+work that can't be repeated.
 """
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import copy
 import os
@@ -23,94 +22,111 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar
 
 from procountor_auth.errors import ConnectionFailed
+from procountor_auth.transport.deferral import deferring
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from procountor_auth.transport.gate import Gate
+    from procountor_auth.transport.trio_gate import TrioGate
+
 T = TypeVar("T")
 
 GRACE: Final = 0.25
-"""Seconds that a waiter waits beyond the work's own deadline, for its result to come."""
+"""Seconds that a waiter waits beyond the work's deadline for its result."""
 
 LAST_WAIT: Final = 0.5
-"""Seconds that the interpreter's end leaves to work whose time is over: after a freeze, its answer may be there."""
+"""Seconds that overdue work gets at exit: after a freeze of the process, its response may have arrived."""
+
+INTERRUPTED_WAIT: Final = 2.0
+"""Seconds that work which can't be repeated gets at exit after Ctrl-C."""
 
 TELLING: Final = 0.1
-"""Seconds that a waiter, who has the result, leaves to listeners and logs, so that they usually come first."""
+"""Seconds that a waiter with the result gives listeners and log handlers, so that they usually run first."""
 
 
 class SharedFuture(Generic[T]):
-    """A result or an error that will be there in time.
+    """A result or an error that becomes available later.
 
     Args:
-        timeout: Seconds that the work may take.
+        timeout: The time limit for the work, in seconds.
         on_done: Called on the work's thread with this future and the result (None for an error), before any waiter
-            wakes. It must neither wait nor call what somebody else wrote: `later` is for that.
+            wakes. It must not wait or call the program's code; use `later` for that.
+        repeatable: Whether interrupted work can be repeated without losing anything.
 
     Attributes:
         started: Whether the work has begun.
+        repeatable: As given.
     """
 
-    def __init__(self, timeout: float, on_done: Callable[[SharedFuture[T], T | None], None] | None = None) -> None:
-        self.started = False
+    def __init__(
+        self,
+        timeout: float,
+        on_done: Callable[[SharedFuture[T], T | None], None] | None = None,
+        *,
+        repeatable: bool = False,
+    ) -> None:
+        self.started: bool = False
+        self.repeatable = repeatable
         self._timeout = timeout
         self._until = time.monotonic() + timeout + GRACE
         self._on_done = on_done
         self._later: list[Callable[[], object]] = []
         self._worker: int | None = None
+        self._gates: dict[object, Gate | TrioGate] = {}  # by event loop
         self._told: Future[None] = Future()
-        # Holds errors as results: a future that raises one object in many threads lets them all write into its
-        # traceback.
+        # Errors are stored as results: if a future raised the same object in many threads, they would all modify
+        # its traceback.
         self._future: Future[Callable[[], T]] = Future()
-        # Marks it as running, so that no waiter's cancellation can reach it.
+        # Marks it as running, so that no waiter can cancel it.
         self._future.set_running_or_notify_cancel()
         self._told.set_running_or_notify_cancel()
 
     @property
     def is_overdue(self) -> bool:
-        """Whether its time is over, and it is not done: others need not wait for it any more."""
+        """Whether its deadline has passed without a result, so that nobody needs to wait for it any more."""
         return not self._future.done() and time.monotonic() > self._until
 
     def start(self, work: Callable[[], T]) -> None:
-        """Do the work on a thread of its own. If none can be started, the error is the result, at once.
+        """Do the work on a new thread. If no thread can be started, the result is an error, immediately.
 
-        At the interpreter's end, when threads do not run any more, the work is done here.
+        While the interpreter shuts down and can't run new threads, the work is done on this thread.
         """
         if _is_ending():
             self._run(work)
             return
-        # A daemon, which would not keep the interpreter from ending; `_finish_work` waits for it, with a limit.
+        # A daemon thread does not keep the interpreter alive; `_finish_work` waits for it, with a time limit.
         thread = threading.Thread(target=self._run, args=(work,), name="procountor-auth", daemon=True)
         refused = ""
         try:
             thread.start()
         except RuntimeError as error:
-            # Python's own locks raise one too, where a signal handler raises while they wait: the thread runs then.
+            # Python's locks also raise this if a signal handler raises while they wait; the thread runs then.
             if "thread" not in str(error):
                 raise
             refused = str(error)
-        if "shutdown" in refused:  # from Python 3.12 on
+        if "shutdown" in refused:  # since Python 3.12
             self._run(work)
         elif refused:
             self._finish(None, raiser(_no_thread()))
             self._told.set_result(None)
 
     def later(self, call: Callable[[], object]) -> None:
-        """Have something called when the waiters have the result: whatever somebody else wrote, such as a listener."""
+        """Call something after the waiters have the result: the program's code, such as a listener."""
         self._later.append(call)
 
     def result(self) -> T:
-        """Wait for it in this thread.
+        """Wait for the result in this thread.
 
         Raises:
-            ProcountorAuthError: The error of the work, as an object of the waiter's own.
+            ProcountorAuthError: A copy of the work's error, for this waiter.
         """
         if self._worker == threading.get_ident() and not self._future.done():
             raise self._waits_for_itself()
         try:
             with suppress(FutureTimeoutError):
                 self._future.result(self._timeout)
-            # Once more: the process may have stood still meanwhile, and the work needs a moment to go on.
+            # Once more: the process may have been frozen meanwhile, and the work needs a moment to continue.
             unwrap = self._future.result(GRACE)
             if self._worker != threading.get_ident():
                 self.wait(TELLING)
@@ -119,21 +135,36 @@ class SharedFuture(Generic[T]):
         return unwrap()
 
     async def aresult(self) -> T:
-        """Wait for it without blocking the event loop. Raises what `result` raises."""
-        # Twice: the process may have stood still meanwhile, and the work needs a moment to go on. And without a timeout
-        # that cancels: of thousands of waiters the last one has its turn long after the result is there.
-        await asyncio.wait({asyncio.wrap_future(self._future)}, timeout=self._timeout)
+        """Wait for the result without blocking the event loop. Raises what `result` raises."""
+        if self._worker == threading.get_ident() and not self._future.done():
+            raise self._waits_for_itself()
+        loop = _current_loop()
+        gate = self._gates.get(loop) or self._new_gate(loop)
+        await gate.wait()
         if not self._future.done():
-            await asyncio.wait({asyncio.wrap_future(self._future)}, timeout=GRACE)
+            # Once more: the process may have been frozen meanwhile, and the work needs a moment to continue.
+            await gate.wait_for(self._future, GRACE)
         if not self._future.done():
             raise self._still_waiting()
-        unwrap = self._future.result()
-        if not self._told.done():
-            await asyncio.wait({asyncio.wrap_future(self._told)}, timeout=TELLING)
-        return unwrap()
+        return self._future.result()()
+
+    def _new_gate(self, loop: object) -> Gate | TrioGate:
+        """Return the gate of an event loop: one for all its waiters, as there may be thousands."""
+        kind: type[Gate | TrioGate]
+        if type(loop).__module__.partition(".")[0] == "trio":
+            from procountor_auth.transport.trio_gate import TrioGate as kind  # noqa: PLC0415, N813 - with trio
+        else:
+            from procountor_auth.transport.gate import Gate as kind  # noqa: PLC0415, N813 - with asyncio
+
+        gate = self._gates[loop] = kind()
+        gate.open_after(max(0.0, self.seconds_left - GRACE))  # `aresult` waits for that itself
+
+        self._future.add_done_callback(lambda _: gate.from_elsewhere(lambda: gate.open_after(TELLING)))
+        self._told.add_done_callback(lambda _: gate.from_elsewhere(gate.open))
+        return gate
 
     def wait(self, seconds: float) -> None:
-        """Wait until the work is done and everybody has been told of it, or for some seconds."""
+        """Wait until the work is done and `later` calls have run, at most for a number of seconds."""
         with suppress(FutureTimeoutError):
             self._told.result(max(0.0, seconds))
 
@@ -147,46 +178,71 @@ class SharedFuture(Generic[T]):
         self._worker = threading.get_ident()
         _under_way.add(self)
         try:
-            result = work()
-        except BaseException as error:  # noqa: BLE001 - it is handed to those who wait
-            self._finish(None, raiser(error))
-        else:
-            self._finish(result, lambda: result)
-        for call in self._later:
-            # A broken listener, filter or handler costs nobody the token, not even with SystemExit.
-            with suppress(BaseException):
-                call()
-        _under_way.discard(self)
-        self._told.set_result(None)
+            self._finish(*self._outcome_of(work))
+        finally:
+            for call in self._later:
+                # A broken listener, filter or handler must not cost anyone the token, not even with SystemExit.
+                with suppress(BaseException):
+                    call()
+            _under_way.discard(self)
+            self._told.set_result(None)
+
+    def _outcome_of(self, work: Callable[[], T]) -> tuple[T | None, Callable[[], T]]:
+        try:
+            with deferring(self._later):
+                result = work()
+        except BaseException as error:  # noqa: BLE001 - passed on to the waiters
+            return None, raiser(error)
+        return result, lambda: result
 
     def _finish(self, result: T | None, unwrap: Callable[[], T]) -> None:
         try:
             if self._on_done is not None:
-                self._on_done(self, result)
+                with deferring(self._later):
+                    self._on_done(self, result)
         finally:
             self._future.set_result(unwrap)
 
     def _still_waiting(self) -> ConnectionFailed:
         return ConnectionFailed(
-            f"There was no token within {self._timeout:g} seconds.",
-            hint="Try again later, or give it more time with PROCOUNTOR_TIMEOUT.",
+            f"No token arrived within {self._timeout:g} seconds.",
+            hint="Try again later, or increase PROCOUNTOR_TIMEOUT.",
         )
 
     def _waits_for_itself(self) -> ConnectionFailed:
         error = ConnectionFailed(
-            "A token was asked for from within the renewal that gets it, which would wait for itself.",
-            hint="Don't ask for a token in a log handler, a store or a strategy of your own.",
+            "A token was requested from within its own renewal, which would wait for itself.",
+            hint="Don't request a token in your own log handlers, stores or strategies.",
         )
         error.sent = False
         return error
 
 
-def raiser(error: BaseException) -> Callable[[], NoReturn]:
-    """Return a function that raises a copy of `error`, each time, without the frames of the work.
+def _current_loop() -> object:
+    """Return the running event loop: asyncio's, or trio's run.
 
-    Those are of no use to a waiter, and may hold what nobody should see.
+    Raises:
+        RuntimeError: No event loop is running.
     """
-    error.__traceback__ = None
+    # Without anyio: it supports only these two, and a running one has already been imported.
+    trio: Any = sys.modules.get("trio")
+    if trio is not None:
+        with suppress(RuntimeError):
+            run: object = trio.lowlevel.current_trio_token()
+            return run
+    import asyncio  # noqa: PLC0415 - not needed without an event loop
+
+    return asyncio.get_running_loop()
+
+
+def raiser(error: BaseException) -> Callable[[], NoReturn]:
+    """Return a function that raises a new copy of `error` each time, without the frames of the work.
+
+    These frames are useless to a waiter, and may contain secrets. So may the errors that caused it.
+    """
+    BaseException.with_traceback(error, None)
+    BaseException.__setattr__(error, "__cause__", None)
+    BaseException.__setattr__(error, "__context__", None)
 
     def unwrap() -> NoReturn:
         raise _copy_of(error)
@@ -196,36 +252,52 @@ def raiser(error: BaseException) -> Callable[[], NoReturn]:
 
 def _no_thread() -> ConnectionFailed:
     error = ConnectionFailed(
-        "This process can't start another thread, and so gets no new token.",
-        hint="Give it more threads or memory (ulimit -u, pids.max), or try again later.",
+        "This process can't start another thread, which it needs for a new token.",
+        hint="Allow more threads or memory (ulimit -u, pids.max), or try again later.",
     )
     error.sent = False
     return error
 
 
 def _copy_of(error: BaseException) -> BaseException:
-    try:
-        return copy.copy(error)
-    except Exception:  # noqa: BLE001 - a class of somebody else's may not take its own arguments
-        return error
+    copied: object = None
+    with suppress(BaseException):  # another package's class may not accept its own arguments, or raise anything
+        copied = copy.copy(error)
+    return copied if isinstance(copied, BaseException) and type(copied) is type(error) else error
 
 
 def _is_ending() -> bool:
-    """Whether the interpreter is at its end: a thread that is started then may never run.
+    """Whether the interpreter is shutting down: a new thread may never run then.
 
-    The main thread's `is_alive` does not tell: a signal handler that raises in it marks that thread as ended for ever.
+    The main thread's `is_alive` is unreliable: a signal handler that raises in it can mark the thread as ended forever.
     """
     return sys.is_finalizing()
 
 
 _under_way: set[SharedFuture[Any]] = set()
+_interrupted = threading.Event()
+
+
+def interrupt() -> None:
+    """Make the wait at exit as short as after Ctrl-C, which a program may have handled itself."""
+    _interrupted.set()
 
 
 @atexit.register
 def _finish_work() -> None:
-    """Let what is under way come to its end: a token that the server has given is stored, and told of."""
-    for future in list(_under_way):
-        future.wait(max(LAST_WAIT, future.seconds_left))
+    """Wait for pending work, so that a token from the server is still stored and logged.
+
+    After Ctrl-C, only work that can't be repeated gets a moment, because the user wants the prompt back. Another Ctrl-C
+    ends the wait.
+    """
+    was_interrupted = _interrupted.is_set() or issubclass(getattr(sys, "last_type", None) or object, KeyboardInterrupt)
+    until = time.monotonic() + INTERRUPTED_WAIT
+    with suppress(KeyboardInterrupt):
+        for future in list(_under_way):
+            left = max(LAST_WAIT, future.seconds_left)
+            if was_interrupted:
+                left = 0.0 if future.repeatable else min(left, until - time.monotonic())
+            future.wait(left)
 
 
 if hasattr(os, "register_at_fork"):

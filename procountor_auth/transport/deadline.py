@@ -1,4 +1,4 @@
-"""The time by which a response has to be there."""
+"""The deadline of a flow."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """The time by which a flow has to be done.
+    """The time by which a flow must be complete.
 
     Attributes:
-        at: When that is, on the clock `monotonic`.
-        timeout: Seconds that a flow usually has, for the errors.
+        at: The deadline, on the clock `monotonic`.
+        timeout: The usual time limit of a flow in seconds, for errors.
         monotonic: The clock, in seconds.
     """
 
@@ -27,12 +27,12 @@ class Deadline:
 
     @property
     def time_left(self) -> float:
-        """The seconds until then; negative if it has passed."""
+        """The seconds until the deadline; negative if it has passed."""
         return self.at - self.monotonic()
 
     def error(self) -> ConnectionFailed:
-        """Return the error for a response that is not there by then."""
+        """Return the error for a response that does not arrive in time."""
         return ConnectionFailed(
-            f"The server did not answer within {self.timeout:g} seconds.",
-            hint="Try again later, or give it more time with PROCOUNTOR_TIMEOUT.",
+            f"The server did not respond within {self.timeout:g} seconds.",
+            hint="Try again later, or increase PROCOUNTOR_TIMEOUT.",
         )

@@ -1,7 +1,7 @@
-"""Silence in other libraries' logs while a token is fetched.
+"""Silences other libraries' logs while a token is requested.
 
-At DEBUG, httpcore logs the headers of a response, and the legacy login's code stands in one. Its loggers, and
-httpx's, get a filter that drops their records in the thread or task that is fetching a token, and nowhere else.
+At DEBUG, httpcore logs the headers of a response, one of which contains the legacy login's code. Its loggers and
+httpx's get a filter that drops their records in the thread or task that is requesting a token, and nowhere else.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 LOGGERS: Final = tuple(
     name
@@ -22,7 +22,7 @@ LOGGERS: Final = tuple(
         *(f"httpcore{library}.{module}" for module in ("connection", "http11", "http2", "proxy", "socks")),
     )
 )
-"""The loggers that are silenced. A filter works on the logger that it is put on, not on its children."""
+"""The loggers that are silenced. A filter applies to its own logger, not to its children."""
 
 _fetching: ContextVar[bool] = ContextVar("procountor_auth_fetching", default=False)
 
@@ -32,10 +32,10 @@ def _is_heard(_record: logging.LogRecord) -> bool:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Keep what happens inside out of the HTTP library's logs."""
+def quiet() -> Generator[None]:
+    """Suppress the HTTP library's logs in the `with` block."""
     for name in LOGGERS:
-        # Each time: a program's logging configuration may have dropped it. Adding it again changes nothing.
+        # Each time, because the program's logging configuration may have removed it. Adding it again does nothing.
         logging.getLogger(name).addFilter(_is_heard)
     before = _fetching.set(True)
     try:

@@ -1,45 +1,50 @@
-"""`localhost` and the names below it lead to this machine, whatever DNS says (RFC 6761, section 6.3)."""
+"""Resolves `localhost` and its subdomains to this machine, without DNS (RFC 6761, section 6.3)."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from procountor_auth.settings.hosts import is_localhost
-from procountor_auth.transport.backend import backend
+from procountor_auth.transport.backend import library, library_of, loaded
+
+if TYPE_CHECKING:
+    import httpx
 
 _ADDRESSES: Final = ("127.0.0.1", "::1")
-"""Tried in this order."""
+"""The loopback addresses, in the order in which they are tried."""
 
 
-class LoopbackNames(backend.BaseTransport):
-    """A transport that looks up no name of this machine: requests for it connect to the loopback addresses alone.
+class LoopbackNames:
+    """A transport that connects to the loopback addresses for names of this machine, without looking them up.
 
     Args:
-        transport: Sends the requests. It is not closed with this one.
+        transport: The transport that sends the requests. It is not closed with this one.
     """
 
-    def __init__(self, transport: backend.BaseTransport) -> None:
+    def __init__(self, transport: httpx.BaseTransport) -> None:
         self._transport = transport
 
-    def handle_request(self, request: backend.Request) -> backend.Response:
-        """Send a request; to this machine, first with IPv4, and if nothing listens there, with IPv6."""
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request. To this machine, it tries IPv4 first, and IPv6 if nothing listens there."""
         if not is_localhost(request.url.host.rstrip(".")):
             return self._transport.handle_request(request)
-        refused: backend.ConnectError | None = None
+        refused: Exception | None = None
         for address in _ADDRESSES:
             try:
                 return self._transport.handle_request(_to(address, request))
-            except backend.ConnectError as error:
+            except loaded("ConnectError") as error:
                 refused = refused or error
-        raise refused or backend.ConnectError("there is no loopback address")
+        raise refused or library(library_of(request)).ConnectError("there is no loopback address")
 
 
-def _to(address: str, request: backend.Request) -> backend.Request:
-    """Return the same request for an address; its `Host`, and the name that the certificate must have, stay."""
-    return backend.Request(
+def _to(address: str, request: httpx.Request) -> httpx.Request:
+    """Return the same request for an address, with the same `Host` and the same name for the certificate."""
+    kind: Any = type(request)
+    moved: httpx.Request = kind(
         request.method,
         request.url.copy_with(host=address),
         headers=request.headers,
         stream=request.stream,
         extensions={**request.extensions, "sni_hostname": request.url.host},
     )
+    return moved

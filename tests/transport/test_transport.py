@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import gc
 import importlib.util
-import ipaddress
 import itertools
 import logging
 import socket
@@ -18,10 +16,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from procountor_auth.errors import ConfigurationError, ConnectionFailed, ProcountorAuthError, UnexpectedResponse
@@ -29,6 +23,7 @@ from procountor_auth.protocol.flow import Request, Response
 from procountor_auth.transport.backend import backend
 from procountor_auth.transport.connection import MAX_BODY, tls_context
 from procountor_auth.transport.transport import Transport
+from tests.certificate import Certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -313,7 +308,7 @@ def test_a_body_that_goes_on_past_the_deadline_is_given_up(serve: Serve) -> None
     server = serve(_say_and_stall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nansw3r"))
     clock = itertools.chain([0.0, 0.0], itertools.repeat(31.0))
     error = _fails(Transport(timeout=30.0, monotonic=lambda: next(clock)), server.url)
-    assert "did not answer within 30 seconds" in error.message
+    assert "did not respond within 30 seconds" in error.message
 
 
 def test_the_deadline_is_for_the_whole_flow(serve: Serve) -> None:
@@ -391,33 +386,6 @@ def test_an_unknown_name_is_unreachable() -> None:
     assert "can't be reached" in error.message
 
 
-class Certificate:
-    """A certificate that signed itself, for one IP address."""
-
-    def __init__(self, directory: Path, address: str = "127.0.0.1") -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a test")])
-        now = dt.datetime.now(dt.UTC)
-        certificate = (
-            x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(days=1))
-            .not_valid_after(now + dt.timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
-            .sign(key, hashes.SHA256())
-        )
-        self.file = directory / "certificate.pem"
-        self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        secret = directory / "key.pem"
-        secret.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
-        self.shown = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.shown.load_cert_chain(self.file, secret)
-
-
 def test_an_unknown_authority_is_refused(serve: Serve, tmp_path: Path) -> None:
     """A certificate that nobody vouches for ends the connection before anything is sent, for good."""
     server = serve(_say(_OK), Certificate(tmp_path).shown)
@@ -452,6 +420,32 @@ def test_variables_of_the_tls_library_are_not_read(
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.file))
     monkeypatch.setattr("procountor_auth.transport.connection._contexts", {})
     assert not _fails(Transport(), serve(_say(_OK), certificate.shown).url).retryable
+
+
+def test_plain_http_sets_up_no_tls(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a host on this machine no authority is read; TLS is set up with the first request that needs it."""
+    read: list[object] = []
+
+    def reading(ca_bundle: Path | None, name: str | None = None) -> ssl.SSLContext:
+        read.append(ca_bundle)
+        return tls_context(ca_bundle, name)
+
+    monkeypatch.setattr("procountor_auth.transport.connection.tls_context", reading)
+    url = serve(_say(_OK)).url
+    transport = Transport(timeout=_SLOWEST)
+    transport.prepare()
+    transport.run(_ask(url))
+    assert read == []
+    _fails(transport, url.replace("http:", "https:"))
+    assert read == [None]
+
+
+def test_a_connection_without_tls_trusts_nobody(serve: Serve, tmp_path: Path) -> None:
+    """Should a connection for this machine ever be used for HTTPS, it refuses every certificate."""
+    server = serve(_say(_OK), Certificate(tmp_path).shown)
+    with Transport(timeout=_SLOWEST).open(without_tls=True) as http:
+        assert "CERTIFICATE" in str(_fails(Transport(timeout=_SLOWEST, http=http), server.url))
+    assert server.requests == []
 
 
 def test_tls_with_a_server_that_has_none_fails(serve: Serve) -> None:
