@@ -1,13 +1,15 @@
-"""Where tokens are kept: `memory`, `file`, `keyring`, `redis`. One small interface, each a transaction."""
+"""Where tokens are kept: `memory`, `file`, `keyring`, `redis`, `sql`. One small interface, each a transaction."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
 from procountor_auth.errors import ConfigurationError, Problem
+from procountor_auth.protocol.extra import MissingExtra, missing_extra
 from procountor_auth.stores.base import Entry, Store, Transaction
 
 if TYPE_CHECKING:
@@ -17,16 +19,22 @@ __all__ = ["Entry", "Store", "Transaction", "open_store"]
 
 VARIABLE: Final = "PROCOUNTOR_TOKEN_STORE"
 
-_URLS: Final = ("redis://", "rediss://", "unix://")
+_REDIS: Final = ("redis:", "redis+", "rediss:", "rediss+", "valkey:", "valkeys:", "valkey+", "valkeys+", "unix:")
 
-_HINT: Final = f"Set {VARIABLE} to memory, file, file:PATH, keyring, or a redis://, rediss:// or unix:// URL."
+_SQL: Final = ("postgresql:", "postgresql+", "sqlite:", "sqlite+")
+
+_HINT: Final = (
+    f"Set {VARIABLE} to memory, file, file:PATH, keyring, or the URL of a Redis (redis://, rediss://, unix://) or a "
+    "database (postgresql+psycopg://, sqlite:///)."
+)
 
 
 def open_store(where: SecretStr | str, keys: tuple[SecretStr, ...] = (), *, timeout: float | None = None) -> Store:
     """Return the store that `PROCOUNTOR_TOKEN_STORE` describes. Nothing is read, written or connected to yet.
 
     Args:
-        where: `memory`, `file`, `file:PATH`, `keyring`, `redis://…`, `rediss://…` or `unix://…`. A URL may hold a
+        where: `memory`, `file`, `file:PATH`, `keyring`, `redis://…`, `rediss://…`, `unix://…`,
+            `postgresql+psycopg://…` or `sqlite:///…`. A URL may hold a
             password, so it is as good as a `SecretStr`.
         keys: The keys of `PROCOUNTOR_TOKEN_STORE_KEY`: the first seals, all of them open. `memory` needs none.
         timeout: Seconds that a read may take at most, where a server may leave it without an answer.
@@ -48,13 +56,17 @@ def open_spent_tokens() -> SpentTokens | None:
         from procountor_auth.stores.spent_tokens import SpentTokens  # noqa: PLC0415 - it needs what the file store needs
     except ImportError:
         return None
-    return SpentTokens()
+    with suppress(ConfigurationError):  # a user without a home directory
+        return SpentTokens()
+    return None
 
 
 def _open(where: SecretStr, keys: tuple[SecretStr, ...], timeout: float | None) -> Store | ConfigurationError:
     # First, so that no local below holds a password.
-    if where.get_secret_value().startswith(_URLS):
+    if where.get_secret_value().startswith(_REDIS):
         return _open_redis(where, keys, timeout)
+    if where.get_secret_value().startswith(_SQL):
+        return _open_sql(where, keys, timeout)
     kind, colon, rest = where.get_secret_value().partition(":")
     if (kind, colon) == ("memory", ""):
         return _open_memory()
@@ -75,8 +87,8 @@ def _open_file(path: str | None, keys: tuple[SecretStr, ...]) -> Store | Configu
     try:
         from procountor_auth.stores.codec import Codec  # noqa: PLC0415
         from procountor_auth.stores.file import FileStore  # noqa: PLC0415
-    except ImportError:
-        return _missing("file", "filelock and platformdirs", "file")
+    except ImportError as error:
+        return _missing("file", missing_extra(error, "file", "filelock", "platformdirs"))
     try:
         folder = None if path is None else Path(path).expanduser()
     except RuntimeError:
@@ -90,8 +102,8 @@ def _open_keyring(keys: tuple[SecretStr, ...]) -> Store | ConfigurationError:
     try:
         from procountor_auth.stores.codec import Codec  # noqa: PLC0415
         from procountor_auth.stores.keyring import KeyringStore  # noqa: PLC0415
-    except ImportError:
-        return _missing("keyring", "keyring, filelock and platformdirs", "keyring")
+    except ImportError as error:
+        return _missing("keyring", missing_extra(error, "keyring", "keyring", "filelock", "platformdirs"))
     return KeyringStore(Codec(keys))
 
 
@@ -99,14 +111,24 @@ def _open_redis(url: SecretStr, keys: tuple[SecretStr, ...], timeout: float | No
     try:
         from procountor_auth.stores.codec import Codec  # noqa: PLC0415
         from procountor_auth.stores.redis import RedisStore  # noqa: PLC0415
-    except ImportError:
-        return _missing("redis://…", "redis", "redis")
+    except ImportError as error:
+        return _missing("redis://…", missing_extra(error, "redis", "redis"))
     return RedisStore(url, Codec(keys), timeout=timeout)
 
 
-def _missing(value: str, packages: str, extra: str) -> ConfigurationError:
-    problem = Problem(VARIABLE, "invalid", f"{VARIABLE}={value} needs {packages}")
-    return ConfigurationError.from_problems((problem,), hint=f"Run: pip install 'procountor-auth[{extra}]'")
+def _open_sql(url: SecretStr, keys: tuple[SecretStr, ...], timeout: float | None) -> Store | ConfigurationError:
+    try:
+        from procountor_auth.stores.codec import Codec  # noqa: PLC0415
+        from procountor_auth.stores.sql import SQLStore  # noqa: PLC0415
+
+        return SQLStore(url, Codec(keys), timeout=timeout)
+    except ImportError as error:  # the driver as well
+        return _missing("a database", missing_extra(error, "sql", "sqlalchemy", "psycopg", "filelock", "platformdirs"))
+
+
+def _missing(value: str, extra: MissingExtra) -> ConfigurationError:
+    problem = Problem(VARIABLE, "invalid", f"{VARIABLE}={value} {extra.what}")
+    return ConfigurationError.from_problems((problem,), hint=extra.hint)
 
 
 def _wrong(what: str) -> ConfigurationError:

@@ -72,7 +72,7 @@ def read_file(path: Path) -> SecretBytes | Damaged | OSError | None:
 
 
 def _read_all(descriptor: int) -> SecretBytes:
-    parts = []
+    parts: list[bytes] = []
     size = 0
     while size <= MAX_SIZE and (part := os.read(descriptor, MAX_SIZE)):
         parts.append(part)

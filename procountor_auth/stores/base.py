@@ -11,15 +11,17 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from procountor_auth.errors import StoreError
+from procountor_auth.errors import StoreError, StoreNotListable
 from procountor_auth.protocol.unpicklable import Unpicklable
 from procountor_auth.stores.lineage import INVALIDATED, NO_LINEAGE, Lineage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from procountor_auth.protocol.token import Token
     from procountor_auth.stores.failure import Failure
+    from procountor_auth.stores.listing import Leftover, ListedEntry
     from procountor_auth.stores.use import Use
 
 
@@ -90,6 +92,19 @@ class Transaction(ABC):
             StoreError: It can't be written; the old version is still there, whole.
         """
 
+    def remove(self) -> None:
+        """Remove the entry, if it still is the one that was found. Nothing can be written afterwards.
+
+        Whoever can does it under the lock, so that no renewal comes in between.
+
+        Raises:
+            StoreConflict: Another version is there than `entry` was: the lock was lost. Nothing is removed.
+            StoreError: It can't be removed, or this store can't do it.
+        """
+        raise StoreError(
+            "This token store can't remove an entry under its lock.", hint="Remove the entry by the store's own means."
+        )
+
 
 class Store(ABC):
     """Keeps tokens under keys that have no secret in them. Safe to share between threads.
@@ -97,16 +112,21 @@ class Store(ABC):
     Passwords and client secrets never come here.
 
     Attributes:
-        name: Its name in `PROCOUNTOR_TOKEN_STORE`.
+        name: What it is called; of ours, the beginning of what `PROCOUNTOR_TOKEN_STORE` is.
+        remote: Whether it is a server, which other hosts reach, and which can be out of reach.
         entries_fail_alone: Whether one entry can be out of reach while the others are not.
     """
 
-    name: ClassVar[str]
+    name: str
+    remote: bool = False
     entries_fail_alone: ClassVar[bool] = False
 
     @abstractmethod
     def read(self, key: str) -> Entry | None:
         """Return what is there now, without a lock. What can't be understood is a miss, and is kept aside.
+
+        Args:
+            key: The key of the entry.
 
         Raises:
             UnreadableEntry: It needs another key, or a newer version of this package.
@@ -117,6 +137,10 @@ class Store(ABC):
     def transaction(self, key: str, *, timeout: float) -> AbstractContextManager[Transaction]:
         """Take the lock of an entry, waiting `timeout` seconds at most, and release it at the end.
 
+        Args:
+            key: The key of the entry.
+            timeout: Seconds to wait for the lock at most.
+
         Raises:
             StoreUnavailable: The lock could not be had in time.
             UnreadableEntry: It needs another key, or a newer version of this package.
@@ -126,6 +150,10 @@ class Store(ABC):
     def remove(self, key: str, *, timeout: float) -> None:  # noqa: ARG002 - for those who can
         """Remove an entry, whatever is in it, waiting `timeout` seconds for its lock at most.
 
+        Args:
+            key: The key of the entry.
+            timeout: Seconds to wait for the lock at most.
+
         Raises:
             StoreUnavailable: The store can't be reached, or the lock could not be had in time.
             StoreError: It can't be removed.
@@ -133,3 +161,31 @@ class Store(ABC):
         raise StoreError(
             f"The {self.name} store can't remove what it can't open.", hint=f"Remove the entry {key} by its own means."
         )
+
+    def list_entries(self) -> Sequence[ListedEntry]:
+        """Return which entries there are, in any order, without what is in them. Only some stores can.
+
+        Raises:
+            StoreNotListable: This store can't.
+            StoreError: It can't be read.
+        """
+        raise StoreNotListable(
+            f"The {self.name} store can't list its entries.", hint="Look at them by the store's own means."
+        )
+
+    def list_leftovers(self) -> Sequence[Leftover]:
+        """Return what is in the store besides entries. Raises what `list_entries` raises."""
+        return ()
+
+    def remove_leftover(self, leftover: Leftover, *, timeout: float) -> bool:  # noqa: ARG002 - for those who can
+        """Remove a lock or temporary file, under the lock of its entry. Return whether it was removed.
+
+        Args:
+            leftover: What `list_leftovers` has found.
+            timeout: Seconds to wait for the lock.
+
+        Raises:
+            StoreUnavailable: The lock could not be had in time.
+            StoreError: It can't be removed.
+        """
+        return False

@@ -23,6 +23,7 @@ from pydantic import SecretBytes
 from procountor_auth.errors import ConfigurationError, StoreError, UnreadableEntry
 from procountor_auth.protocol import strict_json
 from procountor_auth.protocol.credential import is_credential
+from procountor_auth.protocol.json_object import is_json_array, is_json_object
 from procountor_auth.protocol.token import Token
 from procountor_auth.stores.base import Entry
 from procountor_auth.stores.failure import read_failure
@@ -37,7 +38,7 @@ SCHEMA: Final = 1
 """The schema that is written. Newer ones are refused."""
 
 MAX_SIZE: Final = 2**20
-"""More bytes than this are no entry of ours."""
+"""The most bytes of an entry."""
 
 _SUNSET_FIELDS: Final = ("deprecated_at", "sunset_at")
 """What is there only if the server has announced an end."""
@@ -58,7 +59,7 @@ _MAX_NAME: Final = 255
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """Bytes that are no entry: torn, or somebody else's.
+    """Bytes that are not an entry: damaged, or from another program.
 
     Attributes:
         reason: What is wrong with them, without showing them.
@@ -172,15 +173,10 @@ class Codec:
         if not is_fernet(sealed):
             return Damaged("what should be sealed is not")
         if self._fernet is None:
-            return UnreadableEntry(
-                f"The stored token is sealed, and {KEY_VARIABLE} is not set. It is in {place}.", hint=GIVE_THE_KEY
-            )
+            return _sealed(f"is sealed, and {KEY_VARIABLE} is not set. It is in {place}.")
         plain = decrypt(self._fernet, sealed)
         if plain is None:
-            return UnreadableEntry(
-                f"The stored token was sealed with another key than {KEY_VARIABLE} has. It is in {place}.",
-                hint=GIVE_THE_KEY,
-            )
+            return _sealed(f"was sealed with another key than {KEY_VARIABLE} has. It is in {place}.")
         fields = _json_object(plain.get_secret_value())
         if isinstance(fields, Damaged):
             return fields
@@ -195,6 +191,12 @@ class Codec:
         raise TypeError("A Codec holds keys and is not pickled.")
 
 
+def _sealed(what: str) -> UnreadableEntry:
+    error = UnreadableEntry(f"The stored token {what}", hint=GIVE_THE_KEY)
+    error.sealed = True
+    return error
+
+
 def _json_bytes(fields: dict[str, Any]) -> bytes:
     return json.dumps(fields, separators=(",", ":")).encode("ascii")
 
@@ -206,13 +208,13 @@ def _json_object(data: bytes) -> dict[str, Any] | Damaged:
         fields = strict_json.parse(data.decode("utf-8"))
     except ValueError:
         return Damaged("it is not the JSON that was written")
-    return fields if isinstance(fields, dict) else Damaged("it is not a JSON object")
+    return fields if is_json_object(fields) else Damaged("it is not a JSON object")
 
 
 def _token(fields: object) -> Token | Damaged | None:
     if fields is None:
         return None
-    if not isinstance(fields, dict):
+    if not is_json_object(fields):
         return Damaged("it has no token")
     access_token, refresh_token = fields.get("access_token"), fields.get("refresh_token")
     issued_at, expires_at = fields.get("issued_at"), fields.get("expires_at")
@@ -235,16 +237,16 @@ def _token(fields: object) -> Token | Damaged | None:
 
 def _lineage(fields: object) -> Lineage:
     """Return the place that stored fields describe; one that can't be understood is no place: the token begins one."""
-    if not isinstance(fields, dict):
+    if not is_json_object(fields):
         return NO_LINEAGE
     origin, link, spent, before = (fields.get(name) for name in ("origin", "link", "spent", "replaces"))
-    if not (_is_name(origin) and _is_whole(link) and 0 <= link < _MAX_VERSION and isinstance(spent, list)):
+    if not (_is_name(origin) and _is_whole(link) and 0 <= link < _MAX_VERSION and is_json_array(spent)):
         return NO_LINEAGE
     return Lineage(origin, link, tuple(filter(_is_name, spent[:MAX_SPENT])), before if _is_name(before) else "")
 
 
 def _use(fields: object) -> Use | None:
-    if not isinstance(fields, dict):
+    if not is_json_object(fields):
         return None
     digest, since, until, host, pid = (fields.get(name) for name in ("refresh_token", "since", "until", "host", "pid"))
     if not (_is_name(digest) and _is_name(host) and _is_time(since) and _is_time(until) and 0 <= since <= _MAX_DATE):

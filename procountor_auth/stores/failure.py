@@ -1,4 +1,4 @@
-"""How a renewal has failed, in a form that other processes can share."""
+"""The failure of a renewal, in a form that other processes can share."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeGuard
 
 from procountor_auth import errors
+from procountor_auth.protocol.json_object import is_json_object
 
 FIRST_PAUSE: Final = 1.0
 """Seconds during which credentials that the server has refused are not sent again. They double with each refusal."""
@@ -68,7 +69,7 @@ class Failure:
         return cls(type(error).__name__, error.message, error.hint, error.retryable, wait, credentials, at, refusals)
 
     def concerns(self, credentials: str | None) -> bool:
-        """Whether somebody with these credentials would have failed, too."""
+        """Whether a request with these credentials would have failed, too."""
         return self.retryable or self.credentials is None or self.credentials == credentials
 
     def pause(self, credentials: str | None, now: float) -> float:
@@ -91,7 +92,9 @@ class Failure:
             kind = errors.ProcountorAuthError
         message = self.message
         if pause > 0:
-            message = f"{message} Nothing was sent now: what was refused is sent again in {math.ceil(pause)} seconds."
+            seconds = math.ceil(pause)
+            unit = "second" if seconds == 1 else "seconds"
+            message = f"{message} Nothing was sent now: what was refused is sent again in {seconds} {unit}."
         error: errors.ProcountorAuthError = kind(message, hint=self.hint)
         error.retryable = self.retryable
         if isinstance(error, errors.ServiceUnavailable):
@@ -105,7 +108,7 @@ class Failure:
 
 def read_failure(fields: Any) -> Failure | None:  # noqa: ANN401 - whatever a store had
     """Return the failure that stored fields describe, or None: without it a renewal is just tried again."""
-    if not isinstance(fields, dict):
+    if not is_json_object(fields):
         return None
     kind, message, hint, wait = (fields.get(name) for name in ("kind", "message", "hint", "retry_after"))
     if not (isinstance(kind, str) and _is_text(message) and _is_text(hint)):
@@ -122,5 +125,5 @@ def read_failure(fields: Any) -> Failure | None:  # noqa: ANN401 - whatever a st
 
 
 def _is_text(value: object) -> TypeGuard[str]:
-    """Whether it can be shown: whoever can write to the store must not write to a terminal or a log."""
+    """Whether it can be shown: write access to the store must not be access to a terminal or a log."""
     return isinstance(value, str) and len(value) <= _MAX_TEXT_LENGTH and value.isprintable()

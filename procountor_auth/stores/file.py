@@ -14,15 +14,18 @@ from procountor_auth.errors import StoreError, printable
 from procountor_auth.stores.atomic_file import read_file, replace_file, temporary_path
 from procountor_auth.stores.base import Entry, Store, Transaction
 from procountor_auth.stores.codec import Codec, Damaged
+from procountor_auth.stores.file_listing import list_folder
 from procountor_auth.stores.private_folder import PrivateFolder, default_folder, unusable
 from procountor_auth.stores.transaction import LockedTransaction, check_key, check_unchanged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from pathlib import Path
 
+    from procountor_auth.stores.listing import Leftover, ListedEntry
+
 _MAX_DAMAGED: Final = 9
-"""So many damaged files are kept aside for each entry; the last one gives way to a newer one."""
+"""How many damaged files are kept aside for each entry; the last one is replaced by a newer one."""
 
 _logger = logging.getLogger("procountor_auth")
 
@@ -60,10 +63,10 @@ class FileStore(Store):
         return found
 
     @contextmanager
-    def transaction(self, key: str, *, timeout: float) -> Iterator[Transaction]:
+    def transaction(self, key: str, *, timeout: float) -> Generator[Transaction]:
         """Take the lock of an entry. Raises what `Store.transaction` raises."""
         path = self._path(check_key(key))
-        with self._folder.locked(f"{key}.lock", timeout=timeout):
+        with self._folder.locked(f"{key}.lock", timeout=timeout) as lock:
             # Only a writer that was killed leaves one behind: whoever has the lock cleans up.
             self._remove(temporary_path(path))
             found = self._decoded(key, path)
@@ -71,15 +74,23 @@ class FileStore(Store):
                 self._keep_aside(path, found)
                 found = None
 
-            def swap(read: int, entry: Entry) -> None:
+            def check(read: int) -> None:
                 there = self._decoded(key, path)
                 check_unchanged(read, None if isinstance(there, Damaged) else there)
+
+            def swap(read: int, entry: Entry) -> None:
+                check(read)
                 data = self._codec.encode(key, entry)
                 problem = replace_file(path, data)
                 if problem is not None:
                     raise unusable(path, problem, "can't be written")
 
-            transaction = LockedTransaction(found, swap)
+            def discard(read: int) -> None:
+                check(read)
+                self._remove(path)
+                lock.discard = True
+
+            transaction = LockedTransaction(found, swap, discard)
             try:
                 yield transaction
             finally:
@@ -90,6 +101,25 @@ class FileStore(Store):
         path = self._path(check_key(key))
         with self._folder.locked(f"{key}.lock", timeout=timeout):
             self._remove(path)
+
+    def list_entries(self) -> list[ListedEntry]:
+        """Return which entries there are, those of other keys than `entry_key` makes left out. See `Store`."""
+        return list_folder(self._folder)[0]
+
+    def list_leftovers(self) -> list[Leftover]:
+        """Return which other files there are. Raises what `Store.list_entries` raises."""
+        return list_folder(self._folder)[1]
+
+    def remove_leftover(self, leftover: Leftover, *, timeout: float) -> bool:
+        """Remove a lock or temporary file. Raises what `Store.remove_leftover` raises."""
+        if leftover.key is None or leftover.kind not in {"lock", "temporary"}:
+            return False
+        path = self._path(check_key(leftover.key))
+        with self._folder.locked(f"{leftover.key}.lock", timeout=timeout) as lock:
+            self._remove(temporary_path(path))
+            # Somebody may have made the entry since it was listed.
+            lock.discard = not os.path.lexists(path)
+        return not os.path.lexists(self._folder.path / leftover.name)
 
     def _path(self, key: str) -> Path:
         return self._folder.path / f"{key}.json"
@@ -113,6 +143,7 @@ class FileStore(Store):
             raise problem
 
     def _keep_aside(self, path: Path, damaged: Damaged) -> None:
+        aside = path
         for number in range(1, _MAX_DAMAGED + 1):
             aside = path.with_name(f"{path.stem}.damaged-{number}.json")
             if not os.path.lexists(aside):

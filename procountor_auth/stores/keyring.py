@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from pydantic import SecretBytes, SecretStr
 
-from procountor_auth.errors import StoreError
+from procountor_auth.errors import StoreError, StoreNotListable
 from procountor_auth.settings.keychain import DEFAULT_PATIENCE, SERVICE, Keychain
 from procountor_auth.stores.base import Entry, Store, Transaction
 from procountor_auth.stores.codec import Codec, Damaged
@@ -16,7 +16,7 @@ from procountor_auth.stores.private_folder import PrivateFolder, default_folder
 from procountor_auth.stores.transaction import LockedTransaction, check_key, check_unchanged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from pathlib import Path
 
 __all__ = ["SERVICE", "KeyringStore"]
@@ -52,7 +52,7 @@ class KeyringStore(Keychain, Store):
         return None if isinstance(found, Damaged) else found
 
     @contextmanager
-    def transaction(self, key: str, *, timeout: float) -> Iterator[Transaction]:
+    def transaction(self, key: str, *, timeout: float) -> Generator[Transaction]:
         """Take the lock of an entry. Raises what `Store.transaction` raises."""
         with self._folder.locked(f"keyring-{check_key(key)}.lock", timeout=timeout):
             found = self._decoded(key)
@@ -75,6 +75,14 @@ class KeyringStore(Keychain, Store):
         """Remove an entry, whatever is in it. Raises what `Store.remove` raises."""
         with self._folder.locked(f"keyring-{check_key(key)}.lock", timeout=timeout):
             self.delete(key)
+
+    def list_entries(self) -> NoReturn:
+        """Raise: a keychain returns a secret by its name, but does not list names."""
+        raise StoreNotListable(
+            "A keychain can't list its entries to a program.",
+            hint=f"Look for the service {SERVICE} with the system's own tool: Keychain Access, Credential Manager, "
+            "Seahorse, KWalletManager.",
+        )
 
     def _decoded(self, key: str) -> Entry | Damaged | None:
         text = self.get(key)

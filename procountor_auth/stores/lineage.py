@@ -68,6 +68,11 @@ class Lineage:
             return replace(Lineage.of(token, self), spent=spent)
         return replace(self, link=self.link + 1, spent=spent)
 
+    def spending(self, once: SecretStr) -> Lineage:
+        """Return the same place, where something that is good for one time has been used."""
+        others = [each for each in self.spent if each != refresh_digest(once)]
+        return replace(self, spent=(*others[:1], *(*others[1:], refresh_digest(once))[1 - MAX_SPENT :]))
+
     def follows(self, other: Lineage) -> bool:
         """Whether it is a later place: in the same chain, in the one that replaces it, or than none at all."""
         if other == NO_LINEAGE:
@@ -75,7 +80,7 @@ class Lineage:
         return self.replaces == other.origin or (self.origin == other.origin and self.link > other.link)
 
     def has_spent(self, refresh_token: SecretStr) -> bool:
-        """Whether the server is known to have replaced a refresh token."""
+        """Whether the server is known to have replaced a refresh token, or a login has been completed."""
         return refresh_digest(refresh_token) in self.spent
 
 

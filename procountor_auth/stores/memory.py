@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, ClassVar, Final, NoReturn
 
 from procountor_auth.errors import StoreUnavailable
 from procountor_auth.stores.base import Entry, Store, Transaction
+from procountor_auth.stores.listing import ListedEntry
 from procountor_auth.stores.transaction import LockedTransaction, check_key, check_unchanged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
 MAX_ENTRIES: Final = 1_000
 """From so many entries on, those that have ended are dropped."""
@@ -64,7 +65,7 @@ class MemoryStore(Store):
             self._entries.pop(key, None)
 
     @contextmanager
-    def transaction(self, key: str, *, timeout: float) -> Iterator[Transaction]:
+    def transaction(self, key: str, *, timeout: float) -> Generator[Transaction]:
         """Take the lock of an entry. Raises what `Store.transaction` raises."""
         lock = self._acquire(check_key(key), timeout)
 
@@ -75,13 +76,22 @@ class MemoryStore(Store):
                 if len(self._entries) > self._sweep_at:
                     self._sweep()
 
-        transaction = LockedTransaction(self._entries.get(key), swap)
+        def discard(read: int) -> None:
+            with self._guard:
+                check_unchanged(read, self._entries.get(key))
+                self._entries.pop(key, None)
+
+        transaction = LockedTransaction(self._entries.get(key), swap, discard)
         try:
             yield transaction
         finally:
             transaction.close()
             # In a child that was forked meanwhile this is a copy of the lock that nobody else has any more.
             lock.release()
+
+    def list_entries(self) -> list[ListedEntry]:
+        """Return which entries this process has; in memory, none has a size."""
+        return [ListedEntry(key, 0) for key in list(self._entries)]
 
     def _acquire(self, key: str, timeout: float) -> threading.Lock:
         until = time.monotonic() + min(max(0.0, timeout), threading.TIMEOUT_MAX / 2)
@@ -96,7 +106,7 @@ class MemoryStore(Store):
             lock.release()  # dropped with its entry while this thread waited
 
     def _sweep(self) -> None:
-        """Drop what has ended where nobody holds its lock. Twice what is left may come before the next time."""
+        """Drop expired entries that are not locked. The next time is when there are twice as many as remain."""
         now = self._clock()
         for key, entry in list(self._entries.items()):
             token = entry.token
@@ -109,8 +119,15 @@ class MemoryStore(Store):
                 lock.release()
         self._sweep_at = max(MAX_ENTRIES, 2 * len(self._entries))
 
+    @classmethod
+    def begin_in_child(cls) -> None:
+        """Give every store in a forked child its own locks."""
+        cls._making = threading.Lock()
+        for store in cls._alive:
+            store._forget_locks()  # noqa: SLF001 - of this class
+
     def _forget_locks(self) -> None:
-        """Give a forked child locks of its own: those who hold the old ones exist in the parent only."""
+        """Give a forked child its own locks: the holders of the old ones exist in the parent only."""
         self._locks = {}
         self._guard = threading.Lock()
 
@@ -121,11 +138,5 @@ class MemoryStore(Store):
         raise TypeError("A MemoryStore is not pickled: each process has its own.")
 
 
-def _after_fork_in_child() -> None:
-    MemoryStore._making = threading.Lock()  # noqa: SLF001 - this is the class's own at-fork handler
-    for store in MemoryStore._alive:  # noqa: SLF001
-        store._forget_locks()  # noqa: SLF001
-
-
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(after_in_child=MemoryStore.begin_in_child)

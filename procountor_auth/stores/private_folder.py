@@ -1,4 +1,4 @@
-"""A folder that is ours alone (0700), with the locks in it: what the file and keyring stores stand on."""
+"""A private folder (0700) with locks, which the file and keyring stores use."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import errno
 import logging
 import os
 import stat
+import tempfile
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import platformdirs
 from filelock import FileLock, Timeout
 
-from procountor_auth.errors import StoreError, StoreUnavailable
+from procountor_auth.errors import ConfigurationError, Problem, StoreError, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Generator
 
 POLL: Final = 0.02
 """Seconds between two attempts to get a lock."""
@@ -41,8 +42,48 @@ _logger = logging.getLogger("procountor_auth")
 
 
 def default_folder(name: str) -> Path:
-    """Return where this user's state of the given kind is kept on this system."""
-    return platformdirs.user_state_path("procountor-auth") / name
+    """Return where this user's state of the given kind is kept on this system.
+
+    Raises:
+        ConfigurationError: This user has no home directory.
+    """
+    with suppress(RuntimeError):  # of platformdirs, or of pathlib
+        folder = platformdirs.user_state_path("procountor-auth")
+        # Some versions of platformdirs make a relative HOME absolute: the folder would change with the directory.
+        if folder.is_absolute() and (os.environ.get("XDG_STATE_HOME") or not _has_relative_home()):
+            return folder / name
+    variable = "PROCOUNTOR_TOKEN_STORE"
+    problem = Problem(variable, "invalid", f"{variable} needs a folder, and this user has no home directory")
+    raise ConfigurationError.from_problems(
+        (problem,),
+        hint=f"Set {variable} to file:/path with a folder that this user may write to, or set HOME or XDG_STATE_HOME.",
+    )
+
+
+def _has_relative_home() -> bool:
+    return os.name == "posix" and not Path(os.environ.get("HOME", "/")).is_absolute()
+
+
+class _SystemLock(FileLock):
+    """A lock of the operating system's, or none.
+
+    Where there is no system call for locks (a sandbox that filters it, some file systems), filelock would take the
+    existence of the file for the lock. Our files stay behind: such a lock would be held for ever.
+    """
+
+    def _fallback_to_soft_lock(self) -> NoReturn:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+
+class HeldLock:
+    """A lock file that is held.
+
+    Attributes:
+        discard: Whether the file is removed just before the lock is released.
+    """
+
+    def __init__(self) -> None:
+        self.discard = False
 
 
 class PrivateFolder:
@@ -55,21 +96,22 @@ class PrivateFolder:
 
     def __init__(self, path: Path) -> None:
         path = path.absolute()  # the working directory may change
-        self.path = path / f"procountor-auth-{os.geteuid()}" if _is_shared(path) else path
+        self.path: Path = path / f"procountor-auth-{os.geteuid()}" if _is_shared(path) else path
+        self._shows_removal: bool | None = None
 
     def prepare(self) -> None:
-        """Make it if it is not there, and make sure that nobody else can put a file into it.
+        """Make it if it does not exist, and make sure that no other user can put a file into it.
 
         Raises:
-            StoreError: It can't be made, is a symlink or no folder, or is somebody else's or open to others.
+            StoreError: It can't be made, is a symlink or no folder, belongs to another user, or is open to others.
         """
         problem = self._problem()
         if problem is not None:
             raise problem
 
     @contextmanager
-    def locked(self, name: str, *, timeout: float) -> Iterator[None]:
-        """Hold the lock file `name`, which stays behind, empty.
+    def locked(self, name: str, *, timeout: float) -> Generator[HeldLock]:
+        """Hold the lock file `name`, which stays behind, empty, unless it is to be discarded.
 
         The operating system releases it when its holder dies. A child that is forked meanwhile does not hold it:
         filelock closes its copy there.
@@ -79,14 +121,14 @@ class PrivateFolder:
             timeout: Seconds to wait for it at most.
 
         Raises:
-            StoreUnavailable: Somebody else kept it for the whole time.
+            StoreUnavailable: Another process held it for the whole time.
             StoreError: The folder or the lock file can't be used.
         """
         self.prepare()
         path = self.path / name
         owner = os.getpid()
         # Not thread-local: the object never leaves this frame, and a thread's storage would outlive it.
-        lock = FileLock(path, mode=0o600, thread_local=False)
+        lock = _SystemLock(path, mode=0o600, thread_local=False)
         problem: StoreError | None = None
         try:
             lock.acquire(timeout=max(0.0, timeout), poll_interval=POLL)
@@ -101,13 +143,29 @@ class PrivateFolder:
             problem = StoreUnavailable(f"{path} can't be locked now.", hint="Try again later.")
         if problem is not None:
             raise problem
+        held = HeldLock()
         try:
-            yield
+            yield held
         finally:
             if os.getpid() == owner:
+                if held.discard and self.can_discard:
+                    _discard(path)
                 # A lock that can't be released is the operating system's to release; the outcome stands.
                 with suppress(OSError, RuntimeError):
                     lock.release()
+
+    @property
+    def can_discard(self) -> bool:
+        """Whether a lock file can be removed while others may be about to take it.
+
+        They open the file and lock it, in two steps. Filelock, in every version that we accept, then looks whether the
+        file still has a name, and begins again if it has none. So a holder may remove it as the last thing that it
+        does, on a file system that takes the name away from an open file, which NFS does not. Windows removes no file
+        that is open.
+        """
+        if self._shows_removal is None:
+            self._shows_removal = os.name != "nt" and _shows_removal(self.path)
+        return self._shows_removal
 
     def _problem(self) -> StoreError | None:
         try:
@@ -150,6 +208,29 @@ def unusable(path: Path, error: OSError, what: str) -> StoreError:
     return StoreError(f"{path} {what}: {said}.", hint="Correct the access rights or the disk, or name another folder.")
 
 
+def _discard(path: Path) -> None:
+    """Remove a lock file that is held, unless it has another name."""
+    with suppress(OSError):
+        found = path.lstat()
+        if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+            path.unlink()
+
+
+def _shows_removal(folder: Path) -> bool:
+    """Try whether the file system says of an open file that it was removed."""
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="procountor-auth-", dir=folder)
+    except OSError:
+        return False
+    try:
+        Path(name).unlink()
+        return os.fstat(descriptor).st_nlink == 0
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
 def _is_shared(path: Path) -> bool:
     """Whether everybody may make files there, and only their owners remove them."""
     try:
@@ -161,7 +242,7 @@ def _is_shared(path: Path) -> bool:
 
 def _make(path: Path) -> None:
     """Make the folder and its parents, each 0700: `os.makedirs` would give the parents the usual mode."""
-    missing = []
+    missing: list[Path] = []
     while not os.path.lexists(path):
         missing.append(path)
         path = path.parent

@@ -8,26 +8,27 @@ import threading
 import time
 import weakref
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from typing import TYPE_CHECKING, Any, Final, cast
 
+import redis
 from redis import exceptions
 from redis.backoff import NoBackoff
+from redis.cluster import ClusterNode, RedisCluster
 from redis.connection import (
     AbstractConnection,
     BlockingConnectionPool,
     Connection,
     SSLConnection,
     UnixDomainSocketConnection,
-    parse_url,
 )
-from redis.credentials import UsernamePasswordCredentialProvider
 from redis.retry import Retry
 
 from procountor_auth.stores.redis_error import is_given_up
+from procountor_auth.stores.redis_sentinel import Sentinels
+from procountor_auth.stores.redis_url import RedisAddress, address_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from pydantic import SecretStr
 
@@ -40,35 +41,30 @@ READ_TIMEOUT: Final = 5.0
 PROBE_TIMEOUT: Final = 1.0
 """Seconds to wait for a reply on a connection that has been idle, before the command is sent again on a new one.
 
-What stands between may have forgotten the connection without a word. Each command of ours may be sent twice.
+A device in between may have dropped the connection silently. Each command can safely be sent twice.
 """
 
 TRUSTED: Final = 10.0
 """Seconds after a reply in which a connection is not taken for idle."""
 
+CONFIRMED: Final = 1.0
+"""Seconds after the Sentinels were asked in which the primary is taken for the same one."""
+
 MAX_CONNECTIONS: Final = 32
-"""How many there are at most for a process and URL; who needs one more waits for it. A command takes milliseconds."""
-
-_OPTIONS: Final = frozenset(
-    {"db", "ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_password", "username", "password"}
-)
-"""What may stand in the URL's query. Not what turns off the verification of certificates, or our timeouts."""
-
-URL_HINT: Final = (
-    "Write it as rediss://USER:PASSWORD@HOST:PORT/NUMBER, with redis:// for no TLS or unix://PATH for a socket. In "
-    "USER and PASSWORD, write special characters as %XX. The query may have " + ", ".join(sorted(_OPTIONS)) + "."
-)
+"""The most connections for a process and URL; further callers wait. A command takes milliseconds."""
 
 
 class _State:
-    """What the connections of one pool share.
+    """What the connections to one place share.
 
     Attributes:
         generation: Goes up each time that a server is given up: older connections are not used any more.
+        sentinels: Who knows which server is the primary, if there are any.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, address: RedisAddress) -> None:
         self.generation = 0
+        self.sentinels = Sentinels(address, self.left) if address.kind == "sentinel" else None
         self._thread = threading.local()
 
     @property
@@ -88,7 +84,7 @@ class _State:
         return left
 
     @contextmanager
-    def within(self, seconds: float | None, *, careful: bool) -> Iterator[None]:
+    def within(self, seconds: float | None, *, careful: bool) -> Generator[None]:
         """Limit what this thread does with Redis meanwhile."""
         before = vars(self._thread).copy()
         self._thread.until = math.inf if seconds is None else time.monotonic() + seconds
@@ -109,6 +105,7 @@ class _Bounded(AbstractConnection):
         self._state = state
         self._generation = state.generation
         self._answered = -math.inf
+        self._confirmed = -math.inf
         self._is_doubtful = False
         super().__init__(**options)
 
@@ -117,11 +114,27 @@ class _Bounded(AbstractConnection):
         if self._sock is not None and self._generation != self._state.generation:
             self.disconnect()  # type: ignore[no-untyped-call]
         idle = self._state.careful or time.monotonic() - self._answered > TRUSTED
+        if self._sock is not None and self._leads_elsewhere():
+            self.disconnect()  # type: ignore[no-untyped-call]
         self._is_doubtful = self._sock is not None and idle
         super().connect()  # type: ignore[no-untyped-call]
 
+    def _leads_elsewhere(self) -> bool:
+        """Whether the Sentinels name another primary by now. While they say nothing, the connection is good enough."""
+        if self._state.sentinels is None or time.monotonic() - self._confirmed < CONFIRMED:
+            return False
+        self._confirmed = time.monotonic()
+        with suppress(exceptions.RedisError, OSError):
+            connection: Any = self  # where it leads to is an attribute of some classes of redis-py only
+            return self._state.sentinels.primary() != (connection.host, connection.port)
+        return False
+
     def _connect(self) -> Any:  # noqa: ANN401 - a socket
         self._is_doubtful = False
+        if self._state.sentinels is not None:
+            connection: Any = self  # as above
+            connection.host, connection.port = self._state.sentinels.primary()
+            self._confirmed = time.monotonic()
         self._generation = self._state.generation
         self.socket_connect_timeout = self._state.left(CONNECT_TIMEOUT)
         self.socket_timeout = self._state.left(READ_TIMEOUT)
@@ -132,12 +145,12 @@ class _Bounded(AbstractConnection):
         self._limit()
         super().send_packed_command(*arguments, **named)  # type: ignore[no-untyped-call]
 
-    def read_response(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401
+    def read_response(self, *arguments: Any, **named: Any) -> object:  # noqa: ANN401
         """Read a reply."""
         doubtful = self._is_doubtful
         self._limit(probing=doubtful)
         try:
-            response = super().read_response(*arguments, **named)
+            response = cast("object", super().read_response(*arguments, **named))
         except exceptions.TimeoutError:
             if not doubtful:
                 raise
@@ -177,40 +190,88 @@ class _Unix(_Bounded, UnixDomainSocketConnection):
     pass
 
 
-class Connections(BlockingConnectionPool):
+class Connections:
     """The connections of a process to one place. Neither it nor its `repr` shows a secret.
 
     Args:
-        place: Where they go to, without secrets.
-        options: redis-py's options.
+        address: Where they go to.
 
     Attributes:
-        place: Where they go to.
+        place: What that is called.
     """
 
-    def __init__(self, place: str, options: dict[str, Any]) -> None:
-        self.place = place
-        self._options = options
-        self._state = _State()
-        self._start()
+    def __init__(self, address: RedisAddress) -> None:
+        self.place: str = address.place
+        self._address = address
+        self._lock = threading.Lock()
+        self.start_anew()
 
-    def _start(self) -> None:
-        super().__init__(  # type: ignore[no-untyped-call]
-            **self._options,
-            max_connections=MAX_CONNECTIONS,
-            timeout=CONNECT_TIMEOUT,
-            state=self._state,
-            decode_responses=False,
-            protocol=2,
-            socket_connect_timeout=CONNECT_TIMEOUT,
-            socket_timeout=READ_TIMEOUT,
-            socket_keepalive=True,
+    def start_anew(self) -> None:
+        """Leave everything to the parent of this process: its sockets, and locks that its threads may hold."""
+        self._lock = threading.Lock()
+        self._state = _State(self._address)
+        self._client: Any = None
+
+    @property
+    def client(self) -> Any:  # noqa: ANN401 - redis-py's clients of one server and of a cluster have no class in common
+        """redis-py's client.
+
+        Raises:
+            redis.RedisError: It is a cluster, and no node says which nodes there are.
+        """
+        if self._client is not None:
+            return self._client
+        with self._lock:
+            if self._client is None:
+                self._client = self._cluster() if self._address.kind == "cluster" else self._server()
+            return self._client
+
+    def _server(self) -> redis.Redis:
+        return redis.Redis(connection_pool=_Pool(**self._options(), connection_class=self._connection_class))
+
+    def _cluster(self) -> RedisCluster:
+        state, base = self._state, self._connection_class
+
+        class Node(base):  # type: ignore[misc, valid-type]
+            """A connection to one node: the cluster's client hands on only options that it knows."""
+
+            def __init__(self, **options: Any) -> None:  # noqa: ANN401 - redis-py's own options
+                super().__init__(state=state, **options)
+
+        options = self._options()
+        for name in ("state", "db"):
+            options.pop(name, None)
+        first, *others = self._address.hosts
+        return RedisCluster(
+            # With a URL it makes the pools itself; of the classes of its connections it then knows ours.
+            url=f"redis://[{first[0]}]:{first[1]}" if ":" in first[0] else f"redis://{first[0]}:{first[1]}",
+            startup_nodes=[ClusterNode(host, port) for host, port in others],  # type: ignore[no-untyped-call]
+            connection_class=Node,
+            connection_pool_class=_Pool,
+            **options,
+        )
+
+    @property
+    def _connection_class(self) -> type[_Bounded]:
+        if self._address.socket:
+            return _Unix
+        return _Tls if self._address.tls else _Tcp
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            **self._address.options,
+            "max_connections": MAX_CONNECTIONS,
+            "timeout": CONNECT_TIMEOUT,
+            "state": self._state,
+            "decode_responses": False,
+            "protocol": 2,
+            "socket_connect_timeout": CONNECT_TIMEOUT,
+            "socket_timeout": READ_TIMEOUT,
+            "socket_keepalive": True,
             # Once, and for a connection that is lost or leads to a server that was demoted: what took too long would
             # take as long again.
-            retry=Retry(NoBackoff(), 1, supported_errors=(exceptions.ConnectionError, exceptions.ReadOnlyError)),
-        )
-        # Not left to each socket: the garbage collector ends them in any order.
-        weakref.finalize(self, _close, self._connections).atexit = False
+            "retry": Retry(NoBackoff(), 1, supported_errors=(exceptions.ConnectionError, exceptions.ReadOnlyError)),
+        }
 
     @property
     def generation(self) -> int:
@@ -218,7 +279,7 @@ class Connections(BlockingConnectionPool):
         return self._state.generation
 
     @contextmanager
-    def within(self, seconds: float | None, *, careful: bool = False) -> Iterator[None]:
+    def within(self, seconds: float | None, *, careful: bool = False) -> Generator[None]:
         """Limit what this thread does with Redis meanwhile.
 
         Args:
@@ -228,13 +289,17 @@ class Connections(BlockingConnectionPool):
         with self._state.within(seconds, careful=careful):
             yield
 
-    def start_anew(self) -> None:
-        """Leave everything to the parent of this process: its sockets, and locks that its threads may hold."""
-        self._state = _State()
-        self._start()
-
     def __repr__(self) -> str:
         return f"<Connections to {self.place}>"
+
+
+class _Pool(BlockingConnectionPool):
+    """The pool of one server, which closes its connections when nothing refers to it any more."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - redis-py's own options
+        super().__init__(**options)  # type: ignore[no-untyped-call]
+        # Not left to each socket: the garbage collector ends them in any order.
+        weakref.finalize(self, _close, cast("list[AbstractConnection]", self._connections)).atexit = False
 
 
 def _close(connections: list[AbstractConnection]) -> None:
@@ -263,58 +328,11 @@ def pool_for(url: SecretStr) -> Connections | str:
 
     There is one pool for all of a process who ask with the same URL, as long as anybody has it.
     """
-    problem = _problem_with(url)
-    if problem is not None:
-        return problem
     with _lock:
         connections = _shared.get(url)
         if connections is None:
-            opened = _open(url)
-            if isinstance(opened, str):
-                return opened
-            connections = _shared[url] = opened
+            address = address_of(url)
+            if isinstance(address, str):
+                return address
+            connections = _shared[url] = Connections(address)
     return connections
-
-
-def _open(url: SecretStr) -> Connections | str:
-    try:
-        options = parse_url(url.get_secret_value())  # type: ignore[no-untyped-call]
-    except ValueError:
-        return "is a URL that redis-py does not understand"
-    options.pop("ssl_cert_reqs", None)
-    kind = options.pop("connection_class", Connection)
-    if kind is UnixDomainSocketConnection:
-        options["connection_class"] = _Unix
-    else:
-        options["connection_class"] = _Tls if kind is SSLConnection else _Tcp
-    username, password = options.pop("username", None), options.pop("password", None)
-    if password is not None:
-        # redis-py shows its options where it shows its pool; this object shows nothing.
-        options["credential_provider"] = UsernamePasswordCredentialProvider(username, password)
-    host = options.get("host") or options.get("path")
-    place = f"{host}:{options.get('port', 6379)}" if "host" in options else str(host)
-    return Connections(f"{place}/{options.get('db', 0)}", options)
-
-
-def _problem_with(url: SecretStr) -> str | None:
-    """Say what is wrong with a URL that redis-py would take, perhaps for another host than the one that was meant."""
-    try:
-        parts = urlsplit(url.get_secret_value())
-        _ = parts.port
-        query = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
-    except ValueError:
-        return "is not a URL; a special character in the password may be the reason"
-    if parts.scheme == "unix":
-        if not parts.path:
-            return "has no path of a socket"
-    elif parts.scheme not in {"redis", "rediss"} or not parts.hostname:
-        return "has no host; a special character in the password may be the reason"
-    elif parts.path.strip("/") and not parts.path.strip("/").isdigit():
-        return "has something else than the number of a database as its path"
-    if parts.fragment or not query.keys() <= _OPTIONS:
-        return "has a query or fragment that is not known"
-    if "db" in query and not query["db"].isdigit():
-        return "has something else than a number as its database"
-    if parts.scheme != "rediss" and any(name.startswith("ssl_") for name in query):
-        return "has TLS options, which need rediss://"
-    return None

@@ -9,16 +9,17 @@ from typing import Final
 from redis import exceptions
 
 from procountor_auth.errors import StoreError, StoreUnavailable
+from procountor_auth.stores.redis_sentinel import UnknownService
 
 PREFIX: Final = "procountor-auth"
-"""What the names of all our entries start with."""
+"""The prefix of all entries' names."""
 
 VARIABLE: Final = "PROCOUNTOR_TOKEN_STORE"
 
 _TRY_LATER: Final = "Check that Redis is running and can be reached; then try again."
 
 _FOR_NOW: Final = frozenset({"TRYAGAIN", "MISCONF", "BUSY", "OOM"})
-"""Redis's codes for what passes where it is: not able to save, busy, out of memory."""
+"""Redis's codes for temporary errors of a server: not able to save, busy, out of memory."""
 
 _GIVEN_UP: Final = frozenset({"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "UNBLOCKED", "NOREPLICAS"})
 """Those of a server that is not, or no longer, the one to write to: the name or proxy may lead elsewhere by now."""
@@ -68,15 +69,22 @@ def translate(error: Exception, place: str) -> StoreError:
         or isinstance(error, exceptions.TryAgainError | exceptions.OutOfMemoryError)
     ):
         return StoreUnavailable(f"{where} can't be used now ({type(error).__name__}).", hint=_TRY_LATER)
-    if isinstance(error, exceptions.ConnectionError | OSError):
+    if isinstance(error, exceptions.ConnectionError | exceptions.RedisClusterException | OSError):
         return StoreUnavailable(f"{where} can't be reached.", hint=_TRY_LATER)
+    return _refused(error, said, where)
+
+
+def _refused(error: Exception, said: str, where: str) -> StoreError:
+    if isinstance(error, UnknownService):
+        return StoreError(f"{where} is not known to the Sentinels.", hint=f"Correct the service's name in {VARIABLE}.")
     if said == "WRONGTYPE":
         return StoreError(
             f"{where} has something else under the name of the entry.",
             hint="Use another database: rediss://…/NUMBER.",
         )
     return StoreError(
-        f"{where} refused a command ({type(error).__name__}).", hint="Use a Redis 4.0 or newer, no cluster."
+        f"{where} refused a command ({type(error).__name__}).",
+        hint="Use a Redis 4.0 or newer, or a Valkey; a cluster is redis+cluster://….",
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeGuard
 from pydantic import SecretBytes
 
 from procountor_auth.errors import ConfigurationError, Problem
+from procountor_auth.protocol.extra import missing_extra
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
@@ -38,10 +39,10 @@ def make_fernet(keys: tuple[SecretStr, ...]) -> MultiFernet | ConfigurationError
     """
     try:
         from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415 - needed only where there is a key
-    except ImportError:
-        message = f"{KEY_VARIABLE} needs cryptography: pip install 'procountor-auth[encryption]'"
-        return _wrong_key(message, hint="Install it, or unset the variable.")
-    fernets = []
+    except ImportError as error:
+        extra = missing_extra(error, "encryption", "cryptography")
+        return _wrong_key(f"{KEY_VARIABLE} {extra.what}", hint=f"{extra.hint}; or unset the variable.")
+    fernets: list[Fernet] = []
     for number, key in enumerate(keys, start=1):
         try:
             fernets.append(Fernet(key.get_secret_value().encode("ascii")))

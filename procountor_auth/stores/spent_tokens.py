@@ -21,7 +21,7 @@ _logger = logging.getLogger("procountor_auth")
 class SpentTokens:
     """Digests of spent refresh tokens: an empty file for each, in a folder of this user's own.
 
-    It is a precaution: where the folder can't be used, nothing is remembered, and everything else goes on.
+    It is a precaution: if the folder can't be used, nothing is remembered, and everything else works.
 
     Args:
         folder: The folder; by default in this user's state folder.

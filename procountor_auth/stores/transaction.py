@@ -30,11 +30,18 @@ class LockedTransaction(Transaction):
     Args:
         entry: What was found after the lock was taken.
         swap: Puts an entry in place of the given version (0: none was there), or raises `StoreConflict`.
+        discard: Removes the entry of the given version, or raises `StoreConflict`; None for a store that can't.
     """
 
-    def __init__(self, entry: Entry | None, swap: Callable[[int, Entry], None]) -> None:
+    def __init__(
+        self,
+        entry: Entry | None,
+        swap: Callable[[int, Entry], None],
+        discard: Callable[[int], None] | None = None,
+    ) -> None:
         self.entry = entry
         self._swap = swap
+        self._discard = discard
         self._open = True
         self._pid = os.getpid()
 
@@ -47,14 +54,28 @@ class LockedTransaction(Transaction):
         use: Use | None = None,
     ) -> None:
         """Write the next version. Raises what `Transaction.write` raises."""
-        if not self._open:
-            raise StoreConflict("The transaction is over, and its lock with it.", hint=_READ_AGAIN)
-        if os.getpid() != self._pid:
-            raise StoreConflict("The lock belongs to the process that this one was forked from.", hint=_READ_AGAIN)
+        self._check_open()
         read = self.entry.version if self.entry else 0
         entry = Entry(read + 1, token, failure, lineage, use)
         self._swap(read, entry)
         self.entry = entry
+
+    def remove(self) -> None:
+        """Remove the entry. Raises what `Transaction.remove` raises."""
+        if self._discard is None:
+            super().remove()
+            return
+        self._check_open()
+        if self.entry is not None:
+            self._discard(self.entry.version)
+        self.entry = None
+        self._open = False
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise StoreConflict("The transaction is over, and its lock with it.", hint=_READ_AGAIN)
+        if os.getpid() != self._pid:
+            raise StoreConflict("The lock belongs to the process that this one was forked from.", hint=_READ_AGAIN)
 
     def close(self) -> bool:
         """Let nothing be written any more. Return whether the lock is this process's to release."""

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 _SKEW: Final = 10.0
 """Seconds that the clocks of two hosts may differ; a mark from farther in the future is no reason to wait."""
@@ -44,12 +44,12 @@ class Use:
         return cls(refresh_token, now, now + max(0.0, seconds), platform.node(), os.getpid())
 
     def ended(self, now: float) -> Use:
-        """Return the mark of a use that nobody works at any more, though its answer never came."""
+        """Return the mark of a use whose process has ended without an answer."""
         return Use(self.refresh_token, self.since, min(self.until, now), self.host, self.pid)
 
     @contextmanager
-    def under_way(self) -> Iterator[None]:
-        """Have this process know that it is at it."""
+    def under_way(self) -> Generator[None]:
+        """Remember that this process is using it."""
         _under_way.add(self)
         try:
             yield

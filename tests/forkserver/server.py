@@ -229,7 +229,7 @@ def main(path: str) -> None:
         with suppress(ImportError):
             importlib.import_module(name)
     with suppress(ImportError):
-        package.cli.build_app()
+        package.cli.app.build_app()
     gc.collect()
     gc.freeze()
     program = Server(path).serve()

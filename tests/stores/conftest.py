@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,8 @@ from procountor_auth.stores.file import FileStore
 from procountor_auth.stores.keyring import SERVICE, KeyringStore
 from procountor_auth.stores.memory import MemoryStore
 from procountor_auth.stores.redis import RedisStore
+from procountor_auth.stores.sql import SQLStore
+from procountor_auth.stores.sql_table import NAME, ddl
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from procountor_auth.stores import Store
     from tests.conftest import RedisServer
     from tests.forkserver.forkserver import ForkServer
+    from tests.postgres import PostgresServer
 
 HERE = Path(__file__).parent
 
@@ -36,7 +41,10 @@ KEYS = (
     SecretStr("kOGm3x_6VEKfHIHYUW1uecf9by3yQV86t5SzTcgOQHQ="),
 )
 
-KINDS = ("memory", "file", "file-sealed", "keyring", "redis", "redis-sealed")
+KINDS = (
+    *("memory", "file", "file-sealed", "keyring", "redis", "redis-sealed"),
+    *("postgresql", "postgresql-sealed", "sqlite"),
+)
 
 
 @dataclass
@@ -91,7 +99,7 @@ class Place:
 
 @pytest.fixture(autouse=True)
 def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Keep the stores out of the home of whoever runs the tests."""
+    """Keep the stores out of the home of the user who runs the tests."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for variable in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / "home" / variable.lower()))
@@ -99,7 +107,7 @@ def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def token() -> Token:
-    """A token with everything that a token can have."""
+    """A token with all fields set."""
     return Token("access-CANARY", 1_000.25, 4_000_000_000.5, "authorization_code", "refresh-CANARY")
 
 
@@ -129,6 +137,10 @@ def place_of(request: pytest.FixtureRequest, tmp_path: Path, fork_server: ForkSe
             return _in_memory()
         if kind == "keyring":
             return _in_keyring(request.getfixturevalue("keychain"))
+        if kind.startswith("postgresql"):
+            return _in_postgresql(kind, request.getfixturevalue("postgres_server"))
+        if kind == "sqlite":
+            return _in_sqlite(tmp_path / "tokens.db")
         if kind.startswith("file"):
             return _in_files(kind, tmp_path / "tokens")
         return _in_redis(kind, request.getfixturevalue("redis_server"))
@@ -206,6 +218,54 @@ def _in_keyring(backend: Any) -> Place:  # noqa: ANN401
         aside=lambda key: read(f"{key}.damaged"),
         steal=lambda key: (locks / f"keyring-{key}.lock").unlink(),
         environment={"PYTHON_KEYRING_BACKEND": "keychain.Keychain", "PYTHONPATH": str(HERE)},
+    )
+
+
+def _in_postgresql(kind: str, server: PostgresServer) -> Place:
+    def run(statement: str, **values: Any) -> Any:  # noqa: ANN401
+        with server.connect() as connection:
+            connection.execute(ddl("postgresql"))
+            cursor = connection.execute(statement, values)
+            found = cursor.fetchone() if cursor.description else None
+            return None if found is None else bytes(found[0])
+
+    def steal(_: str) -> None:
+        run("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+
+    keys = KEYS[:1] if "sealed" in kind else ()
+    return Place(
+        kind,
+        open=lambda keys=keys: SQLStore(SecretStr(server.url), Codec(keys)),
+        where=server.url,
+        peek=lambda key: run(f"SELECT data FROM {NAME} WHERE key = %(key)s", key=key),
+        plant=lambda key, data: run(
+            f"INSERT INTO {NAME} VALUES (%(key)s, 7, %(data)s, 0, 4e9) "
+            "ON CONFLICT (key) DO UPDATE SET data = excluded.data, version = 7",
+            key=key,
+            data=data,
+        ),
+        drop=lambda key: run(f"DELETE FROM {NAME} WHERE key = %(key)s", key=key),
+        aside=lambda key: run(f"SELECT data FROM {NAME} WHERE key = %(key)s", key=f"{key}:damaged"),
+        steal=steal,
+    )
+
+
+def _in_sqlite(path: Path) -> Place:
+    def run(statement: str, *values: Any) -> bytes | None:  # noqa: ANN401
+        with closing(sqlite3.connect(path, timeout=10)) as connection, connection:
+            connection.execute(ddl("sqlite"))
+            found = connection.execute(statement, values).fetchone()
+            return None if found is None else bytes(found[0])
+
+    return Place(
+        "sqlite",
+        open=lambda keys=(): SQLStore(SecretStr(f"sqlite:///{path}"), Codec(keys)),
+        where=f"sqlite:///{path}",
+        peek=lambda key: run(f"SELECT data FROM {NAME} WHERE key = ?", key),
+        plant=lambda key, data: run(f"INSERT OR REPLACE INTO {NAME} VALUES (?, 7, ?, 0, 4e9)", key, data),
+        drop=lambda key: run(f"DELETE FROM {NAME} WHERE key = ?", key),
+        aside=lambda key: run(f"SELECT data FROM {NAME} WHERE key = ?", f"{key}:damaged"),
+        steal=lambda key: (path.with_name(f"{path.name}.locks") / f"{key}.lock").unlink(),
     )
 
 

@@ -151,6 +151,14 @@ def test_lineage_and_use_come_back(token: Token) -> None:
         assert (back.lineage.spent, back.lineage.replaces) == (("a", "b"), "before")
 
 
+def test_the_first_link_of_a_lineage_comes_back() -> None:
+    """Links are counted from 0."""
+    data = json.dumps(json.loads(whole()) | {"lineage": {"origin": "a", "link": 0, "spent": ["b"]}}).encode()
+    entry = Codec().decode(KEY, SecretBytes(data))
+    assert isinstance(entry, Entry)
+    assert entry.lineage == Lineage("a", 0, ("b",))
+
+
 @pytest.mark.parametrize(
     "fields",
     [

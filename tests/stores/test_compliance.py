@@ -204,6 +204,9 @@ def test_keys_do_not_touch_each_other(place: Place, token: Token, other: Token) 
         transaction.write(other)
     assert store.read("a") == Entry(1, token)
     assert store.read("a-b") == Entry(1, other)
+    put(store, other, "a")
+    put(store, None, "a")
+    assert store.read("a-b") == Entry(1, other)
 
 
 @pytest.mark.parametrize("key", ["", "..", "a/b", "a.b", "-a", "a b", "ä", "a\n", "a" * 129, "a:b", "a}b", "a\0b"])

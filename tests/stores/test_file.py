@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import logging
 import os
 import resource
@@ -10,7 +11,7 @@ import stat
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -300,6 +301,19 @@ def test_what_passes_by_itself_is_told_so(
         pytest.fail("it was used")
     passes = name in {"EMFILE", "ENFILE", "ESTALE", "EIO", "ENOMEM"}
     assert (caught.value.retryable, type(caught.value)) == (passes, StoreUnavailable if passes else StoreError)
+
+
+def test_a_host_without_locks_is_refused(store: FileStore, monkeypatch: pytest.MonkeyPatch, token: Token) -> None:
+    """Where the system has no locks, that is the error, at once: a file that is there is no lock that is held."""
+    put(store, token)
+
+    def flock(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(StoreError, match=os.strerror(errno.ENOSYS)) as caught, store.transaction(KEY, timeout=0.1):
+        pytest.fail("it was used")
+    assert (type(caught.value), caught.value.retryable) == (StoreError, False)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -31,9 +31,19 @@ pytestmark = [pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"), 
 
 KEY = "company-1"
 
-ROUNDS = {kind: size(few, 1000) for kind, few in {"file": 100, "file-sealed": 25, "keyring": 10, "redis": 10}.items()}
+ROUNDS = {
+    kind: size(few, 1000)
+    for kind, few in {
+        "file": 100,
+        "file-sealed": 25,
+        "keyring": 10,
+        "redis": 10,
+        "postgresql": 10,
+        "sqlite": 10,
+    }.items()
+}
 
-SPAN = {"file": 0.008, "file-sealed": 0.008, "keyring": 0.03, "redis": 0.008}
+SPAN = {"file": 0.008, "file-sealed": 0.008, "keyring": 0.03, "redis": 0.008, "postgresql": 0.05, "sqlite": 0.03}
 """Seconds after its first write within which a writer is killed: some writes' time."""
 
 LEASE = 0.6
@@ -161,7 +171,7 @@ def test_a_kill_after_a_write_leaves_the_new_token(
         _nothing_is_left_behind(place)
 
 
-@pytest.mark.parametrize("kind", ["file", "keyring"])
+@pytest.mark.parametrize("kind", ["file", "keyring", "postgresql", "sqlite"])
 def test_the_lock_of_a_killed_process_is_free(
     kind: str, place_of: Callable[[str], Place], nursery: Callable[..., Iterator[Nursery]]
 ) -> None:
@@ -188,7 +198,7 @@ def test_the_lock_of_a_killed_host_runs_out(
             assert time.monotonic() - start < LEASE + 0.2
 
 
-@pytest.mark.parametrize("kind", ["file", "keyring"])
+@pytest.mark.parametrize("kind", ["file", "keyring", "postgresql", "sqlite"])
 def test_a_child_does_not_keep_the_lock_of_a_dead_parent(kind: str, place_of: Callable[[str], Place]) -> None:
     """K6: a child that was forked within a transaction does not hold the lock after its parent's death."""
     place = place_of(kind)

@@ -50,7 +50,8 @@ taken, done = threading.Event(), threading.Event()
 
 def hold():
     # A thread that was within each of these when the process was forked.
-    with redis_connection._lock, store._pool._lock, store._pool._fork_lock, store._pool.pool.mutex:
+    pool = store._pool.client.connection_pool
+    with redis_connection._lock, store._pool._lock, pool._lock, pool._fork_lock, pool.pool.mutex:
         taken.set()
         done.wait()
 

@@ -1,4 +1,4 @@
-"""What the storms need beside a sandbox."""
+"""Fixtures of the storms."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.forkserver.forkserver import ForkServer
+    from tests.postgres import PostgresServer
 
     Run = Callable[..., list[str]]
     TokenRequests = Callable[[Sandbox], list[str]]
@@ -76,6 +77,19 @@ def run(fork_server: ForkServer) -> Callable[..., list[str]]:
     return script
 
 
+@pytest.fixture
+def where(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """What `PROCOUNTOR_TOKEN_STORE` is for a kind of store."""
+
+    def url(store: str) -> str:
+        if store == "postgresql":
+            server: PostgresServer = request.getfixturevalue("postgres_server")
+            return server.url
+        return str(request.getfixturevalue("redis_url")) if store == "redis" else store
+
+    return url
+
+
 def ask_all(tokens: TokenSource, threads: int, calls: int) -> list[Token | str]:
     """Have threads ask at one moment, several times each; return tokens and the texts of errors."""
     together = threading.Barrier(threads)
@@ -125,11 +139,12 @@ def test_s4_processes_share_a_file(sandbox: Sandbox, token_requests: TokenReques
     assert len(token_requests(sandbox)) == 1
 
 
-def test_s5_8_hosts_share_a_redis(
-    sandbox: Sandbox, token_requests: TokenRequests, run: Run, tmp_path: Path, redis_url: str
+@pytest.mark.parametrize("store", ["redis", "postgresql"])
+def test_s5_8_hosts_share_a_server(
+    sandbox: Sandbox, token_requests: TokenRequests, run: Run, tmp_path: Path, where: Callable[[str], str], store: str
 ) -> None:
-    """S5: 8 hosts with several processes each (8 in the long run) make 1 token request over Redis."""
-    variables = sandbox.environment("client_credentials") | {"PROCOUNTOR_TOKEN_STORE": redis_url}
+    """S5: 8 hosts with several processes each (8 in the long run) make 1 token request over Redis, or PostgreSQL."""
+    variables = sandbox.environment("client_credentials") | {"PROCOUNTOR_TOKEN_STORE": where(store)}
 
     got = run("herd.py", PROCESSES, 8, tmp_path, variables=variables)
 
@@ -202,14 +217,20 @@ def test_s6_threads_share_the_end_of_a_login(
     assert token_requests(sandbox) == grants
 
 
-@pytest.mark.parametrize(("hosts", "store"), [(1, "file"), (8, "redis")])
+@pytest.mark.parametrize(("hosts", "store"), [(1, "file"), (8, "redis"), (8, "postgresql")])
 def test_s6_processes_share_a_failure(
-    sandbox: Sandbox, token_requests: TokenRequests, run: Run, tmp_path: Path, redis_url: str, *, hosts: int, store: str
+    sandbox: Sandbox,
+    token_requests: TokenRequests,
+    run: Run,
+    tmp_path: Path,
+    where: Callable[[str], str],
+    *,
+    hosts: int,
+    store: str,
 ) -> None:
     """S6: with 503, processes (64 in the long run) on 1 or 8 hosts share one error, after at most 3 attempts."""
     sandbox.faults = Faults(status=503, latency=LATENCY)
-    where = redis_url if store == "redis" else store
-    variables = sandbox.environment("client_credentials") | {"PROCOUNTOR_TOKEN_STORE": where}
+    variables = sandbox.environment("client_credentials") | {"PROCOUNTOR_TOKEN_STORE": where(store)}
 
     got = run("herd.py", PROCESSES, hosts, tmp_path, variables=variables)
 
@@ -272,12 +293,15 @@ def test_s9_forks(sandbox: Sandbox, run: Run) -> None:
     assert run("forks.py", FORKS, variables=sandbox.environment("client_credentials")) == [str(FORKS)]
 
 
-def test_s10_redis_down_for_client_credentials(
-    sandbox: Sandbox, token_requests: TokenRequests, run: Run, tmp_path: Path, closed_port: int
+_DOWN: Final = ["redis://127.0.0.1:{}/0", "postgresql+psycopg://u:p@127.0.0.1:{}/tokens"]
+
+
+@pytest.mark.parametrize("url", _DOWN)
+def test_s10_a_server_down_for_client_credentials(
+    sandbox: Sandbox, token_requests: TokenRequests, run: Run, tmp_path: Path, closed_port: int, url: str
 ) -> None:
-    """S10: without Redis, 8 hosts with several processes each make 1 token request per host."""
-    where = f"redis://127.0.0.1:{closed_port}/0"
-    variables = sandbox.environment("client_credentials") | {"PROCOUNTOR_TOKEN_STORE": where}
+    """S10: without Redis, or PostgreSQL, 8 hosts with several processes each make 1 token request per host."""
+    variables = sandbox.environment("client_credentials") | {"PROCOUNTOR_TOKEN_STORE": url.format(closed_port)}
 
     got = run("herd.py", PROCESSES, 8, tmp_path, variables=variables)
 
@@ -286,12 +310,13 @@ def test_s10_redis_down_for_client_credentials(
     assert len(token_requests(sandbox)) == 8
 
 
-def test_s10_redis_down_for_refresh_tokens(
-    sandbox: Sandbox, token_requests: TokenRequests, run: Run, tmp_path: Path, closed_port: int
+@pytest.mark.parametrize("url", _DOWN)
+def test_s10_a_server_down_for_refresh_tokens(
+    sandbox: Sandbox, token_requests: TokenRequests, run: Run, tmp_path: Path, closed_port: int, url: str
 ) -> None:
-    """S10: without Redis, a refresh token that may rotate is not used; the refusal says why."""
-    where = f"redis://127.0.0.1:{closed_port}/0"
-    variables = sandbox.environment("authorization_code", refresh_token=True) | {"PROCOUNTOR_TOKEN_STORE": where}
+    """S10: without it, a refresh token that may rotate is not used; the refusal says why."""
+    variables = sandbox.environment("authorization_code", refresh_token=True)
+    variables["PROCOUNTOR_TOKEN_STORE"] = url.format(closed_port)
 
     got = run("herd.py", 4, 1, tmp_path, variables=variables)
 

@@ -1,0 +1,193 @@
+"""Connections to a database: made when they are used, closed afterwards, cut at the deadline."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import create_engine, exc
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
+
+from procountor_auth.errors import printable
+from procountor_auth.protocol.instrumentation import uninstrumented
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from pydantic import SecretStr
+    from sqlalchemy import URL, Connection, Engine
+
+CONNECT_TIMEOUT: Final = 3
+"""Seconds to connect; a whole number, as libpq has it."""
+
+ANSWER_TIMEOUT: Final = 5.0
+"""Seconds to wait for an answer."""
+
+CLOSE_TIMEOUT: Final = 1.0
+"""Seconds in which a connection is closed politely: something in between may have forgotten it."""
+
+URL_HINT: Final = (
+    "Write it as postgresql+psycopg://USER:PASSWORD@HOST:PORT/DATABASE, with special characters as %XX in USER and "
+    "PASSWORD, or as sqlite:////path/of/a/file."
+)
+
+
+class Database:
+    """A database. Neither it nor its `repr` shows a secret.
+
+    No connection is kept while nobody uses it: there is one renewal an hour. So none is forgotten, and none is shared
+    with a child of this process.
+
+    Args:
+        engine: SQLAlchemy's.
+        place: What it is called, without secrets.
+
+    Attributes:
+        place: What it is called.
+        file: SQLite's file, or None.
+    """
+
+    def __init__(self, engine: Engine, place: str, file: Path | None) -> None:
+        self._engine = engine
+        self.place = place
+        self.file = file
+
+    def connect(self) -> Connection:
+        """Return a connection of the caller's own, to be ended with `close`.
+
+        Raises:
+            SQLAlchemyError: Whatever the database says.
+            OSError: SQLite's file can't be made.
+        """
+        if self.file is not None:
+            self._make_file(self.file)
+        with uninstrumented():
+            connection = self._engine.connect()
+            # Nobody else ends it: a pool would, in a child of this process as well, and with it the parent's.
+            connection.detach()
+        return connection
+
+    @contextmanager
+    def connected(self, seconds: float = ANSWER_TIMEOUT) -> Generator[Connection]:
+        """Connect, and begin a transaction; end both, with a commit unless something was raised.
+
+        Args:
+            seconds: After so many seconds it is cut, whatever it is waiting for.
+
+        Raises:
+            SQLAlchemyError: Whatever the database says.
+            OSError: SQLite's file can't be made.
+        """
+        connection = self.connect()
+        try:
+            with uninstrumented(), cut_after(connection, seconds), connection.begin():
+                yield connection
+        finally:
+            close(connection)
+
+    @staticmethod
+    def _make_file(path: Path) -> None:
+        # SQLite would let everybody read it, and what it makes beside it has the same access rights.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+    def __repr__(self) -> str:
+        return f"<Database {self.place}>"
+
+
+def close(connection: Connection) -> None:
+    """Close a connection, and cancel what it was doing. Errors of a broken connection are ignored.
+
+    The database may be silent: after `CLOSE_TIMEOUT` the connection is closed without its answer.
+    """
+    with suppress(exc.SQLAlchemyError, OSError), uninstrumented():
+        try:
+            with nullcontext() if connection.invalidated else cut_after(connection, CLOSE_TIMEOUT):
+                connection.rollback()
+        except exc.SQLAlchemyError:
+            connection.invalidate()
+        finally:
+            connection.close()
+
+
+@contextmanager
+def cut_after(connection: Connection, seconds: float) -> Generator[None]:
+    """Cut a connection after some seconds, from another thread, in case the server does not respond."""
+    driver: Any = connection.connection.dbapi_connection
+    try:
+        copy = socket.socket(fileno=os.dup(driver.fileno()))
+    except (AttributeError, TypeError, OSError, connection.dialect.loaded_dbapi.Error):  # SQLite's has none
+        yield
+        return
+
+    def cut() -> None:
+        with suppress(OSError):
+            copy.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(max(0.0, seconds), cut)
+    timer.daemon = True
+    try:
+        with suppress(RuntimeError):  # the interpreter is shutting down and starts no thread any more
+            timer.start()
+        yield
+    finally:
+        timer.cancel()
+        copy.close()
+
+
+def database_for(url: SecretStr) -> Database | str:
+    """Return the database that a URL describes, or what is wrong with it, without showing it.
+
+    Raises:
+        ImportError: The driver is not installed.
+    """
+    try:
+        parts = make_url(url.get_secret_value())
+    except (exc.ArgumentError, ValueError):
+        return "is not a URL; a special character in the password may be the reason"
+    backend = parts.get_backend_name()
+    if backend == "sqlite":
+        return _sqlite(parts)
+    if backend != "postgresql":
+        return "is a database that is not supported: PostgreSQL and SQLite are"
+    if not (parts.host or parts.query.get("host")) or not parts.database:
+        return "has no host or no name of a database"
+    if parts.drivername == "postgresql":
+        # What SQLAlchemy takes for the usual driver has changed once.
+        parts = parts.set(drivername="postgresql+psycopg")
+    host = parts.host or "a socket"
+    place = printable(f"PostgreSQL at {host}:{parts.port or 5432}/{parts.database}")
+    options: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT}
+    if parts.get_driver_name() == "psycopg":
+        options["prepare_threshold"] = None  # for PgBouncer, which may give the next statement to another connection
+    return _database(parts, place, options)
+
+
+def _sqlite(parts: URL) -> Database | str:
+    if parts.query:
+        return "has a query, which is not known for SQLite"
+    if not parts.database or parts.database == ":memory:":
+        return "has no file; memory is the store that forgets"
+    try:
+        path = Path(parts.database).expanduser().absolute()
+    except (RuntimeError, OSError):
+        return "names a file of a user that does not exist"
+    if "\0" in parts.database:
+        return "names a file that can't exist"
+    parts = parts.set(database=str(path))
+    return _database(parts, f"SQLite in {printable(str(path))}", {"timeout": ANSWER_TIMEOUT}, path)
+
+
+def _database(parts: URL, place: str, options: dict[str, Any], file: Path | None = None) -> Database | str:
+    try:
+        engine = create_engine(parts, poolclass=NullPool, hide_parameters=True, connect_args=options)
+    except exc.NoSuchModuleError:
+        return "names a driver that is not known"
+    except exc.ArgumentError:
+        return "is a URL that SQLAlchemy does not understand"
+    return Database(engine, place, file)

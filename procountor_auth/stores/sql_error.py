@@ -1,0 +1,127 @@
+"""What a database's errors mean."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from sqlalchemy import exc
+
+from procountor_auth.errors import StoreError, StoreUnavailable
+from procountor_auth.stores.sql_table import NAME
+
+VARIABLE: Final = "PROCOUNTOR_TOKEN_STORE"
+
+_TRY_LATER: Final = "Check that the database is running and can be reached; then try again."
+
+_UNDEFINED_TABLE: Final = "42P01"
+
+_NO_PRIVILEGE: Final = "42501"
+
+_CROWDED: Final = "53300"
+
+_READ_ONLY: Final = "25006"
+
+_PASSING: Final = re.compile(r"08...|40001|40P01|53...|55P03|57...|58...")
+"""SQLSTATEs of what passes: connections, deadlocks, resources, shutdowns, the system."""
+
+_REFUSED: Final = re.compile(r"28...|3D000")
+
+_SAID_CROWDED: Final = re.compile(r"too many (clients|connections)|remaining connection slots|maxclient", re.IGNORECASE)
+
+_SAID_REFUSED: Final = re.compile(
+    r"authentication failed|no password supplied|role .* does not exist|pg_hba\.conf|is not permitted to log in|"
+    r"database .* does not exist|permission denied for database",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What PostgreSQL says where a connection is refused for good: it has no SQLSTATE there."""
+
+_UNTRUSTED: Final = re.compile(r"certificate|SSL error", re.IGNORECASE)
+
+_NO_FILE: Final = re.compile(r"unable to open|readonly|not a database|malformed|disk I/O|full", re.IGNORECASE)
+"""What SQLite says of a file that it can't use."""
+
+_OTHER_COLUMNS: Final = re.compile(r"no such column|has no column", re.IGNORECASE)
+"""What SQLite says of a table with other columns, in the class of error that it has for an outage."""
+
+
+def state_of(error: BaseException) -> str:
+    """Return the SQLSTATE of an error, or nothing."""
+    found = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return found if isinstance(found, str) else ""
+
+
+def is_crowded(error: BaseException) -> bool:
+    """Whether the database has no connection to give just now."""
+    return state_of(error) == _CROWDED or _SAID_CROWDED.search(_said(error)) is not None
+
+
+def is_missing_table(error: BaseException) -> bool:
+    """Whether the table does not exist yet."""
+    return state_of(error) == _UNDEFINED_TABLE or "no such table" in _said(error)
+
+
+def is_made_meanwhile(error: BaseException) -> bool:
+    """Whether another process has made the same row or table at the same time."""
+    return isinstance(error, exc.IntegrityError) or "already exists" in _said(error)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether a connection was lost in the middle, so that another one may do."""
+    return isinstance(error, exc.DBAPIError) and error.connection_invalidated
+
+
+def translate(error: Exception, place: str) -> StoreError:
+    """Return our error for one of the database's, or of its driver's. What it says is not repeated."""
+    return _for_good(error, place) or _for_now(error, place) or _other(error, place)
+
+
+def _for_good(error: Exception, place: str) -> StoreError | None:
+    """Return the error that lasts until something is changed, if it is one."""
+    state, said = state_of(error), _said(error)
+    if _REFUSED.fullmatch(state) or _SAID_REFUSED.search(said):
+        return StoreError(
+            f"{place} refused the user, the password or the name of the database.", hint=f"Check them in {VARIABLE}."
+        )
+    if state == _NO_PRIVILEGE:
+        return StoreError(
+            f"{place} does not permit this user what is needed.",
+            hint=f"Permit it SELECT, INSERT, UPDATE and DELETE on the table {NAME}. If there is none yet, somebody who "
+            "may makes it with what `procountor-auth store ddl` prints.",
+        )
+    if _UNTRUSTED.search(said):
+        return StoreError(
+            f"{place} has a certificate that is not trusted, or TLS can't be set up.",
+            hint=f"Name its authority's PEM file in {VARIABLE}: ?sslmode=verify-full&sslrootcert=/path/to/ca.pem.",
+        )
+    if not state and _NO_FILE.search(said):
+        return StoreError(f"{place} can't be used.", hint="Check the file's access rights, and the space on the disk.")
+    return None
+
+
+def _for_now(error: Exception, place: str) -> StoreUnavailable | None:
+    """Return the temporary error, if it is one."""
+    state, said = state_of(error), _said(error)
+    if state == _READ_ONLY:
+        return StoreUnavailable(
+            f"{place} is a standby, which can't be written.",
+            hint=f"Name the primary in {VARIABLE}, or all hosts with target_session_attrs=read-write.",
+        )
+    if isinstance(error, exc.TimeoutError | TimeoutError) or "timeout" in said.lower():
+        return StoreUnavailable(f"{place} has not answered in time.", hint=_TRY_LATER)
+    if "database is locked" in said or "database table is locked" in said:
+        return StoreUnavailable(f"{place} is locked by another program.", hint="Try again later.")
+    if not state and _OTHER_COLUMNS.search(said):
+        return None
+    if _PASSING.fullmatch(state) or isinstance(error, exc.OperationalError | exc.InterfaceError | OSError):
+        return StoreUnavailable(f"{place} can't be reached.", hint=_TRY_LATER)
+    return None
+
+
+def _other(error: Exception, place: str) -> StoreError:
+    kind = type(getattr(error, "orig", None) or error).__name__
+    return StoreError(f"{place} refused a statement ({kind}).", hint=f"Is the table {NAME} the one of this version?")
+
+
+def _said(error: BaseException) -> str:
+    return str(getattr(error, "orig", None) or error)

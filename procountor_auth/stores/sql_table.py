@@ -1,0 +1,40 @@
+"""The one table of the SQL store."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, Double, LargeBinary, MetaData, String, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.schema import CreateTable
+
+NAME: Final = "procountor_auth_tokens"
+
+TABLE: Final = Table(
+    NAME,
+    MetaData(),
+    Column("key", String(140), primary_key=True, comment="names the entry, and has no secret in it"),
+    Column("version", BigInteger, nullable=False, comment="goes up by one with each write"),
+    Column("data", LargeBinary, nullable=False, comment="the entry, sealed if there is a key for it"),
+    Column("written_at", Double, nullable=False, comment="Unix seconds"),
+    Column("expires_at", Double, nullable=False, comment="Unix seconds; it is deleted some time afterwards"),
+)
+
+DIALECTS: Final = ("postgresql", "sqlite")
+
+
+def ddl(dialect: str) -> str:
+    """Return the statement that makes the table, for a user who is allowed to do so.
+
+    Args:
+        dialect: One of `DIALECTS`.
+
+    Raises:
+        ValueError: There is no such dialect here.
+    """
+    if dialect not in DIALECTS:
+        raise ValueError(f"must be one of {', '.join(DIALECTS)}")
+    known = postgresql.dialect() if dialect == "postgresql" else sqlite.dialect()  # type: ignore[no-untyped-call]
+    statement = str(CreateTable(TABLE, if_not_exists=True).compile(dialect=known))
+    lines = [line.strip() for line in statement.strip().splitlines() if line.strip()]
+    return "\n".join([lines[0], *(f"    {line}" for line in lines[1:-1]), lines[-1]]) + ";\n"

@@ -1,0 +1,277 @@
+"""What stores say of all that they have, and how an entry or a leftover is removed while others may come."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from procountor_auth.errors import StoreConflict, StoreError, StoreNotListable, StoreUnavailable
+from procountor_auth.stores import Entry
+from procountor_auth.stores.file import FileStore
+from procountor_auth.stores.keyring import KeyringStore
+from procountor_auth.stores.listing import Leftover
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from procountor_auth.protocol.token import Token
+    from procountor_auth.stores import Store
+    from tests.stores.conftest import Place
+
+FIRST: Final = "0a1b2c3d4e" * 4
+SECOND: Final = "5f6a7b8c9d" * 4
+
+LISTABLE: Final = ("file", "file-sealed", "redis", "redis-sealed", "postgresql", "sqlite")
+
+
+def put(store: Store, token: Token | None, key: str) -> None:
+    """Write a token in a transaction of its own."""
+    with store.transaction(key, timeout=5) as transaction:
+        transaction.write(token)
+
+
+@pytest.fixture(params=LISTABLE)
+def listable(request: pytest.FixtureRequest, place_of: Callable[[str], Place]) -> Place:
+    """Each kind of store in turn that outlives a process and can list its entries."""
+    return place_of(request.param)
+
+
+def test_a_store_lists_what_it_has(listable: Place, token: Token) -> None:
+    """Each entry is listed once, with the bytes that it has; a store that knows more says when it was written."""
+    store = listable.open()
+    assert list(store.list_entries()) == []
+    put(store, token, FIRST)
+    put(store, None, SECOND)
+    listed = {each.key: each for each in store.list_entries()}
+    assert set(listed) == {FIRST, SECOND}
+    assert listed[FIRST].size == len(listable.peek(FIRST) or b"") > listed[SECOND].size > 0
+    if listable.kind.startswith("redis"):
+        assert listed[FIRST].written_at is None
+        assert (listed[FIRST].kept_until or 0) > (listed[SECOND].kept_until or 0) > 0
+    else:
+        assert listed[FIRST].written_at is not None
+
+
+def test_what_is_kept_aside_is_no_entry(listable: Place, token: Token) -> None:
+    """A damaged entry that a transaction has put aside is listed as what it is, and nobody removes it by mistake."""
+    store = listable.open()
+    listable.plant(FIRST, b"torn")
+    put(store, token, FIRST)
+    assert [each.key for each in store.list_entries()] == [FIRST]
+    (aside,) = store.list_leftovers()
+    assert (aside.kind, aside.key) == ("damaged", FIRST)
+    assert not store.remove_leftover(aside, timeout=5)
+    assert listable.aside(FIRST) == b"torn"
+
+
+def test_an_entry_of_another_version_is_not_removed(outside: Place, token: Token, other: Token) -> None:
+    """Whoever has lost the lock to somebody who has written since removes nothing."""
+    if outside.kind == "keyring":
+        pytest.skip("a keychain lists nothing, and so nothing is removed from it in this way")
+    put(outside.open(), token, FIRST)
+    with outside.open().transaction(FIRST, timeout=5) as late:
+        outside.steal(FIRST)
+        put(outside.open(), other, FIRST)
+        with pytest.raises(StoreConflict):
+            late.remove()
+    assert outside.open().read(FIRST) == Entry(2, other)
+
+
+@pytest.mark.parametrize("kind", ["file", "sqlite"])
+def test_the_lock_file_goes_with_its_entry(
+    place_of: Callable[[str], Place], tmp_path: Path, token: Token, kind: str
+) -> None:
+    """An entry that is removed under its lock leaves no file behind, and can be made again."""
+    place = place_of(kind)
+    put(place.open(), token, FIRST)
+    assert len(list(tmp_path.rglob("*.lock"))) == 1
+    with place.open().transaction(FIRST, timeout=5) as transaction:
+        transaction.remove()
+    assert list(tmp_path.rglob("*.lock")) == []
+    assert place.open().read(FIRST) is None
+    put(place.open(), token, FIRST)
+    assert place.open().read(FIRST) == Entry(1, token)
+
+
+@pytest.mark.parametrize("kind", ["file", "sqlite"])
+def test_a_lock_file_without_an_entry_is_removed(
+    place_of: Callable[[str], Place], tmp_path: Path, token: Token, kind: str
+) -> None:
+    """It is a leftover as soon as its entry is gone; one that somebody holds stays."""
+    place = place_of(kind)
+    store = place.open()
+    put(store, token, SECOND)
+    with store.transaction(FIRST, timeout=5):
+        (lock,) = store.list_leftovers()
+        assert (lock.kind, lock.name, lock.key, lock.size) == ("lock", f"{FIRST}.lock", FIRST, 0)
+        with pytest.raises(StoreUnavailable):
+            store.remove_leftover(lock, timeout=0)
+    assert store.remove_leftover(lock, timeout=0)
+    assert [path.name for path in tmp_path.rglob("*.lock")] == [f"{SECOND}.lock"]
+    assert list(store.list_leftovers()) == []
+
+
+@pytest.mark.parametrize("kind", ["file", "sqlite"])
+def test_a_lock_file_whose_entry_was_made_meanwhile_stays(
+    place_of: Callable[[str], Place], tmp_path: Path, token: Token, kind: str
+) -> None:
+    """What was a leftover when it was listed may have an entry by now."""
+    place = place_of(kind)
+    store = place.open()
+    with store.transaction(FIRST, timeout=5):
+        pass
+    (lock,) = store.list_leftovers()
+    put(store, token, FIRST)
+    assert not store.remove_leftover(lock, timeout=0)
+    assert [path.name for path in tmp_path.rglob("*.lock")] == [f"{FIRST}.lock"]
+
+
+def test_who_was_about_to_take_a_removed_lock_file_takes_the_next_one(
+    tmp_path: Path, token: Token, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that has opened the lock file, and not locked it yet, does not end up with the lock of a dead file."""
+    store = FileStore(tmp_path / "tokens")
+    with store.transaction(FIRST, timeout=5):
+        pass
+    (lock,) = store.list_leftovers()
+    real = fcntl.flock
+    removed: list[bool] = []
+
+    def flock(descriptor: int, operation: int) -> None:
+        if not removed:
+            removed.append(True)  # first: what comes now locks as well
+            removed[0] = store.remove_leftover(lock, timeout=5)
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with store.transaction(FIRST, timeout=5) as transaction:
+        assert removed == [True]
+        with pytest.raises(StoreUnavailable), FileStore(store.folder).transaction(FIRST, timeout=0):
+            pytest.fail("two have the lock")
+        transaction.write(token)
+    assert store.read(FIRST) == Entry(1, token)
+
+
+def test_lock_files_that_go_let_nobody_in_twice(tmp_path: Path) -> None:
+    """Of many who take a lock while its file is removed again and again, one at a time has it."""
+    store = FileStore(tmp_path / "tokens")
+    lock = Leftover(f"{FIRST}.lock", "lock", 0, key=FIRST)
+    inside: list[int] = []
+    crowded: list[int] = []
+    together = threading.Barrier(6)
+
+    def work(number: int) -> None:
+        together.wait()
+        for _ in range(25):
+            if number % 2:
+                store.remove_leftover(lock, timeout=60)
+                continue
+            with store.transaction(FIRST, timeout=60):
+                inside.append(number)
+                crowded.append(len(inside))
+                inside.remove(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert crowded == [1] * 75
+
+
+def test_a_file_system_that_hides_removals_keeps_its_lock_files(
+    tmp_path: Path, token: Token, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where an open file that was removed still seems to have a name, as on NFS, no lock file is removed."""
+    store = FileStore(tmp_path / "tokens")
+    put(store, token, FIRST)
+    real = os.fstat
+
+    def fstat(descriptor: int) -> Any:  # noqa: ANN401 - os.stat_result takes a sequence
+        found = list(real(descriptor))
+        return os.stat_result([*found[:3], max(found[3], 1), *found[4:]])
+
+    with monkeypatch.context() as patched:
+        patched.setattr("procountor_auth.stores.private_folder.os.fstat", fstat)
+        with store.transaction(FIRST, timeout=5) as transaction:
+            transaction.remove()
+    assert [path.name for path in store.folder.iterdir()] == [f"{FIRST}.lock"]
+    (lock,) = store.list_leftovers()
+    assert not store.remove_leftover(lock, timeout=5)
+
+
+def test_a_temporary_file_is_removed_under_the_lock(tmp_path: Path, token: Token) -> None:
+    """What a killed writer has left goes, the entry beside it stays, and a writer at work keeps its file."""
+    store = FileStore(tmp_path / "tokens")
+    put(store, token, FIRST)
+    path = store.folder / f"{FIRST}.tmp"
+    with store.transaction(FIRST, timeout=5):
+        path.write_bytes(b"half of a tok")
+        (temporary,) = store.list_leftovers()
+        assert (temporary.kind, temporary.size) == ("temporary", 13)
+        with pytest.raises(StoreUnavailable):
+            store.remove_leftover(temporary, timeout=0)
+        assert path.exists()
+    assert store.remove_leftover(temporary, timeout=0)
+    assert not path.exists()
+    assert store.read(FIRST) == Entry(1, token)
+
+
+def test_what_is_not_ours_is_foreign(tmp_path: Path, token: Token) -> None:
+    """Others' files, links, folders, and what only looks like a file of ours are told by name, and stay."""
+    store = FileStore(tmp_path / "tokens")
+    put(store, token, FIRST)
+    elsewhere = tmp_path / "elsewhere.json"
+    elsewhere.write_text("theirs")
+    (store.folder / f"{SECOND}.json").symlink_to(elsewhere)
+    (store.folder / f"{SECOND}.tmp").symlink_to(elsewhere)
+    (store.folder / f"{SECOND}.lock").write_text("a lock file is empty")
+    (store.folder / "poetry.lock").touch()
+    (store.folder / "package.json").write_text("{}")
+    (store.folder / "folder.tmp").mkdir()
+    assert [each.key for each in store.list_entries()] == [FIRST]
+    leftovers = list(store.list_leftovers())
+    assert {each.kind for each in leftovers} == {"foreign"}
+    assert len(leftovers) == 6
+    before = sorted(path.name for path in store.folder.iterdir())
+    assert not any(store.remove_leftover(each, timeout=0) for each in leftovers)
+    assert sorted(path.name for path in store.folder.iterdir()) == before
+    assert elsewhere.read_text() == "theirs"
+    assert (store.folder / f"{SECOND}.lock").read_text() == "a lock file is empty"
+
+
+def test_nothing_is_made_to_be_listed(tmp_path: Path) -> None:
+    """A folder that is not there has nothing in it, and is not made; one that is a link is refused."""
+    store = FileStore(tmp_path / "tokens")
+    assert (list(store.list_entries()), list(store.list_leftovers())) == ([], [])
+    assert not store.folder.exists()
+    (tmp_path / "real").mkdir(mode=0o700)
+    store.folder.symlink_to(tmp_path / "real")
+    with pytest.raises(StoreError, match="symlink"):
+        store.list_entries()
+
+
+def test_a_keychain_says_what_to_do_instead() -> None:
+    """It tells no names, and the error says which tool does."""
+    with pytest.raises(StoreNotListable, match="Keychain Access"):
+        KeyringStore().list_entries()
+
+
+def test_others_keys_in_redis_are_not_listed(place_of: Callable[[str], Place], token: Token) -> None:
+    """Keys with other names, also such as begin like ours, are nobody's entries."""
+    import redis  # noqa: PLC0415 - for this test
+
+    place = place_of("redis")
+    put(place.open(), token, FIRST)
+    client = redis.Redis.from_url(place.where)
+    for name in ("theirs", "procountor-auth:plain", "procountor-auth:{a b}", f"procountor-auth:{{{SECOND}}}:other"):
+        client.set(name, "x")
+    with place.open().transaction(SECOND, timeout=5):
+        store = place.open()
+        assert [each.key for each in store.list_entries()] == [FIRST]
+        assert list(store.list_leftovers()) == []

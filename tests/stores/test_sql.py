@@ -1,0 +1,353 @@
+"""The SQL store over a real PostgreSQL, and SQLite: its table, its lock, and what goes wrong between."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import threading
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from pydantic import SecretStr
+
+from procountor_auth.errors import ConfigurationError, StoreConflict, StoreError, StoreUnavailable
+from procountor_auth.stores import Entry, open_store
+from procountor_auth.stores.outage import OUTAGES
+from procountor_auth.stores.sql import SQLStore
+from procountor_auth.stores.sql_table import NAME, ddl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from procountor_auth.protocol.token import Token
+    from tests.postgres import PostgresServer
+
+pytestmark = [pytest.mark.process, pytest.mark.server]
+
+KEY: Final = "company-1"
+
+SLOW: Final = 20.0
+"""Seconds in which something has to end that would otherwise not end at all."""
+
+
+def store_at(url: str, *, lease: float = 45.0, timeout: float | None = None) -> SQLStore:
+    """Return a store at a URL."""
+    return SQLStore(SecretStr(url), lease=lease, timeout=timeout)
+
+
+def write(store: SQLStore, token: Token) -> None:
+    """Store a token."""
+    with store.transaction(KEY, timeout=5) as transaction:
+        transaction.write(token)
+
+
+def sessions(server: PostgresServer) -> int:
+    """Return how many connections there are, besides the one that asks."""
+    with server.connect() as connection:
+        found = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        ).fetchone()
+    return int(found[0])
+
+
+def test_no_connection_is_kept_while_nobody_renews(postgres_server: PostgresServer, token: Token) -> None:
+    """There are connections within a transaction, and none before and after it."""
+    store = store_at(postgres_server.url)
+
+    def settles() -> bool:
+        """Whether all connections have ended: the server needs a moment to notice."""
+        for _ in range(500):
+            if sessions(postgres_server) == 0:
+                return True
+            threading.Event().wait(0.02)
+        return False
+
+    assert settles()
+    with store.transaction(KEY, timeout=5) as transaction:
+        assert sessions(postgres_server) >= 1
+        transaction.write(token)
+    assert settles()
+
+
+def test_many_make_the_table_at_once(postgres_server: PostgresServer, token: Token) -> None:
+    """Whoever comes first makes the table, and those who come at the same time find it."""
+    stores = [store_at(postgres_server.url) for _ in range(12)]
+    together = threading.Barrier(len(stores))
+
+    def use(number: int) -> bool:
+        together.wait()
+        with stores[number].transaction(f"key-{number}", timeout=10) as transaction:
+            transaction.write(token)
+        return stores[number].read(f"key-{number}") is not None
+
+    with ThreadPoolExecutor(len(stores)) as pool:
+        assert all(pool.map(use, range(len(stores))))
+
+
+def test_who_may_not_make_a_table_is_told_what_to_do(postgres_server: PostgresServer, token: Token) -> None:
+    """A user without the right is told of the statement; with its table, and access to that, all is well."""
+    with postgres_server.connect() as connection:
+        connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        connection.execute("DROP ROLE IF EXISTS guest")
+        connection.execute("CREATE ROLE guest LOGIN")
+    store = store_at(postgres_server.url.replace("tester@", "guest@"))
+    with pytest.raises(StoreError, match="does not permit this user") as caught:
+        store.read(KEY)
+    assert "procountor-auth store ddl" in caught.value.hint
+    assert not caught.value.retryable
+    with postgres_server.connect() as connection:
+        connection.execute(ddl("postgresql"))
+        connection.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {NAME} TO guest")
+    write(store, token)
+    entry = store.read(KEY)
+    assert entry is not None
+    assert entry.token == token
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("tester@", "nobody-here@"), "refused the user, the password or the name"),
+        (("/postgres", "/no-such-database"), "refused the user, the password or the name"),
+    ],
+)
+def test_what_is_refused_for_good_is_no_outage(
+    postgres_server: PostgresServer, change: tuple[str, str], said: str
+) -> None:
+    """A user or a database that is not there has to be corrected, and nobody waits for it."""
+    with pytest.raises(StoreError, match=said) as caught:
+        store_at(postgres_server.url.replace(*change)).read(KEY)
+    assert not isinstance(caught.value, StoreUnavailable)
+    assert "PROCOUNTOR_TOKEN_STORE" in caught.value.hint
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://", "has no host or no name of a database"),
+        ("postgresql://u:n0t4u@host", "has no host or no name of a database"),
+        ("postgresql+psycopg://u:n0t/4u@host:port/x", "is not a URL|has no host"),
+        ("postgresql+nothing://u:n0t4u@host/x", "names a driver that is not known"),
+        ("postgresql+asyncpg://u:n0t4u@host/x", "needs a driver without asyncio|needs"),
+        ("sqlite:///", "has no file"),
+        ("sqlite:///:memory:", "has no file"),
+        ("sqlite:////x?n0t4u=1", "has a query"),
+        ("sqlite:///~nobody-of-this-name/x", "of a user that does not exist"),
+    ],
+)
+def test_a_url_that_can_t_be_is_a_configuration_error(url: str, said: str) -> None:
+    """What is wrong with it is said without a password in it."""
+    with pytest.raises(ConfigurationError, match=f"PROCOUNTOR_TOKEN_STORE.*({said})") as caught:
+        open_store(url)
+    assert "n0t" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_the_url_is_in_no_repr(caplog: pytest.LogCaptureFixture) -> None:
+    """Neither the store nor what goes wrong shows the password, and no line of the log does, at any level."""
+    store = store_at("postgresql+psycopg://u:n0t4u@127.0.0.1:1/x")
+    with (
+        caplog.at_level(logging.DEBUG),
+        pytest.raises(StoreUnavailable, match=r"PostgreSQL at 127\.0\.0\.1:1/x can't be"),
+    ):
+        store.read(KEY)
+    assert "n0t4u" not in repr(store) + caplog.text + repr(vars(store))
+
+
+def test_a_server_that_stands_still_is_an_outage_in_time(
+    start_postgres: Callable[..., PostgresServer], token: Token
+) -> None:
+    """Who has connected is cut off, who has not gives up; when the server goes on, everything works."""
+    server = start_postgres()
+    store = store_at(server.url, timeout=0.5)
+    write(store, token)
+    server.pause()
+    try:
+        attempts: list[Callable[[], object]] = [lambda: store.read(KEY), lambda: write(store, token)]
+        for attempt in attempts:
+            begun = time.monotonic()
+            with pytest.raises(StoreUnavailable):
+                attempt()
+            assert time.monotonic() - begun < SLOW
+            OUTAGES.forget()
+    finally:
+        server.resume()
+    assert store.read(KEY) is not None
+
+
+def test_a_server_that_ends_within_a_transaction_loses_nothing(
+    start_postgres: Callable[..., PostgresServer], token: Token, other: Token
+) -> None:
+    """The lock is lost with the connection, so that nothing is written, and what was written before is there."""
+    server = start_postgres()
+    store = store_at(server.url)
+    with store.transaction(KEY, timeout=5) as transaction:
+        transaction.write(token)
+        server.stop()
+        server.start()
+        with pytest.raises(StoreConflict, match="was lost"):
+            transaction.write(other)
+    entry = store.read(KEY)
+    assert entry is not None
+    assert (entry.version, entry.token) == (1, token)
+
+
+def test_a_server_that_is_down_at_the_write_is_an_outage(
+    start_postgres: Callable[..., PostgresServer], token: Token
+) -> None:
+    """A write that can't be done is an error, whichever, and the end of the transaction is none."""
+    server = start_postgres()
+    store = store_at(server.url)
+    with store.transaction(KEY, timeout=5) as transaction:
+        server.stop()
+        with pytest.raises(StoreError):
+            transaction.write(token)
+
+
+def test_a_write_that_fails_shows_no_token_in_its_frames(
+    start_postgres: Callable[..., PostgresServer], token: Token
+) -> None:
+    """A traceback with locals has no token in the frames of ours, though nothing is sealed."""
+    server = start_postgres()
+    store = store_at(server.url)
+    write(store, token)
+    server.stop()
+    entry = Entry(2, token)
+    with pytest.raises(StoreUnavailable) as caught:
+        store._write(KEY, 1, entry, 0.0)
+    frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    frames.stack[:] = [frame for frame in frames.stack if frame.filename != __file__]
+    shown = "".join(frames.format())
+    assert "sql.py" in shown
+    assert "CANARY" not in shown
+
+
+def test_more_processes_than_connections_wait_for_one(
+    start_postgres: Callable[..., PostgresServer], token: Token
+) -> None:
+    """Where the server has no connection to give, a transaction asks again for as long as it may wait."""
+    server = start_postgres(max_connections="6", superuser_reserved_connections="0", max_wal_senders="0")
+    count = 10
+
+    def add(_: int) -> int:
+        with store_at(server.url).transaction(KEY, timeout=30) as transaction:
+            transaction.write(token)
+            assert transaction.entry is not None
+            return transaction.entry.version
+
+    with ThreadPoolExecutor(count) as pool:
+        assert sorted(pool.map(add, range(count))) == list(range(1, count + 1))
+
+
+def test_a_standby_is_told_as_such(start_postgres: Callable[..., PostgresServer], token: Token) -> None:
+    """A server that may only be read has been demoted, or is the wrong one: that passes, or is corrected."""
+    server = start_postgres(default_transaction_read_only="on")
+    with pytest.raises(StoreUnavailable, match="is a standby"):
+        write(store_at(server.url), token)
+
+
+def test_a_holder_that_stands_still_loses_its_lock(postgres_server: PostgresServer, token: Token, other: Token) -> None:
+    """The server releases the lock of a session that was idle for the lease; a holder that lives renews it."""
+    frozen = store_at(postgres_server.url, lease=0.5)
+    with frozen.transaction(KEY, timeout=5) as transaction:
+        threading.Event().wait(1.2)
+        transaction.write(token)  # its own thread has renewed it
+    with frozen.transaction(KEY, timeout=5) as transaction:
+        for thread in threading.enumerate():
+            if thread.name == "procountor-auth-lease":
+                # As in a process that stands still, it says nothing any more.
+                thread._target = None  # type: ignore[attr-defined]
+        with postgres_server.connect() as connection:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+        write(store_at(postgres_server.url), other)
+        with pytest.raises(StoreConflict):
+            transaction.write(token)
+
+
+def test_expired_entries_are_deleted(postgres_server: PostgresServer, token: Token) -> None:
+    """Where a new entry is made, those are deleted that have ended a day ago or more."""
+    store = store_at(postgres_server.url)
+    write(store, token)
+    with postgres_server.connect() as connection:
+        connection.execute(f"UPDATE {NAME} SET expires_at = 1")
+    with store.transaction("another", timeout=5) as transaction:
+        transaction.write(token)
+    assert store.read(KEY) is None
+    assert store.read("another") is not None
+
+
+def test_a_write_that_was_done_already_is_no_conflict(tmp_path: Path, token: Token, other: Token) -> None:
+    """A write whose answer was lost is asked for again, and finds itself; another one of that version is a conflict."""
+    store = store_at(f"sqlite:///{tmp_path / 'tokens.db'}")
+    for _ in range(2):
+        store._write(KEY, 0, Entry(1, token), time.monotonic() + SLOW)
+    assert store.read(KEY) == Entry(1, token)
+    with pytest.raises(StoreConflict):
+        store._write(KEY, 0, Entry(1, other), time.monotonic() + SLOW)
+    assert store.read(KEY) == Entry(1, token)
+
+
+def test_a_listing_just_after_an_outage_is_not_tried(tmp_path: Path) -> None:
+    """A database that was just found to be down is not waited for again, whatever is to be listed."""
+    store = store_at(f"sqlite:///{tmp_path / 'tokens.db'}")
+    assert store.list_leftovers() == []
+    OUTAGES.remember(store._database.place, time.monotonic() - SLOW, StoreUnavailable("It is down."))
+    for listing in (store.list_entries, store.list_leftovers):
+        with pytest.raises(StoreUnavailable, match="It is down"):
+            listing()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such access rights")
+def test_a_file_of_sqlite_is_this_user_s_alone(tmp_path: Path, token: Token) -> None:
+    """The file, what is beside it, and the folder of its locks are closed to others, whatever the umask says."""
+    before = os.umask(0)
+    try:
+        write(store_at(f"sqlite:///{tmp_path / 'tokens.db'}"), token)
+    finally:
+        os.umask(before)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes == {"tokens.db": 0o600, "tokens.db.locks": 0o700}
+
+
+def test_the_home_directory_may_be_written_as_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`~` is this user's home directory."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert store_at("sqlite:///~/tokens.db").read(KEY) is None
+    assert (tmp_path / "tokens.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("make", "said", "kind"),
+    [
+        (Path.mkdir, "can't be used", StoreError),
+        (lambda path: path.write_bytes(b"n0t4u" * 1000), "can't be used", StoreError),
+        (lambda path: path.parent.rmdir(), "can't be", StoreError),
+    ],
+    ids=["a folder", "no database", "no folder"],
+)
+def test_what_is_no_database_of_sqlite_says_so(
+    tmp_path: Path, make: Callable[[Path], object], said: str, kind: type[StoreError]
+) -> None:
+    """A path that leads to something else is told with its name."""
+    path = tmp_path / "there" / "tokens.db"
+    path.parent.mkdir()
+    make(path)
+    with pytest.raises(kind, match=f"SQLite in {path} {said}") as caught:
+        store_at(f"sqlite:///{path}").read(KEY)
+    assert "n0t4u" not in str(caught.value)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql", "sqlite"])
+def test_the_statement_makes_the_table(dialect: str) -> None:
+    """It can be run twice, and names the columns."""
+    statement = ddl(dialect)
+    assert statement.startswith(f"CREATE TABLE IF NOT EXISTS {NAME} (\n    ")
+    assert "key VARCHAR(140) NOT NULL" in statement.replace('"', "")
+    with pytest.raises(ValueError, match="one of postgresql, sqlite"):
+        ddl("mysql")
