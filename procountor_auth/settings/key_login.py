@@ -10,11 +10,15 @@ from procountor_auth.strategies.base import Strategy
 
 
 class KeyLoginSettings(Settings):
-    """Settings for getting an API key: what `client_credentials` needs, less the key."""
+    """Settings for getting an API key: those of `client_credentials` except the key."""
 
-    # The key is for client_credentials, whatever strategy is in use while it is made.
-    strategy: StrategyName = Field(default="client_credentials", description="Not used for this.")
+    # The key is for client_credentials, whichever strategy is configured while it is created.
+    strategy: StrategyName = Field(default="client_credentials", description="Not used to get an API key.")
 
     @classmethod
     def _needed_by(cls, strategy: str) -> tuple[str, ...]:  # noqa: ARG003 - the same for all
         return Strategy.required_settings
+
+    @classmethod
+    def _used_by(cls, strategy: str, fallback: str) -> set[str]:  # noqa: ARG003 - the same for all
+        return set(Strategy.required_settings)

@@ -1,6 +1,6 @@
 """The operating system's keychain: macOS Keychain, Windows Credential Locker, Secret Service, KWallet.
 
-Tokens stand there (`stores/keyring.py`), and API keys that `PROCOUNTOR_API_KEY=keyring:NAME` refers to.
+It stores tokens (`stores/keyring.py`), and API keys that `PROCOUNTOR_API_KEY=keyring:NAME` refers to.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import threading
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 
 import keyring
 from keyring.backends.chainer import ChainerBackend
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SERVICE: Final = "procountor-auth"
-"""The service under which the entries stand in the keychain; the user name is the entry's name."""
+"""The service name of the entries in the keychain; the user name is the entry's name."""
 
 DEFAULT_PATIENCE: Final = 10.0
-"""Seconds that the keychain may take for one call."""
+"""The time limit for one call of the keychain, in seconds."""
 
 _FIX_IT: Final = (
     "Unlock or install a keychain (on Linux: GNOME Keyring or KWallet), choose another backend with "
@@ -39,13 +39,13 @@ _FIX_IT: Final = (
 
 
 class Keychain:
-    """The keychain that the keyring package finds, if it keeps secrets secret: never one that keeps plain text.
+    """The keychain that the keyring package finds. Backends that store plain text are rejected.
 
     Safe to share between threads, and across a fork.
 
     Args:
-        instead: What to do where no keychain can be used, as the end of a sentence.
-        patience: Seconds that the keychain may take for one call: it may be waiting for a user who is not there.
+        instead: What to do if no keychain can be used, as the end of a sentence.
+        patience: The time limit for one call, in seconds: the keychain may wait for a user who is not there.
     """
 
     def __init__(self, instead: str, *, patience: float = DEFAULT_PATIENCE) -> None:
@@ -57,36 +57,36 @@ class Keychain:
         """Return the entry with this name, or None.
 
         Raises:
-            StoreUnavailable: The keychain is locked, or does not answer.
-            StoreError: There is none that keeps secrets secret, or it failed.
+            StoreUnavailable: The keychain is locked, or does not respond.
+            StoreError: There is no secure keychain, or it failed.
         """
         return self._call(lambda backend: _get(backend, name))
 
     def put(self, name: str, secret: SecretStr) -> None:
-        """Keep a secret under this name, in place of what is there. Raises what `get` raises."""
-        self._call(lambda backend: backend.set_password(SERVICE, name, secret.get_secret_value()))
+        """Store a secret under this name, replacing an existing one. Raises what `get` raises."""
+        self._call(lambda backend: _put(backend, name, secret))
 
     def delete(self, name: str) -> None:
         """Remove the entry with this name, if there is one. Raises what `get` raises."""
         self._call(lambda backend: _delete(backend, name))
 
     def _call(self, do: Callable[[KeyringBackend], T]) -> T:
-        """Do something with the keychain on a thread of its own, within the time limit.
+        """Call the keychain on a separate thread, within the time limit.
 
-        One that hangs can't be stopped. It is left alone, and until it is done, nobody else waits for the keychain.
+        A call that hangs can't be stopped. Until it returns, further calls fail without waiting.
         """
         hanging = self._hanging
         if hanging is not None and hanging[0] == os.getpid() and not hanging[1].done():
             raise self._too_late()
         future: Future[T | StoreError] = Future()
-        # A daemon, so that a keychain that waits for a user does not keep the interpreter alive.
+        # A daemon thread, so that a keychain that waits for a user does not keep the interpreter alive.
         threading.Thread(
             target=_work, args=(do, future, f"{_FIX_IT} {self._instead}"), name="procountor-auth-keyring", daemon=True
         ).start()
         try:
             result: T | StoreError = future.result(self._patience)
         except FutureTimeoutError:
-            # With the process: the thread does not exist in a child that is forked.
+            # With the process ID: the thread does not exist in a forked child.
             self._hanging = (os.getpid(), future)
             result = self._too_late()
         if isinstance(result, StoreError):
@@ -95,7 +95,7 @@ class Keychain:
 
     def _too_late(self) -> StoreUnavailable:
         return StoreUnavailable(
-            f"The keychain has not answered within {self._patience:g} seconds; it may be waiting for a person.",
+            f"The keychain did not respond within {self._patience:g} seconds; it may be waiting for a user.",
             hint=f"Unlock the keychain and try again, or {self._instead}",
         )
 
@@ -107,15 +107,15 @@ class Keychain:
 
 
 def _work(do: Callable[[KeyringBackend], T], future: Future[T | StoreError], hint: str) -> None:
-    """Give `future` a result or an error of ours: the keychain's own may hold what it was given."""
+    """Set `future` to a result or to our own error: the keychain's errors may contain the secret."""
     try:
         backend = _safe_backend(hint)
         result = backend if isinstance(backend, StoreError) else do(backend)
     except NoKeyringError:
-        result = StoreError("There is no keychain on this machine that keyring can use.", hint=hint)
+        result = StoreError("The keyring package finds no keychain on this machine.", hint=hint)
     except KeyringLocked:
         result = StoreUnavailable("The keychain is locked.", hint="Unlock it and try again.")
-    except BaseException as error:  # noqa: BLE001 - backends raise whatever their system does
+    except BaseException as error:  # noqa: BLE001 - backends raise any kind of error
         result = StoreError(f"The keychain failed ({type(error).__name__}).", hint=hint)
     future.set_result(result)
 
@@ -125,19 +125,23 @@ def _get(backend: KeyringBackend, name: str) -> SecretStr | None:
     return None if found is None else SecretStr(found)
 
 
+def _put(backend: KeyringBackend, name: str, secret: SecretStr) -> None:
+    backend.set_password(SERVICE, name, secret.get_secret_value())
+
+
 def _delete(backend: KeyringBackend, name: str) -> None:
-    with suppress(PasswordDeleteError):  # there is none, says every backend in this way
+    with suppress(PasswordDeleteError):  # there is no such entry
         backend.delete_password(SERVICE, name)
 
 
 def _safe_backend(hint: str) -> KeyringBackend | StoreError:
-    """Return the backend that would be used, if it keeps secrets secret."""
+    """Return the backend that keyring uses, or an error if it is not secure."""
     backend: object = keyring.get_keyring()
     if isinstance(backend, ChainerBackend):
-        # It would pass a secret on to the next one if the first can't take it, and that one may keep plain text.
+        # If the first backend can't store a secret, the chainer tries the next one, which may store plain text.
         backend = next(iter(backend.backends), backend)
-    wrapped = getattr(backend, "_keyring", None)  # of keyrings.alt's wrapper for long entries
-    for each in (backend, wrapped):
+    wrapped = getattr(backend, "_keyring", None)  # set by keyrings.alt's wrapper for long entries
+    for each in cast("tuple[object, ...]", (backend, wrapped)):
         problem = _problem_with(type(each))
         if problem is not None:
             return StoreError(f"The keyring package would use {_name(type(each))}, which {problem}.", hint=hint)
@@ -146,12 +150,12 @@ def _safe_backend(hint: str) -> KeyringBackend | StoreError:
 
 def _problem_with(backend: type) -> str | None:
     if backend is ChainerBackend:
-        return "has no keychain behind it"
+        return "is not backed by a keychain"
     for base in backend.__mro__:
         if base.__module__ in {"keyring.backends.fail", "keyring.backends.null"}:
-            return "keeps nothing"
+            return "stores nothing"
         if "plaintext" in base.__name__.lower():
-            return "keeps plain text"
+            return "stores plain text"
     return None
 
 

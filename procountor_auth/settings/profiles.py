@@ -1,21 +1,19 @@
 """Profiles: the named configurations of an integration that serves many companies.
 
-A profile is what differs from the common configuration, such as the company's API key. It stands in the environment,
-`PROCOUNTOR_PROFILES__ACME__API_KEY=…` (or in the other places of variables), or in the TOML file that
-`PROCOUNTOR_PROFILES_FILE` names:
+A profile contains what differs from the common configuration, such as the company's API key. It is defined by variables
+such as `PROCOUNTOR_PROFILES__ACME__API_KEY=…`, or in the TOML file that `PROCOUNTOR_PROFILES_FILE` names:
 
     strategy = "client_credentials"     # common, unless the environment says otherwise
 
     [profiles.acme]
     api_key = "…"
 
-The profile's own value wins over the common one, and a variable over the file. What belongs to one company, such as the
-key, is never taken from the common values: a key that was left there would get another company's token.
+A profile's own value takes precedence over the common one, and a variable over the file. Settings of one company, such
+as the key, are never taken from the common values: a key that was left there would get another company's token.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,33 +21,45 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from pydantic import SecretStr
 
-from procountor_auth.errors import ConfigurationError, Problem
+from procountor_auth.errors import ConfigurationError, Problem, UnknownProfile, printable
+from procountor_auth.settings.env_file import from_env_file
+from procountor_auth.settings.nearest_name import nearest_name
 from procountor_auth.settings.problems import ONE_COMPANYS, hint_for, variable_named
-from procountor_auth.settings.profiles_file import PROFILES_FILE, SpeltTwice, folded, names_of, put, read_file
-from procountor_auth.settings.variables import PREFIX, from_env_file, from_environment, from_secrets_dir, named_values
+from procountor_auth.settings.profiles_file import (
+    PROFILES_FILE,
+    SpeltTwice,
+    default_file,
+    existing_default_file,
+    folded,
+    names_of,
+    put,
+    read_file,
+)
+from procountor_auth.settings.secrets_directory import from_secrets_dir
+from procountor_auth.settings.variables import PREFIX, from_environment, named_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 PROFILE: Final = "PROCOUNTOR_PROFILE"
-"""Names the profile to use."""
+"""The variable that names the profile to use."""
 
 
-_VARIABLE: Final = re.compile(r"profiles__(.+?)__(.+)", re.DOTALL)
+_VARIABLE: Final = r"(?s)profiles__(.+?)__(.+)"
 
 
 class Origin(NamedTuple):
-    """Where a value comes from, for a person who wants to change it."""
+    """Where a value comes from, for users who want to change it."""
 
     place: str
     """`the environment`, `the .env file`, `the secrets directory`, or the part of the profiles file."""
 
     written: str
-    """The variable, or the name that it has in the profiles file."""
+    """The variable, or the key in the profiles file."""
 
     shared: bool = False
-    """Whether it is the common value, and not one profile's own."""
+    """Whether it is a common value, not a profile's own."""
 
 
 _PLACES: Final = {
@@ -57,16 +67,28 @@ _PLACES: Final = {
     "the .env file": from_env_file,
     "the environment": from_environment,
 }
-"""Where variables are, in the order in which they are read: the last one wins."""
+"""The places of variables, in reading order: the last one takes precedence."""
 
 _FILE: Final = "the profiles file"
 
 
 class Profiles(Mapping[str, Mapping[str, Any]]):
-    """What all places said when they were read, ready to become the settings of any profile.
+    """The profiles and the common values, as they were read.
 
-    A mapping from names to what each profile itself says, as the file and the variables have it. Nothing is validated
-    before it is used, so ten thousand profiles cost no more than their text.
+    A mapping from a profile's name to its own values, as in the file and the variables. Values are only validated when
+    they are used, so ten thousand profiles cost no more than their text.
+
+    Attributes:
+        file: The profiles file, if there is one.
+        looked: Descriptions of the places that were searched, in order of precedence.
+
+    Args:
+        common: The values that all profiles share, by the settings' names.
+        own: The values of each profile, by the profiles' names.
+        file: The profiles file, if there is one.
+        places: A description of where each value comes from, by profile (None for common values) and setting.
+        names: The original name of each profile, by its folded name; by default the names in `own`.
+        looked: Descriptions of the places that were searched, in order of precedence.
     """
 
     def __init__(
@@ -75,43 +97,70 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
         own: dict[str, dict[str, Any]],
         file: Path | None,
         places: dict[tuple[str | None, str], str],
+        *,
         names: dict[str, str] | None = None,
+        looked: Iterable[str] = (),
     ) -> None:
         self._common = common
         self._own = own
         self._places = places
         self._names = names_of(own) if names is None else names
         self.file = file
+        self.looked: tuple[str, ...] = tuple(looked)
 
     @classmethod
     def read(cls, file: str | None = None) -> Profiles:
-        """Read the environment, `.env`, the secrets directory and the TOML file.
+        """Read the profiles from the environment, `.env`, the secrets directory and the TOML file.
 
         Args:
-            file: The TOML file; by default the one that `PROCOUNTOR_PROFILES_FILE` names.
+            file: The TOML file; by default the one that `PROCOUNTOR_PROFILES_FILE` names, or the one in its standard
+                place.
 
         Raises:
-            ConfigurationError: One of them can't be read, or the file is not what it should be.
+            ConfigurationError: There are no profiles, one of the places can't be read, or the file is malformed.
+        """
+        profiles = cls.search(file)
+        if not profiles:
+            raise ConfigurationError.from_problems(
+                (Problem(PROFILES_FILE, "missing", f"there are no profiles in {', '.join(profiles.looked)}"),),
+                hint=f"Profiles are the tables [profiles.…] of {PROFILES_FILE}, and variables like "
+                f"{PREFIX}PROFILES__ACME__API_KEY. The default of {PROFILES_FILE} is {default_file()}.",
+            )
+        return profiles
+
+    @classmethod
+    def search(cls, file: str | None = None) -> Profiles:
+        """Do what `read` does, but accept that there are no profiles.
+
+        Args:
+            file: See `read`.
+
+        Raises:
+            ConfigurationError: One of the places can't be read, or the file is malformed.
         """
         common: dict[str, Any] = {}
         found: dict[str, dict[str, Any]] = {}
         places: dict[tuple[str | None, str], str] = {}
+        looked: list[str] = []
         for place, read in _PLACES.items():
             here: dict[tuple[str | None, str], Any] = {}
-            for name, value in named_values(read()):
-                whose = _VARIABLE.fullmatch(name)
+            found_here = read()
+            looked.insert(0, found_here.looked)
+            for name, value in named_values(found_here.values):
+                whose = re.fullmatch(_VARIABLE, name)
                 put(here, (None, name) if whose is None else (folded(whose[1]), whose[2]), value)
             for (profile, name), value in here.items():
                 (common if profile is None else found.setdefault(profile, {}))[name] = value
                 places[profile, name] = place
-        path = file or _text(common, "profiles_file")
+        path = file or _text(common, "profiles_file") or existing_default_file()
         if path is None:
-            return cls(common, found, None, places)
+            return cls(common, found, None, places, looked=looked)
         common_of_file, own, names = read_file(path)
+        looked.append(f"{_FILE} ({printable(str(path))})")
         common = {**common_of_file, **common}
         if not found:
-            return cls(common, own, Path(path), places, names)
-        return cls(common, _merged(own, found, names), Path(path), places)
+            return cls(common, own, Path(path), places, names=names, looked=looked)
+        return cls(common, _merged(own, found, names), Path(path), places, looked=looked)
 
     def __getitem__(self, name: str) -> Mapping[str, Any]:
         return self._own[self._names[folded(name)]]
@@ -123,7 +172,10 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
         return len(self._own)
 
     def spelt(self, name: str) -> str:
-        """Return a profile's name as it is spelt where it is defined: case, `-` and `_` make no difference.
+        """Return a profile's name as its definition spells it. Case and the difference of `-` and `_` are ignored.
+
+        Args:
+            name: The name, in any spelling.
 
         Raises:
             ConfigurationError: There is no such profile.
@@ -133,8 +185,20 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
             raise self._unknown(name)
         return found
 
+    def chosen(self, profile: str | None = None) -> str | None:
+        """Return the profile to use, as its definition spells it, or None if none is selected.
+
+        Args:
+            profile: Its name; by default the one that `PROCOUNTOR_PROFILE` names.
+
+        Raises:
+            ConfigurationError: There is no such profile, or `PROCOUNTOR_PROFILE` has two values in one place.
+        """
+        wanted = profile or _text(self._common, "profile")
+        return self.spelt(wanted) if wanted else None
+
     def values_of(self, profile: str | None) -> dict[str, Any]:
-        """Return the values of one profile, or the common ones alone; text is wrapped in `SecretStr`.
+        """Return the values of a profile, or the common ones if none is selected; text is wrapped in `SecretStr`.
 
         Args:
             profile: Its name; by default the one that `PROCOUNTOR_PROFILE` names.
@@ -142,18 +206,17 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
         Raises:
             ConfigurationError: There is no such profile, or one place has two values under two spellings of one name.
         """
-        chosen = profile or _text(self._common, "profile")
-        if not chosen:
+        name = self.chosen(profile)
+        if name is None:
             return _wrapped(self._common)
-        name = self.spelt(chosen)
         inherited = {each: value for each, value in self._common.items() if each not in ONE_COMPANYS}
         return _wrapped({**inherited, **self._own[name], "profile": name}, name)
 
     def origin(self, profile: str | None, name: str) -> Origin | None:
-        """Return where the value of one setting comes from, or None if none is set.
+        """Return where the value of a setting comes from, or None if it is not set.
 
         Args:
-            profile: The profile, or None for the common values alone.
+            profile: The profile, or None for the common values.
             name: The setting's name, in lower case.
         """
         if profile is not None and name in self[profile]:
@@ -166,14 +229,18 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
         return None
 
     def table_of(self, profile: str) -> str:
-        """Return how the part of the profiles file is called that is one profile's own."""
+        """Return the name of a profile's table in the profiles file.
+
+        Args:
+            profile: The profile's name.
+        """
         return f"[profiles.{self.spelt(profile)}] of {_FILE}"
 
-    def _unknown(self, name: str) -> ConfigurationError:
-        near = difflib.get_close_matches(folded(name), self._names, n=1)
-        meant = f": did you mean {self._names[near[0]]}?" if near else ""
+    def _unknown(self, name: str) -> UnknownProfile:
+        near = nearest_name(folded(name), self._names)
+        meant = f": did you mean {self._names[near]}?" if near else ""
         message = f"there is no profile {name!r}{meant}"
-        return ConfigurationError.from_problems(
+        return UnknownProfile.from_problems(
             (Problem(PROFILE, "invalid", message),),
             hint=f"Profiles are the tables [profiles.…] of {PROFILES_FILE}, and variables like "
             f"{PREFIX}PROFILES__ACME__API_KEY. There are {len(self)}.",
@@ -187,11 +254,11 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
 
 
 def variable_of(profile: str | None, name: str) -> str:
-    """Return the environment's variable for a setting: the common one, or one profile's own."""
+    """Return the environment variable of a setting: the common one, or a profile's own."""
     return (PREFIX + name if profile is None else f"{PREFIX}PROFILES__{folded(profile)}__{name}").upper()
 
 
-def _text(values: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - whatever stands there
+def _text(values: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - any value
     _wrapped({name: values[name]} if name in values else {})
     return values.get(name)
 
@@ -200,12 +267,12 @@ def _wrapped(values: dict[str, Any], profile: str | None = None) -> dict[str, An
     """Return the values, text as `SecretStr`.
 
     Raises:
-        ConfigurationError: One of them can't be told.
+        ConfigurationError: A setting has two different values.
     """
     twice = [name for name, value in values.items() if isinstance(value, SpeltTwice)]
     if twice:
         values = {}  # a traceback may show the locals
-        what = "stands there twice, under two spellings of its name, with different values"
+        what = "is set twice, under two spellings of its name, with different values"
         problems = tuple(Problem(variable_named(name), "invalid", f"{variable_named(name)} {what}") for name in twice)
         raise ConfigurationError.from_problems(problems, hint=hint_for(profile), profile=profile)
     return {name: SecretStr(value) if isinstance(value, str) else value for name, value in values.items()}
@@ -214,7 +281,7 @@ def _wrapped(values: dict[str, Any], profile: str | None = None) -> dict[str, An
 def _merged(
     of_file: dict[str, dict[str, Any]], of_variables: dict[str, dict[str, Any]], names: dict[str, str]
 ) -> dict[str, dict[str, Any]]:
-    merged = dict(of_file)  # the file's tables stay as they were read: others may share them
+    merged = dict(of_file)  # the file's tables are not changed: they may be shared
     for name, values in of_variables.items():
         spelt = names.get(name, name)
         merged[spelt] = {**merged.get(spelt, {}), **values}

@@ -1,18 +1,18 @@
-"""Everything that the environment decides: `PROCOUNTOR_*`, validated once, frozen."""
+"""The configuration from `PROCOUNTOR_*` variables, validated once and immutable."""
 
 from __future__ import annotations
 
 import logging
 import time
-from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import PrivateAttr, SecretStr, ValidationError, model_validator
 
-from procountor_auth.errors import ConfigurationError
+from procountor_auth.errors import ConfigurationError, Problem
 from procountor_auth.protocol.client import OAuthClient
 from procountor_auth.protocol.endpoints import Endpoints
+from procountor_auth.settings.base_url import without_api_path
+from procountor_auth.settings.fields import Fields
 from procountor_auth.settings.hosts import BY_ENVIRONMENT
 from procountor_auth.settings.problems import (
     CHOOSE_A_PROFILE,
@@ -24,29 +24,14 @@ from procountor_auth.settings.problems import (
     needed_names,
     setting_named,
     settings_of,
+    variable_named,
 )
 from procountor_auth.settings.profile import Profile
 from procountor_auth.settings.profiles import Profiles
-from procountor_auth.settings.secret_reference import resolve
-from procountor_auth.settings.unknown_names import without_unknown
-from procountor_auth.settings.validators import (
-    Credential,
-    SecretText,
-    SecretWord,
-    StrategyName,
-    Word,
-    check_api_key,
-    check_digits,
-    check_host,
-    check_redirect_uri,
-    check_token_store,
-    check_version,
-    expand_home,
-    plain,
-    secret,
-)
+from procountor_auth.settings.secret_reference import follow, is_reference, scheme_of
+from procountor_auth.settings.unknown_names import did_you_mean, without_unknown
+from procountor_auth.settings.validators import CHECKS, STORES, check_text, plain, secret, surrounded
 from procountor_auth.settings.variables import PREFIX
-from procountor_auth.strategies.deprecation import LegacyPolicy  # noqa: TC001 - pydantic reads the annotations
 from procountor_auth.strategies.registry import find_strategy
 
 if TYPE_CHECKING:
@@ -54,96 +39,31 @@ if TYPE_CHECKING:
 
     from pydantic import ModelWrapValidatorHandler
 
-    from procountor_auth.errors import Problem
+_USED_BY_ALL: Final = frozenset({"token_store", "token_store_key", "proxy", "company"})
+"""The secrets that every strategy uses if they are set."""
 
 _logger = logging.getLogger("procountor_auth")
 
 
-class Settings(BaseSettings):
+class Settings(Fields):
     """The configuration.
 
-    Explicit arguments come first, then the chosen profile, the environment, `.env`, the secrets directory, and the
+    Explicit arguments take precedence, then the chosen profile, the environment, `.env`, the secrets directory, and the
     common values of the profiles file.
 
-    Only what the chosen strategy needs is required; the successor's variables may already be there. Names are those
-    of the environment without `PROCOUNTOR_`, in lower case.
+    Only what the chosen strategy needs is required; the successor's variables may already be set. The names are those
+    of the environment variables without `PROCOUNTOR_`, in lower case.
 
     Raises:
-        ConfigurationError: Names every missing, wrong or misspelt variable at once, and shows no value.
+        ConfigurationError: Variables are missing, invalid or misspelt. The error names all of them, but no value.
     """
-
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    strategy: StrategyName = Field(description="How to authenticate: the one variable that a migration changes.")
-    profile: Word | None = Field(
-        default=None, description="Which profile to use, where the configuration has one for each company."
-    )
-    profiles_file: Annotated[Path, BeforeValidator(plain)] | None = Field(
-        default=None, description="A TOML file with common values and a table [profiles.NAME] for each profile."
-    )
-    environment: Annotated[Literal["production", "test"], BeforeValidator(plain)] = Field(
-        default="production", description="Which of the vendor's hosts to use."
-    )
-    base_url: Annotated[str, BeforeValidator(check_host)] | None = Field(
-        default=None, description="The host, such as https://api.procountor.com; wins over `environment`."
-    )
-    api_version: Annotated[str, BeforeValidator(check_version)] | None = Field(
-        default=None, description="The version segment of the API's path: `latest`, `supported` or `vYYMM`."
-    )
-    client_id: Word | None = Field(default=None, description="The API client's ID.")
-    client_secret: SecretWord | None = Field(default=None, description="The API client's secret.")
-    redirect_uri: Annotated[str, BeforeValidator(check_redirect_uri)] | None = Field(
-        default=None, description="The API client's redirect URI: a URL, or a word such as redirect-uri-placeholder."
-    )
-    username: SecretText | None = Field(default=None, description="The user's name (legacy_password).")
-    password: SecretText | None = Field(default=None, description="The user's password (legacy_password).")
-    company: Annotated[SecretStr, BeforeValidator(check_digits)] | None = Field(
-        default=None,
-        description="The numeric company ID: no token of another company is used (legacy_password needs it).",
-    )
-    api_key: Annotated[SecretStr, BeforeValidator(check_api_key)] | None = Field(
-        default=None,
-        description="The API key, or `keyring:NAME` where it is in the keychain (client_credentials).",
-    )
-    refresh_token: Credential | None = Field(
-        default=None, description="A refresh token to start from where no browser is (authorization_code)."
-    )
-    token_store: Annotated[SecretStr, BeforeValidator(check_token_store)] = Field(
-        default=SecretStr("memory"),
-        description="Where tokens are kept: `memory`, `file`, `file:PATH`, `keyring`, or a `redis://…` URL.",
-    )
-    token_store_key: Credential | None = Field(
-        default=None,
-        description="Fernet keys that seal the stored tokens, separated by commas: the first seals, all open.",
-    )
-    legacy_policy: Annotated[LegacyPolicy, BeforeValidator(plain)] = Field(
-        default="warn", description="When legacy_password is chosen: `warn`, refuse with an `error`, or `allow`."
-    )
-    fallback_strategy: StrategyName | None = Field(
-        default=None,
-        description="The strategy to go back to whenever the chosen one, if it is another, is definitely refused.",
-    )
-    fallback_limit: Annotated[int, BeforeValidator(plain), Field(ge=1, le=1_000_000)] = Field(
-        default=24, description="How often one source falls back; after that the refusal stands."
-    )
-    allow_missing_state: Annotated[bool, BeforeValidator(plain)] = Field(
-        default=False, description="Accept a legacy redirect with no state in it. A wrong state never is."
-    )
-    pkce: Annotated[bool, BeforeValidator(plain)] = Field(
-        default=False, description="Send a PKCE challenge (S256) with logins in a browser."
-    )
-    timeout: Annotated[float, BeforeValidator(plain), Field(gt=0, le=600)] = Field(
-        default=30.0, description="Seconds that getting a token may take in all."
-    )
-    proxy: SecretWord | None = Field(default=None, description="The URL of a proxy to reach the host through.")
-    ca_bundle: Annotated[Path, BeforeValidator(plain), AfterValidator(expand_home)] | None = Field(
-        default=None, description="A PEM file of certificate authorities to trust instead of the default ones."
-    )
 
     _own: dict[str, SecretStr] = PrivateAttr(default_factory=dict)
 
+    _references: dict[str, SecretStr] = PrivateAttr(default_factory=dict)
+
     def __init__(self, *, _profiles: Any = None, **explicit: Any) -> None:  # noqa: ANN401 - each is validated by its field
-        # Wrapped at once: from here on, whoever logs or prints a value sees asterisks.
+        # Wrapped first: from here on, a value that is logged or printed shows as asterisks.
         explicit = {name: SecretStr(value) if isinstance(value, str) else value for name, value in explicit.items()}
         refused: ConfigurationError | None = None
         profiles: Profiles | None = None
@@ -151,76 +71,70 @@ class Settings(BaseSettings):
         found: dict[str, Any] = {}
         try:
             file, profile = (plain(explicit.get(name)) for name in ("profiles_file", "profile"))
-            profiles = _profiles or Profiles.read(None if file is None else str(file))
-            values = profiles.values_of(None if profile is None else str(profile))
+            searched: Profiles = _profiles or Profiles.search(None if file is None else str(file))
+            profiles = searched
+            values = searched.values_of(None if profile is None else str(profile))
             if profile is not None:
-                explicit["profile"] = values["profile"]  # as it is spelt where it is defined
+                explicit["profile"] = values["profile"]  # in the spelling of its definition
             whose = Profile(str(plain(values.get("profile")) or "") or None)
-            if "company" not in values and profiles.origin(None, "company"):
-                whose.warning("it has no company of its own, and the common one is not inherited")
+            if "company" not in values and searched.origin(None, "company"):
+                whose.warning("it has no company, and does not inherit the common one")
             unknown = self._unknown(explicit, values)
             if not unknown:
-                # Names with an underscore in front are options of pydantic-settings itself.
+                # Names with a leading underscore are options of pydantic-settings.
                 found = {name: value for name, value in values.items() if not name.startswith("_")}
                 with whose.named():
                     super().__init__(**found | explicit)
         except ConfigurationError as error:
             refused = error
         if refused is not None:
-            # A new traceback: the frames of the old one hold what was being validated. So does this one.
+            # A new traceback, because the frames of the old one contain the values. This frame is cleared.
             explicit.clear()
             found.clear()
             values = {}
-            if profiles and not refused.profile and any(problem.kind == "missing" for problem in refused.problems):
-                refused.hint = CHOOSE_A_PROFILE.format(len(profiles))
+            if profiles is not None and any(problem.kind == "missing" for problem in refused.problems):
+                if profiles and not refused.profile:
+                    refused.hint = CHOOSE_A_PROFILE.format(len(profiles))
+                if _profiles is None:  # not for each profile of a list
+                    refused.hint += f" Looked in {', '.join(profiles.looked)}."
             raise refused.with_traceback(None)
         if unknown:
             names = ", ".join(sorted(unknown))
-            raise TypeError(f"Settings has no {names}; its names are those of the environment without {PREFIX}")
+            meant = did_you_mean(unknown, type(self).model_fields)
+            raise TypeError(f"Settings has no {names}{meant}; its names are those of the variables without {PREFIX}")
 
     @classmethod
     def _unknown(cls, explicit: dict[str, Any], values: dict[str, Any]) -> set[str]:
-        """Return the names of arguments that neither a setting nor the chosen strategy has."""
-        chosen = (str(plain((values | explicit).get(name))) for name in ("strategy", "fallback_strategy"))
+        """Return the names of arguments that are neither settings nor extra settings of the chosen strategies."""
+        chosen = (str(plain((values | explicit).get(name)) or "") for name in ("strategy", "fallback_strategy"))
         return explicit.keys() - cls.model_fields.keys() - settings_of(*chosen)
 
     @classmethod
     def of_profile(cls, profiles: Profiles, name: str | None, strategy: str | None = None) -> Self:
-        """Build the settings of one of the `profiles`, which have been read before.
+        """Build the settings of one of the `profiles`, which have already been read.
 
         Args:
-            profiles: What all places said.
-            name: The profile; None for the common values alone, or the profile that they name.
-            strategy: Another strategy than the one that is chosen there.
+            profiles: The profiles and the common values.
+            name: The profile; None for the common values, or the profile that they select.
+            strategy: The strategy to use instead of the configured one.
 
         Raises:
-            ConfigurationError: Something is missing, wrong or misspelt there, or there is no such profile.
+            ConfigurationError: A setting is missing, invalid or misspelt, or there is no such profile.
         """
         explicit = {"profile": name, "strategy": strategy}
         return cls(_profiles=profiles, **{setting: value for setting, value in explicit.items() if value is not None})
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Leave pydantic-settings' own places out: `__init__` has read ours, and passes on what they say."""
-        return (init_settings,)
-
     @model_validator(mode="wrap")
     @classmethod
     def _complete(cls, values: dict[str, Any], validate: ModelWrapValidatorHandler[Self]) -> Self:
-        """Put what is wrong, missing and misspelt into one error."""
+        """Validate the values, and raise one error for all problems."""
         strategy = str(plain(values.get("strategy", cls.model_fields["strategy"].default)))
         fallback = str(plain(values.get("fallback_strategy")) or "")
         own_names = settings_of(strategy, fallback) - cls.model_fields.keys()
         own = {name: secret(values.pop(name)) for name in own_names & values.keys()}
         there = {name: name in own for name in own_names}
         values, unknown = without_unknown(values, cls.model_fields, there, needed_names(strategy, fallback))
+        values, contradictions = without_api_path(values)
         missing = [
             missing_problem(name, needed_by)
             for name, needed_by in {
@@ -232,27 +146,89 @@ class Settings(BaseSettings):
         settings, wrong = cls._try(values, validate)
         staged = [problem for problem in wrong if is_staged(problem, strategy, fallback)]
         if staged and len(staged) == len(wrong):
-            # The next strategy's variables must not bring down this one's program.
+            # Invalid variables of the next strategy must not stop a program that uses the current one.
             for problem in staged:
-                _logger.warning("%s; it is ignored, as %s does not need it", problem.message, strategy)
+                _logger.warning("%s; it is ignored, because %s does not need it", problem.message, strategy)
                 del values[setting_named(problem.variable)]
             settings, wrong = cls._try(values, validate)
-        problems = (*missing, *wrong, *unknown)
+        problems = (*missing, *wrong, *contradictions, *unknown)
         if problems or settings is None:
             profile = plain(values.get("profile"))
             raise ConfigurationError.from_problems(problems, hint=hint_for(profile, problems), profile=profile)
         settings._own = own  # noqa: SLF001 - its own class
+        for name in ("username", "password"):  # quotation marks are allowed in them, but unlikely
+            value = getattr(settings, name)
+            odd = surrounded(value.get_secret_value()) if value is not None else None
+            if odd is not None:
+                _logger.warning("%s %s, unless it is intended", variable_named(name), odd)
         return settings
 
     @classmethod
     def _needed_by(cls, strategy: str) -> tuple[str, ...]:
-        """The names of the settings that a strategy can't do without; none for a strategy that does not exist."""
+        """The names of the settings that a strategy requires; empty for an unknown strategy."""
         found = find_strategy(strategy)
         return found.required_settings if found else ()
 
+    @classmethod
+    def _used_by(cls, strategy: str, fallback: str) -> set[str]:
+        """The names of the settings that two strategies use."""
+        return needed_names(strategy, fallback)
+
+    @property
+    def references(self) -> Mapping[str, SecretStr]:
+        """The references to secrets that the chosen strategies and the store use, by the settings' names."""
+        used = self._used_by(self.strategy, self.fallback_strategy or "") | _USED_BY_ALL
+        values = {name: getattr(self, name) for name in CHECKS} | self._own
+        return self._references or {
+            name: value
+            for name, value in values.items()
+            if name in used and is_reference(value) and not (name == "token_store" and scheme_of(value) in STORES)
+        }
+
+    def followed(self, follow: Callable[[str, SecretStr], SecretStr] = follow, *, again: bool = False) -> Self:
+        """Return a copy of the settings with the references replaced by secrets, or `self` if there are none.
+
+        Args:
+            follow: Follows one reference, given its variable.
+            again: Whether to follow references again that have already been followed.
+
+        Raises:
+            ConfigurationError: A reference can't be followed, or its target is not a valid value.
+            StoreError: The keychain can't be used.
+        """
+        references = self.references
+        if not references or (self._references and not again):
+            return self
+        found: dict[str, SecretStr] = {}
+        refused: list[ConfigurationError] = []
+        for name, reference in references.items():
+            try:
+                found[name] = self._checked(name, follow(variable_named(name), reference))
+            except ConfigurationError as error:
+                refused.append(error.with_traceback(None))
+        if refused:
+            found.clear()
+            problems = tuple(problem for error in refused for problem in error.problems)
+            raise ConfigurationError.from_problems(problems, hint=refused[0].hint, profile=self.profile)
+        other = self.model_copy(update={name: value for name, value in found.items() if name in CHECKS})
+        other._own = self._own | {name: value for name, value in found.items() if name not in CHECKS}  # noqa: SLF001 - its own class
+        other._references = dict(references)  # noqa: SLF001 - its own class
+        return other
+
+    @staticmethod
+    def _checked(name: str, value: SecretStr) -> SecretStr:
+        """Validate the target of a reference, and return it in the setting's normalized form."""
+        problem: Problem | None = None
+        try:
+            return SecretStr(CHECKS.get(name, check_text)(value))
+        except ValueError as error:
+            variable = variable_named(name)
+            problem = Problem(variable, "invalid", f"{variable} refers to a value that can't be used: it {error}")
+        raise ConfigurationError.from_problems((problem,), hint="Correct the value that the reference points to.")
+
     @property
     def own(self) -> Mapping[str, SecretStr]:
-        """The values of the variables that only the chosen strategy knows (`Strategy.extra_settings`)."""
+        """The values of the variables that only the chosen strategy uses (`Strategy.extra_settings`)."""
         return self._own
 
     @classmethod
@@ -275,23 +251,35 @@ class Settings(BaseSettings):
 
     @property
     def store_label(self) -> str:
-        """`PROCOUNTOR_TOKEN_STORE` for display: of a URL, which may hold a password, only `redis`."""
+        """`PROCOUNTOR_TOKEN_STORE` for display: only `redis` or the database for a URL, which may have a password."""
         described = self.token_store.get_secret_value()
-        return described if described in {"memory", "file", "keyring"} or described.startswith("file:") else "redis"
+        if (
+            "token_store" not in self._references
+            and is_reference(self.token_store)
+            and not described.startswith("file:")
+        ):
+            return f"{scheme_of(self.token_store)}:…"  # not followed yet
+        if described in {"memory", "file", "keyring"} or described.startswith("file:"):
+            return described
+        return next((kind for kind in ("postgresql", "sqlite") if described.startswith(kind)), "redis")
 
     @property
     def forgets(self) -> bool:
-        """Whether tokens end with the process: nothing is stored outside of it."""
+        """Whether tokens are lost when the process ends, because they are stored in its memory."""
         return self.store_label == "memory"
 
     @property
     def token_store_keys(self) -> tuple[SecretStr, ...]:
-        """The keys that seal the stored tokens, the current one first."""
+        """The keys that encrypt the stored tokens, the current one first."""
         keys = self.token_store_key.get_secret_value().split(",") if self.token_store_key else []
         return tuple(SecretStr(key) for key in keys if key)
 
     def oauth_client(self, clock: Callable[[], float] = time.time) -> OAuthClient:
-        """Return the API client that the settings describe, with `clock` for the time in Unix seconds."""
+        """Return the API client that the settings describe.
+
+        Args:
+            clock: The wall clock, in Unix seconds.
+        """
         return OAuthClient(
             self.endpoints,
             client_id=self.client_id or "",
@@ -302,14 +290,17 @@ class Settings(BaseSettings):
         )
 
     def required(self, name: str) -> SecretStr:
-        """Return a secret that the chosen strategy needs; one that is in the keychain (`keyring:NAME`) is read now.
+        """Return a secret that the chosen strategy needs, following its reference if that has not been done yet.
+
+        Args:
+            name: The name of the setting, in lower case and without `PROCOUNTOR_`.
 
         Raises:
-            ConfigurationError: It is not there: these settings were validated for another strategy, or the keychain
-                does not have it.
+            ConfigurationError: The setting is missing, because the settings were validated for another strategy, or its
+                reference can't be followed.
             StoreError: The keychain can't be used.
         """
         value: SecretStr | None = getattr(self, name)
         if value is None:
             raise ConfigurationError.from_problems((missing_problem(name, self.strategy),), hint=HINT)
-        return resolve(value) if name == "api_key" else value
+        return value if name in self._references or name not in CHECKS else follow(variable_named(name), value)

@@ -1,13 +1,12 @@
-"""Names after `PROCOUNTOR_` that no setting has: which of them stop a program, and which are ignored.
+"""Unknown names after `PROCOUNTOR_`: which of them are errors, and which are ignored.
 
-A program may keep variables of its own under the same prefix, and Kubernetes makes some for a service of this name. So
-a name stops it only where ignoring it could change who is asked, and about whom: where it resembles a setting that is
-needed and not there, or speaks of a host while none is named, and the default is production.
+A program may have its own variables with the same prefix, and Kubernetes sets some for a service of this name. So a
+name is an error only if ignoring it could select the wrong host or company: if it resembles a needed setting that is
+missing, or names a host while no host is set and the default is production.
 """
 
 from __future__ import annotations
 
-import difflib
 import logging
 import os
 import re
@@ -24,19 +23,22 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("procountor_auth")
 
 _MIN_SIMILARITY: Final = 0.75
-"""How alike a misspelt name and the one that is meant are at least (`difflib`'s ratio)."""
+"""The minimum similarity of a misspelt name and the intended one (`difflib`'s ratio)."""
 
 _MIN_SIMILARITY_UNNEEDED: Final = 0.85
-"""The same for a setting that nobody needs: `database_url` is no misspelling of `base_url`."""
+"""The same for a setting that is not needed: `database_url` is not a misspelling of `base_url`."""
 
 _HOST: Final = ("base_url", "environment")
 """The settings that name the host."""
 
 _WHERE: Final = ("profile", "profiles_file")
-"""The settings that say whose values are read; without them, the common ones may be another company's."""
+"""The settings that select the profile; without them, the common values may be another company's."""
 
-_KUBERNETES: Final = re.compile(r"(.+_)?(service_(host|port(_.+)?)|port(_[0-9]+_(tcp|udp|sctp)(_(proto|port|addr))?)?)")
-"""What Kubernetes sets in every container of a namespace that has a service with a name such as `procountor-token`."""
+_PRINTED: Final = "access_token"
+
+# Patterns as text: they are compiled on first use, as most programs have no unknown names.
+_KUBERNETES: Final = r"(.+_)?(service_(host|port(_.+)?)|port(_[0-9]+_(tcp|udp|sctp)(_(proto|port|addr))?)?)"
+"""The variables that Kubernetes sets for a service with a name such as `procountor-token` in the namespace."""
 
 _ENVIRONMENT_WORD: Final = "environment|environ|env|staging|stage|sandbox|testing|tests|test|production|prod|live|demo"
 
@@ -44,50 +46,60 @@ _HOST_WORD: Final = "urls?|uris?|hosts?|hostname|domain|servers?|endpoints?|addr
 
 _FILLER: Final = "api|base|use|is|mode|target|default|root|name|service|backend|http|https|web|rest|oauth|auth|[_-]"
 
-_SPEAKS_OF_HOST: Final = re.compile(
+_SPEAKS_OF_HOST: Final = (
     f"(?:{_FILLER})*(?:{_ENVIRONMENT_WORD}|{_HOST_WORD})(?:{_FILLER}|{_ENVIRONMENT_WORD}|{_HOST_WORD})*"
 )
-"""Made of nothing but such words: `api_url` and `testmode` are, `redirect_url` and `database_host` are not."""
+"""Names that consist only of such words, like `api_url` and `testmode`, but not `redirect_url` or `database_host`."""
 
 
 _PLACES: Final = {name.removeprefix(PREFIX).lower(): name for name in (ENV_FILE, SECRETS_DIR)}
-"""The names that say where variables are read; they are no settings themselves."""
+"""The names that say where variables are read from; they are not settings themselves."""
 
 
 def without_unknown(
     values: dict[str, Any], fields: Collection[str], own: Mapping[str, bool], needed: Collection[str]
 ) -> tuple[dict[str, Any], list[Problem]]:
-    """Take out the names that no setting has: each is a problem, or gets a line in the log.
+    """Remove unknown names: each is a problem, or is logged.
 
     Args:
-        values: What was found, by the settings' names.
+        values: The values that were found, by the settings' names.
         fields: The names of all settings.
-        own: The names that only the chosen strategy knows, and whether each is there.
-        needed: The names of the settings that the chosen strategy asks with.
+        own: The names that only the chosen strategy uses, and whether each is set.
+        needed: The names of the settings that the chosen strategy uses.
     """
     known = {name: value for name, value in values.items() if name in fields}
     host_named = any(name in known for name in _HOST)
     needed = [name for name in needed if name not in known and not own.get(name)]
     deciding = [name for name in (*_WHERE, *(() if host_named else _HOST)) if name not in known]
     deciding += [setting for setting, variable in _PLACES.items() if not os.environ.get(variable)]
-    problems = []
+    problems: list[Problem] = []
     for name in sorted(values.keys() - known.keys()):
         meant = _nearest(name, needed) or _nearest(name, deciding, _MIN_SIMILARITY_UNNEEDED)
-        if _KUBERNETES.fullmatch(name):
-            _logger.debug("%s%s, as Kubernetes sets it, is no setting", PREFIX, name.upper())
+        if name == _PRINTED:
+            continue  # printed by `procountor-auth token --format env`, and passed on by programs
+        if re.fullmatch(_KUBERNETES, name):
+            _logger.debug("%s%s, which Kubernetes sets, is not a setting", PREFIX, name.upper())
         elif meant:
             problems.append(_unknown(name, f": did you mean {variable_named(meant)}?"))
-        elif not host_named and _SPEAKS_OF_HOST.fullmatch(name):
+        elif not host_named and re.fullmatch(_SPEAKS_OF_HOST, name):
             problems.append(_unknown(name, _would_be_production(name)))
         else:
             nearest = _nearest(name, [*fields, *own])
-            shown = variable_named(name) if nearest or shown_name(name) else f"A name after {PREFIX} that is not shown"
+            shown = variable_named(name) if nearest or shown_name(name) else f"A name after {PREFIX} that is hidden"
             resembles = f": did you mean {variable_named(nearest)}?" if nearest else ""
-            _logger.warning("%s is no setting of procountor_auth and is ignored%s", shown, resembles)
+            _logger.warning("%s is not a setting of procountor_auth and is ignored%s", shown, resembles)
     return known, problems
 
 
+def did_you_mean(names: Collection[str], known: Collection[str]) -> str:
+    """Return a question with the names that were probably meant, or an empty string."""
+    meant = sorted({found for name in names if (found := _nearest(name, known)) is not None})
+    return f": did you mean {', '.join(meant)}?" if meant else ""
+
+
 def _nearest(name: str, names: Collection[str], similarity: float = _MIN_SIMILARITY) -> str | None:
+    import difflib  # noqa: PLC0415 - only after a mistake
+
     found = difflib.get_close_matches(name, names, n=1, cutoff=similarity)
     return found[0] if found else None
 

@@ -1,24 +1,48 @@
-"""What a value may look like: the types of the fields of `Settings`. A check's `ValueError` never shows the value."""
+"""The types of the fields of `Settings`, and their validation. A `ValueError` never shows the value."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import BeforeValidator, SecretStr
 
 from procountor_auth.protocol.claims import MAX_DIGITS
 from procountor_auth.settings.hosts import clean_host
+from procountor_auth.settings.nearest import did_you_mean
+from procountor_auth.settings.secret_reference import check_reference
 from procountor_auth.strategies.registry import find_strategy, strategy_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_STORE: Final = r"(file:.|(redis|valkey)s?(\+\w+)?://.|unix://.|postgresql(\+\w+)?://.|sqlite(\+\w+)?:///.)"
+
+VERSION: Final = r"latest|supported|v?[0-9]{2}\.?[0-9]{2}"
+"""An API version: the vendor writes 26.05 for the v2605 of a path."""
 
 
 def check_word(value: object) -> str:
-    """Accept text without white space or control characters: an ID, never a sentence."""
+    """Accept text without white space or control characters, such as an ID."""
     text = check_text(value)
+    problem = surrounded(text)
+    if problem is not None:
+        raise ValueError(problem)
     if not text.isprintable() or " " in text:
-        raise ValueError("has white space or control characters in it")
+        raise ValueError("contains white space or control characters")
     return text
+
+
+def surrounded(text: str) -> str | None:
+    """Return what is wrong with a value that has quotation marks around it or line ends in it, or None."""
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        return "has quotation marks around it, which become part of the value: remove them"
+    if text.endswith(("\r", "\n")):
+        return "ends with a line end, perhaps from a Windows file: remove it"
+    if "\n" in text or "\r" in text:
+        return "has more than one line"
+    return None
 
 
 def expand_home(path: Path) -> Path:
@@ -31,7 +55,7 @@ def expand_home(path: Path) -> Path:
 
 
 def check_text(value: object) -> str:
-    """Accept any text that can be sent: a password may have spaces, quotes, emoji."""
+    """Accept any valid UTF-8 text: a password may contain spaces, quotes or emoji."""
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     if not isinstance(value, str):
@@ -42,7 +66,7 @@ def check_text(value: object) -> str:
 
 
 def check_digits(value: object) -> str:
-    """Accept the number of a company, and return it in the one form that it has here: without zeros in front."""
+    """Accept a company ID, and return it without leading zeros."""
     text = check_text(str(value) if isinstance(value, int) else value)
     if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
         raise ValueError("must be the numeric company ID")
@@ -50,18 +74,10 @@ def check_digits(value: object) -> str:
 
 
 def check_credential(value: object) -> str:
-    """Accept what can stand in a header or a form: visible ASCII."""
+    """Accept visible ASCII, which can be sent in a header or a form."""
     text = check_word(value)
     if not text.isascii():
-        raise ValueError("has characters that are not ASCII in it")
-    return text
-
-
-def check_api_key(value: object) -> str:
-    """Accept an API key, or what names its entry in the keychain."""
-    text = check_credential(value)
-    if text == "keyring:":
-        raise ValueError("must name the keychain's entry: keyring:NAME")
+        raise ValueError("contains characters other than visible ASCII")
     return text
 
 
@@ -74,50 +90,107 @@ def check_redirect_uri(value: object) -> str:
 
 
 def check_host(value: object) -> str:
-    """Accept a host, and return it in the one form that it has here."""
+    """Accept a host, and return it in a normalized form."""
     return clean_host(check_word(value))
 
 
 def check_version(value: object) -> str:
     """Accept a version segment of the API's path."""
     text = check_word(value)
-    if re.fullmatch(r"latest|supported|v[0-9]{4}", text) is None:
-        raise ValueError("must be latest, supported or a version such as v2302")
-    return text
+    if re.fullmatch(VERSION, text) is None:
+        meant = did_you_mean(text, ("latest", "supported"))
+        raise ValueError(f"must be latest, supported or a version such as v2302{meant}")
+    return text if text in {"latest", "supported"} else f"v{text.removeprefix('v').replace('.', '')}"
 
 
 def check_token_store(value: object) -> str:
-    """Accept what describes a token store."""
+    """Accept the description of a token store."""
     text = check_text(value)
-    if text in {"memory", "file", "keyring"} or re.match(r"(file:.|redis://.|rediss://.|unix://.)", text):
+    problem = surrounded(text)
+    if problem is not None:
+        raise ValueError(problem)
+    if text in {"memory", "file", "keyring"} or re.match(_STORE, text):
         return text
-    raise ValueError("must be memory, file, file:PATH, keyring, or a URL with redis://, rediss:// or unix://")
+    raise ValueError(
+        "must be memory, file, file:PATH, keyring, or a URL with redis://, rediss://, unix://, postgresql+psycopg:// "
+        f"or sqlite:///{did_you_mean(text, ('memory', 'file', 'keyring'))}"
+    )
+
+
+def one_of(*choices: str) -> BeforeValidator:
+    """Accept one of a few words, and for a misspelt one say which may be meant."""
+
+    def checked(value: object) -> object:
+        text = plain(value)
+        if not isinstance(text, str) or text in choices:
+            return text
+        raise ValueError(f"must be {' or '.join(choices)}{did_you_mean(text, choices)}")
+
+    return BeforeValidator(checked)
+
+
+def or_reference(check: Callable[[object], str], *, but: tuple[str, ...] = ()) -> BeforeValidator:
+    """Accept what `check` accepts, or a reference. Its target is checked when the reference is followed.
+
+    Args:
+        check: The check of the value itself.
+        but: Values with these schemes are not references.
+    """
+
+    def checked(value: object) -> str:
+        text = plain(value)
+        return text if isinstance(text, str) and check_reference(SecretStr(text), but) else check(value)
+
+    return BeforeValidator(checked)
 
 
 def check_strategy(value: object) -> str:
     """Accept the name of a strategy that is installed."""
     name = check_text(value)
+    problem = surrounded(name)
+    if problem is not None:
+        raise ValueError(problem)
     if not name.isprintable() or find_strategy(name) is None:
-        raise ValueError(f"must be one of {', '.join(strategy_names())}")
+        names = strategy_names()
+        raise ValueError(f"must be one of {', '.join(names)}{did_you_mean(name, names)}")
     return name
 
 
 def secret(value: object) -> SecretStr:
-    """Wrap a number or a truth value of a TOML file as well."""
+    """Wrap a value in `SecretStr`, including a number or Boolean from a TOML file."""
     return value if isinstance(value, SecretStr) else SecretStr(str(value))
 
 
 def plain(value: object) -> object:
-    """Take back the wrapping of `Profiles.values_of` where the value is no secret."""
+    """Unwrap a value from `Profiles.values_of` if it is not a secret."""
     return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
 Word = Annotated[str, BeforeValidator(check_word)]
 
-SecretText = Annotated[SecretStr, BeforeValidator(check_text)]
+CHECKS: Final[dict[str, Callable[[object], str]]] = {
+    "client_secret": check_word,
+    "username": check_text,
+    "password": check_text,
+    "company": check_digits,
+    "api_key": check_credential,
+    "refresh_token": check_credential,
+    "token_store": check_token_store,
+    "token_store_key": check_credential,
+    "proxy": check_word,
+    "bridge_username": check_text,
+    "bridge_password": check_text,
+    "bridge_client_secret": check_word,
+}
+"""The check for each secret. A reference's target is checked again."""
 
-SecretWord = Annotated[SecretStr, BeforeValidator(check_word)]
+STORES: Final = ("file",)
+"""Schemes that begin the description of a token store, which are not references."""
 
-Credential = Annotated[SecretStr, BeforeValidator(check_credential)]
+
+REFERABLE: Final = {
+    name: or_reference(check, but=STORES if name == "token_store" else ()) for name, check in CHECKS.items()
+}
+"""The validator of each secret: it accepts the value itself or a reference."""
 
 StrategyName = Annotated[str, BeforeValidator(check_strategy)]

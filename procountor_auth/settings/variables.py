@@ -1,19 +1,16 @@
-"""Where the `PROCOUNTOR_*` variables come from: the environment, a `.env` file, a directory of secrets.
+"""The `PROCOUNTOR_*` variables, and where they are read: the environment, a `.env` file, a directory of secrets.
 
-pydantic-settings has sources for all three. This one stands in for them, because theirs expand `${…}` inside a
-password from a `.env` file, strip the spaces around one from a secrets directory, write every value to the log when
-`PYDANTIC_SETTINGS_DEBUG` is set, and say nothing of a misspelt name in the environment.
+pydantic-settings has sources for all three. Ours (`env_file.py`, `secrets_directory.py`) replace them, because those of
+pydantic-settings expand `${…}` in passwords from a `.env` file, strip spaces around passwords from a secrets directory,
+log every value if `PYDANTIC_SETTINGS_DEBUG` is set, and do not report misspelt names in the environment.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import re
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-from dotenv import dotenv_values
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from procountor_auth.errors import ConfigurationError, Problem
 
@@ -23,100 +20,75 @@ if TYPE_CHECKING:
 PREFIX: Final = "PROCOUNTOR_"
 
 ENV_FILE: Final = "PROCOUNTOR_ENV_FILE"
-"""Names the `.env` file. Without it, `.env` in the working directory is read if it is there."""
+"""Names the `.env` file. If it is not set, `.env` in the working directory is read if it exists."""
 
 SECRETS_DIR: Final = "PROCOUNTOR_SECRETS_DIR"
-"""Names the secrets directory. Without it, `/run/secrets` (Docker's) is read if it is there."""
-
-DEFAULT_SECRETS_DIR: Final = "/run/secrets"
+"""Names the secrets directory. If it is not set, `/run/secrets` (Docker's) is read if it exists."""
 
 _WORD: Final = "(?:[A-Za-z]{1,24}[0-9]{0,3}|[0-9]{1,3})"
 
-_NAME: Final = re.compile(f"[_-]{{0,2}}{_WORD}(?:[_-]{{1,2}}{_WORD})*[_-]{{0,2}}")
-"""Words of letters, each with a number at its end at most: what keys and passwords hardly ever are."""
+_NAME: Final = f"[_-]{{0,2}}{_WORD}(?:[_-]{{1,2}}{_WORD})*[_-]{{0,2}}"
+"""Words of letters that may end with a number: keys and passwords hardly ever look like this."""
 
 _MAX_NAME: Final = 64
 
+MAX_SIZE: Final = 2**20
+"""The largest allowed size of the `.env` file and of each file in the secrets directory, in bytes."""
+
+_logger = logging.getLogger("procountor_auth")
+
 
 def shown_name(name: str) -> str | None:
-    """Return a name from outside as it may be shown, or None if somebody has put a secret where the name belongs."""
-    return name if len(name) <= _MAX_NAME and _NAME.fullmatch(name) else None
+    """Return a variable's name for display, or None if it may be a secret in the wrong place."""
+    return name if len(name) <= _MAX_NAME and re.fullmatch(_NAME, name) else None
 
 
 def named_values(variables: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
-    """Yield the `PROCOUNTOR_*` variables by the settings' names; an empty value is no value."""
+    """Yield the `PROCOUNTOR_*` variables by the settings' names, except empty ones."""
     for variable, value in variables.items():
         name = variable.upper()
         if value and name.startswith(PREFIX) and name not in {ENV_FILE, SECRETS_DIR}:
             yield name.removeprefix(PREFIX).lower(), value
 
 
-def from_environment() -> Mapping[str, str | None]:
+class Place(NamedTuple):
+    """A place where variables are read from."""
+
+    values: Mapping[str, str | None]
+    """The variables."""
+
+    looked: str
+    """A description of the place, and whether it exists, for errors about missing variables."""
+
+    def __repr__(self) -> str:
+        return f"<Place: {self.looked}>"
+
+
+def from_environment() -> Place:
     """Return the environment of this process."""
-    return os.environ
+    return Place(os.environ, "the environment")
 
 
-def from_env_file() -> Mapping[str, str | None]:
-    """Return what the `.env` file says, with `${…}` left as it is: it may well be part of a password.
+def ignored(where: str, error: Exception) -> str:
+    """Log that a default place can't be read: it may belong to another program.
 
-    Raises:
-        ConfigurationError: It is named and not there, or can't be read.
+    Returns:
+        The description for `Place.looked`.
     """
-    named = os.environ.get(ENV_FILE)
-    unreadable = "the .env file can't be read" if not named else "names a file that can't be read"
-    try:
-        path = Path(named or ".env").expanduser()
-        if path.is_file():
-            status = path.stat()
-            return _parsed(path.absolute(), status.st_ino, status.st_mtime_ns, status.st_size)
-        if not named:
-            return {}
-        unreadable = "names a file that does not exist"
-    except (UnicodeDecodeError, RuntimeError, OSError) as error:
-        unreadable += _reason(error)
-    raise _unreadable(ENV_FILE, unreadable)
+    _logger.warning("%s can't be read%s and is ignored", where, reason(error))
+    return f"{where} (can't be read{reason(error)})"
 
 
-@lru_cache(maxsize=1)
-def _parsed(path: Path, *_state: int) -> Mapping[str, str | None]:
-    """Parse the file, again if it has changed: whoever makes a source for each of many profiles parses it once."""
-    return dotenv_values(path, interpolate=False, encoding="utf-8")
+def reason(error: Exception) -> str:
+    """Return why a file can't be read, in parentheses."""
+    if isinstance(error, OSError):
+        return f" ({error.strerror})"
+    return " (there is no such user)" if isinstance(error, RuntimeError) else " (it is not a path)"
 
 
-def from_secrets_dir() -> Mapping[str, str | None]:
-    """Return the files of the secrets directory (Docker, Kubernetes): a file's name is the variable's.
-
-    Line ends at the end of a file are not part of the secret; spaces are.
-
-    Raises:
-        ConfigurationError: It is named and not there, or something in it can't be read.
-    """
-    named = os.environ.get(SECRETS_DIR)
-    values: dict[str, str | None] = {}
-    unreadable = "names a directory that can't be read"
-    try:
-        directory = Path(named or DEFAULT_SECRETS_DIR).expanduser()
-        if directory.is_dir():
-            for path in sorted(directory.iterdir()):
-                if path.name.upper().startswith(PREFIX) and path.is_file():
-                    unreadable = f"has the file {path.name}, which can't be read"
-                    values[path.name] = path.read_text(encoding="utf-8").rstrip("\r\n")
-            return values
-        if not named:
-            return {}
-        unreadable = "names a directory that does not exist"
-    except (UnicodeDecodeError, RuntimeError, OSError) as error:
-        unreadable += _reason(error)
-    values.clear()
-    raise _unreadable(SECRETS_DIR, unreadable)
-
-
-def _reason(error: UnicodeDecodeError | RuntimeError | OSError) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return " as UTF-8"
-    return f" ({error.strerror})" if isinstance(error, OSError) else " (there is no such user)"  # of `expanduser`
-
-
-def _unreadable(variable: str, message: str) -> ConfigurationError:
+def unreadable(variable: str, message: str) -> ConfigurationError:
+    """Return the error for a place that can't be read."""
     problem = Problem(variable, "unreadable", f"{variable} {message}")
-    return ConfigurationError.from_problems((problem,), hint=f"Correct {variable} or the access rights.")
+    return ConfigurationError.from_problems(
+        (problem,), hint=f"Correct {variable}, the access rights, or the encoding (UTF-8)."
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import keyring
 import keyring.backends.fail
@@ -41,7 +41,7 @@ def strategy(api_key: str) -> Strategy:
     return build(described(api_key))
 
 
-def test_a_pointer_leads_to_the_key(keychain: Any) -> None:  # noqa: ANN401 - keyrings.cryptfile has no annotations
+def test_a_pointer_leads_to_the_key(keychain: KeyringBackend) -> None:
     """What was kept under a name is what the strategy uses, and tokens are stored where the key's own are."""
     assert pointer.keep(NAME, SecretStr("k3y")) == f"keyring:{NAME}"
     assert keychain.get_password("procountor-auth", NAME) == "k3y"
@@ -77,19 +77,29 @@ class Raising(KeyringBackend):
         raise self.error
 
 
+class PlaintextKeyring(Raising):
+    """What keyrings.alt calls a keychain that anybody can read."""
+
+
 @pytest.mark.parametrize(
     ("backend", "kind", "said", "retryable"),
     [
         (Raising(keyring.errors.KeyringLocked()), StoreUnavailable, "locked", True),
         (Raising(OSError()), StoreError, "OSError", False),
-        (keyring.backends.fail.Keyring(), StoreError, "keeps nothing", False),  # type: ignore[no-untyped-call]
+        (keyring.backends.fail.Keyring(), StoreError, "stores nothing", False),  # type: ignore[no-untyped-call]
+        (
+            PlaintextKeyring(keyring.errors.KeyringError()),
+            StoreError,
+            r"PlaintextKeyring, which stores plain text\.\n",
+            False,
+        ),
         (None, ConfigurationError, "does not have", False),
     ],
-    ids=["locked", "fails", "none", "no entry"],
+    ids=["locked", "fails", "none", "plain text", "no entry"],
 )
 def test_a_key_that_can_t_be_read_is_our_error(
     monkeypatch: pytest.MonkeyPatch,
-    keychain: Any,  # noqa: ANN401
+    keychain: KeyringBackend,
     *,
     backend: KeyringBackend | None,
     kind: type[StoreError | ConfigurationError],
@@ -113,10 +123,30 @@ def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
     """A pointer needs the keyring package, and the error says how to get it."""
     monkeypatch.setitem(sys.modules, "keyring", None)
     monkeypatch.delitem(sys.modules, "procountor_auth.settings.keychain", raising=False)
-    with pytest.raises(ConfigurationError, match=r"PROCOUNTOR_API_KEY=keyring:… needs keyring") as caught:
+    with pytest.raises(
+        ConfigurationError, match=r"PROCOUNTOR_API_KEY is a reference to a keychain .*needs keyring"
+    ) as caught:
         strategy(f"keyring:{NAME}")
     assert "procountor-auth[keyring]" in caught.value.hint
     assert caught.value.__context__ is None
+
+
+def test_a_key_can_t_be_kept_without_a_keychain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a key is to be kept and there is no keychain, the error says what to set instead."""
+    monkeypatch.setattr(keyring.core, "_keyring_backend", Raising(keyring.errors.NoKeyringError()))
+    with pytest.raises(StoreError) as caught:
+        pointer.keep(NAME, SecretStr("k3y"))
+    assert caught.value.message == "The keyring package finds no keychain on this machine."
+    assert caught.value.hint.endswith(" set PROCOUNTOR_API_KEY to the key itself.")
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    monkeypatch.delitem(sys.modules, "procountor_auth.settings.keychain", raising=False)
+    with pytest.raises(ConfigurationError) as missing:
+        pointer.check()
+    (problem,) = missing.value.problems
+    assert (problem.variable, problem.kind) == ("PROCOUNTOR_API_KEY", "invalid")
+    assert problem.message.startswith(
+        "PROCOUNTOR_API_KEY is a reference to a keychain (keyring:…), which needs keyring"
+    )
 
 
 def test_a_pointer_needs_a_name() -> None:
@@ -125,7 +155,7 @@ def test_a_pointer_needs_a_name() -> None:
         described("keyring:")
 
 
-def test_a_pointer_is_followed_by_its_strategy_only(keychain: Any) -> None:  # noqa: ANN401, ARG001
+def test_a_pointer_is_followed_by_its_strategy_only(keychain: KeyringBackend) -> None:  # noqa: ARG001
     """While another strategy is in use, a staged pointer asks nobody."""
     staged = Settings(
         strategy="authorization_code",

@@ -56,7 +56,7 @@ def test_a_profile_is_enough_for_its_strategy(environment: Environment, name: st
     """Each strategy is built from its own variables alone, at the production host."""
     environment(_PROFILES[name])
     strategy = build(Settings())
-    assert type(strategy) is STRATEGIES[name]
+    assert type(strategy).__name__ == STRATEGIES[name]
     assert strategy.client.endpoints.host == "https://api.procountor.com"
 
 
@@ -78,6 +78,7 @@ def test_there_is_no_default_strategy(environment: Environment) -> None:
         for name, profile in _PROFILES.items()
         for variable in profile
         if variable not in {"PROCOUNTOR_STRATEGY", "PROCOUNTOR_LEGACY_POLICY"}
+        and (name, variable) != ("client_credentials", "PROCOUNTOR_REDIRECT_URI")
     ],
 )
 @pytest.mark.parametrize("how", ["absent", "empty", "explicitly empty"])
@@ -96,6 +97,16 @@ def _without(variables: dict[str, str], name: str) -> dict[str, str]:
     return {each: value for each, value in variables.items() if each != name}
 
 
+def test_a_key_needs_no_redirect_uri_but_a_misspelt_one_is_an_error(environment: Environment) -> None:
+    """`client_credentials` can do without it; who has misspelt it wanted it sent."""
+    without = _without(_MACHINE, "PROCOUNTOR_REDIRECT_URI")
+    environment(without)
+    assert Settings().redirect_uri is None
+    environment(without | {"PROCOUNTOR_REDIRECT_URL": "redirect-uri-placeholder"})
+    with pytest.raises(ConfigurationError, match="did you mean PROCOUNTOR_REDIRECT_URI"):
+        Settings()
+
+
 def test_one_error_names_everything_at_once(environment: Environment) -> None:
     """Missing, wrong and misspelt variables are in one error, as text and as data, with a hint."""
     environment(
@@ -107,7 +118,7 @@ def test_one_error_names_everything_at_once(environment: Environment) -> None:
             "PROCOUNTOR_PASWORD": "passw0rd",
             "PROCOUNTOR_COMPANY": "fourteen",
             "PROCOUNTOR_TIMEOUT": "soon",
-            "PROCOUNTOR_BASE_URL": "https://api.procountor.com/api",
+            "PROCOUNTOR_BASE_URL": "https://api.procountor.com/rest",
         }
     )
     with pytest.raises(ConfigurationError) as caught:
@@ -131,8 +142,8 @@ _WRONG: Final = {
     "PROCOUNTOR_STRATEGY": ["c4n4ry", "Legacy_Password", " client_credentials"],
     "PROCOUNTOR_ENVIRONMENT": ["c4n4ry", "Production"],
     "PROCOUNTOR_BASE_URL": [
-        *("c4n4ry", "https://c4n4ry:pw@api.example", "http://c4n4ry.example", "https://c4n4ry.example/api"),
-        *("https://c4n4ry.example/latest/api/", "https://c4n4ry.example?x=y", "ftp://c4n4ry.example"),
+        *("c4n4ry", "https://c4n4ry:pw@api.example", "http://c4n4ry.example", "https://c4n4ry.example/rest"),
+        *("https://c4n4ry.example/latest/rest/", "https://c4n4ry.example?x=y", "ftp://c4n4ry.example"),
         *("https://c4n4ry.example:port", "https://c4n4ry example", "https://c4n4ry\\.example"),
     ],
     "PROCOUNTOR_API_VERSION": ["c4n4ry", "v23", "latest/", "../c4n4ry", "v2302\n"],
@@ -240,7 +251,7 @@ def test_staged_credentials_of_another_strategy_only_warn(
     settings = Settings()
     assert settings.api_key is None
     assert build(settings).name == "legacy_password"
-    assert "PROCOUNTOR_API_KEY has white space" in caplog.text
+    assert "PROCOUNTOR_API_KEY contains white space" in caplog.text
     assert "c4n4ry" not in caplog.text
 
 
@@ -352,7 +363,7 @@ def test_a_stranger_is_a_line_in_the_log(
     """A program's own variable under the same prefix is ignored with a warning that names it, not its value."""
     environment({**_MACHINE, stranger: "c4n4ry"})
     assert Settings().client_id == "client-1"
-    assert f"{stranger} is no setting" in caplog.text
+    assert f"{stranger} is not a setting" in caplog.text
     assert "c4n4ry" not in caplog.text
 
 
@@ -367,11 +378,13 @@ def test_an_unknown_argument_is_a_type_error(environment: Environment, wrong: st
     assert "c4n4ry" not in "".join(frames.format())
 
 
-def test_a_base_url_with_api_is_told_what_to_do(environment: Environment) -> None:
-    """The mistake that everybody makes first gets a message that says how it should be."""
-    environment({**_MACHINE, "PROCOUNTOR_BASE_URL": "https://pts-api.procountor.com/api"})
-    with pytest.raises(ConfigurationError, match=r"PROCOUNTOR_BASE_URL must be the host alone.*\(no /api\)"):
+def test_a_base_url_with_another_version_is_a_contradiction(environment: Environment) -> None:
+    """A version in the path that differs from the one that is set is an error that names both variables."""
+    url = "https://pts-api.procountor.com/v2605/api"
+    environment({**_MACHINE, "PROCOUNTOR_BASE_URL": url, "PROCOUNTOR_API_VERSION": "v2602"})
+    with pytest.raises(ConfigurationError, match=r"PROCOUNTOR_BASE_URL .* PROCOUNTOR_API_VERSION") as caught:
         Settings()
+    assert [problem.variable for problem in caught.value.problems] == ["PROCOUNTOR_BASE_URL"]
 
 
 @pytest.mark.parametrize(
@@ -381,6 +394,13 @@ def test_a_base_url_with_api_is_told_what_to_do(environment: Environment) -> Non
         ({"PROCOUNTOR_ENVIRONMENT": "test"}, "https://pts-api.procountor.com/api"),
         ({"PROCOUNTOR_API_VERSION": "latest"}, "https://api.procountor.com/latest/api"),
         ({"PROCOUNTOR_API_VERSION": "v2302"}, "https://api.procountor.com/v2302/api"),
+        ({"PROCOUNTOR_API_VERSION": "26.05"}, "https://api.procountor.com/v2605/api"),
+        ({"PROCOUNTOR_BASE_URL": "https://next.example/api"}, "https://next.example/api"),
+        ({"PROCOUNTOR_BASE_URL": "https://next.example/latest/api/"}, "https://next.example/latest/api"),
+        (
+            {"PROCOUNTOR_BASE_URL": "https://next.example/v2605/api", "PROCOUNTOR_API_VERSION": "26.05"},
+            "https://next.example/v2605/api",
+        ),
         ({"PROCOUNTOR_BASE_URL": "https://next.example/"}, "https://next.example/api"),
         ({"PROCOUNTOR_BASE_URL": "http://127.0.0.1:8080"}, "http://127.0.0.1:8080/api"),
         (

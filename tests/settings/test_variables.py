@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from procountor_auth import ConfigurationError, Settings
-from procountor_auth.settings.variables import from_env_file, from_secrets_dir
+from procountor_auth.settings.env_file import from_env_file
+from procountor_auth.settings.secrets_directory import from_secrets_dir
 from procountor_auth.strategies import build
 
 if TYPE_CHECKING:
@@ -114,13 +115,13 @@ def test_a_kubernetes_mount_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (directory / "PROCOUNTOR_DANGLING").symlink_to("..data/nothing")
     monkeypatch.setenv("PROCOUNTOR_SECRETS_DIR", str(directory))
     assert Settings().client_id == "client-1"
-    assert set(from_secrets_dir()) == {name.lower() for name in _COMPLETE}
+    assert set(from_secrets_dir().values) == {name.lower() for name in _COMPLETE}
 
 
 def test_the_default_secrets_directory_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Docker's directory is read without being named."""
     _mount(tmp_path / "run-secrets", _COMPLETE)
-    monkeypatch.setattr("procountor_auth.settings.variables.DEFAULT_SECRETS_DIR", str(tmp_path / "run-secrets"))
+    monkeypatch.setattr("procountor_auth.settings.secrets_directory.DEFAULT_SECRETS_DIR", str(tmp_path / "run-secrets"))
     assert Settings().client_id == "client-1"
 
 
@@ -160,8 +161,8 @@ def test_other_programs_variables_are_left_alone(tmp_path: Path, monkeypatch: py
 
 def test_a_place_that_is_not_there_is_empty() -> None:
     """Without `.env` and without a secrets directory there is nothing to read and nothing to complain about."""
-    assert from_env_file() == {}
-    assert from_secrets_dir() == {}
+    assert from_env_file().values == {}
+    assert from_secrets_dir().values == {}
 
 
 def _not_utf8(path: Path) -> str:
@@ -192,7 +193,7 @@ def test_a_named_place_must_be_there(
 def test_a_dotenv_file_must_be_utf8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A `.env` file of bytes that are not UTF-8 is refused, and nothing of it is shown or kept."""
     monkeypatch.setenv("PROCOUNTOR_ENV_FILE", _not_utf8(tmp_path / "latin.env"))
-    with pytest.raises(ConfigurationError, match="as UTF-8") as caught:
+    with pytest.raises(ConfigurationError, match="is not UTF-8") as caught:
         Settings()
     assert "s3cret" not in str(caught.value)
     assert caught.value.__context__ is None
@@ -203,7 +204,7 @@ def test_a_secret_file_must_be_utf8(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "secrets").mkdir()
     _not_utf8(tmp_path / "secrets" / "PROCOUNTOR_PASSWORD")
     monkeypatch.setenv("PROCOUNTOR_SECRETS_DIR", str(tmp_path / "secrets"))
-    with pytest.raises(ConfigurationError, match="PROCOUNTOR_PASSWORD, which can't be read as UTF-8") as caught:
+    with pytest.raises(ConfigurationError, match="PROCOUNTOR_PASSWORD, which is not UTF-8") as caught:
         Settings()
     assert "s3cret" not in str(caught.value)
     assert caught.value.__context__ is None
