@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from procountor_auth.protocol.client import OAuthClient
     from procountor_auth.strategies import Flow, StrategySettings
 
-_HINT = "Check PROCOUNTOR_BROKER_URL and PROCOUNTOR_BROKER_SECRET, or ask whoever runs the broker."
+_HINT = "Check PROCOUNTOR_BROKER_URL and PROCOUNTOR_BROKER_SECRET, or ask the broker's administrator."
 
 
 class BrokerStrategy(Strategy):
-    """Asks a broker, which alone holds the Procountor credentials, for the access token.
+    """Gets the access token from a broker, which holds the Procountor credentials.
 
     Args:
-        client: The API client. Of it only the host and the clock are used: the credentials are the broker's.
-        url: Where the broker hands out tokens.
-        secret: What this program proves itself with.
+        client: The API client. Only its host and clock are used: the broker has the credentials.
+        url: The broker's URL for tokens.
+        secret: The secret that authenticates this program.
         account: Which of the broker's accounts to get a token for; empty for its only one.
     """
 
@@ -72,16 +72,16 @@ class BrokerStrategy(Strategy):
         )
 
     def identity(self) -> tuple[str, ...]:
-        """Return the broker and the account: with another one, a stored token is not this program's any more."""
+        """Return the broker and the account: stored tokens of another one are not used."""
         return (self._url, self._account)
 
     def acquire(self) -> Flow[Token]:
         """Ask the broker.
 
         Raises:
-            CredentialsRefused: It said no.
-            ServiceUnavailable: It can't answer now.
-            UnexpectedAnswer: It answered something else than a token.
+            CredentialsRefused: The broker rejected the secret.
+            ServiceUnavailable: The server can't serve the request at the moment.
+            UnexpectedResponse: The response contains no usable token.
         """
         request = Request(
             "POST",
@@ -94,9 +94,9 @@ class BrokerStrategy(Strategy):
             token = yield from self.ask_for_token(request, what="the request to the token broker", hint=_HINT)
         except ProcountorAuthError as error:
             if not error.retryable:
-                error.hint = _HINT  # some of the hints are about Procountor's own server
+                error.hint = _HINT  # some of the hints are about Procountor's server
             raise
-        # Were it kept, it would be sent to Procountor's token endpoint, which does not know this program.
+        # A stored one would be sent to Procountor's token endpoint, which does not know this program.
         return replace(token, refresh_token=None)
 
 

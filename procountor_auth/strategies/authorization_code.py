@@ -1,4 +1,4 @@
-"""The authorization code flow: a person logs in on the vendor's page, once; then refresh tokens.
+"""The authorization code flow: a user logs in once on the vendor's page; refresh tokens get all further tokens.
 
 Source: the vendor's page on API authentication; RFC 6749, sections 4.1 and 6; RFC 7636 (PKCE); RFC 9700.
 """
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from procountor_auth.protocol.client import AuthorizationRequest, OAuthClient
+    from procountor_auth.protocol.authorization_request import AuthorizationRequest
+    from procountor_auth.protocol.client import OAuthClient
     from procountor_auth.protocol.flow import Flow
     from procountor_auth.protocol.token import Token
     from procountor_auth.strategies.base import StrategySettings
@@ -29,7 +30,14 @@ WAYS: Final = (
 
 
 class AuthorizationCodeStrategy(Strategy):
-    """A login in the browser, its code traded for a token, and refresh tokens from then on."""
+    """Exchanges the code of a browser login for a token, and then uses refresh tokens.
+
+    RFC 6749, section 4.1, with PKCE (RFC 7636) if it is enabled for the client.
+
+    Args:
+        client: The API client that requests tokens.
+        refresh_token: A refresh token to start with; without one, a user has to log in first.
+    """
 
     name: ClassVar[str] = "authorization_code"
     unattended: ClassVar[bool] = False
@@ -41,11 +49,16 @@ class AuthorizationCodeStrategy(Strategy):
 
     @classmethod
     def from_settings(cls, settings: StrategySettings, *, clock: Callable[[], float] = time.time) -> Self:
-        """Build the strategy from settings that were validated for it."""
+        """Build the strategy from settings that were validated for it.
+
+        Args:
+            settings: The settings.
+            clock: The wall clock, in Unix seconds.
+        """
         return cls(settings.oauth_client(clock), refresh_token=settings.refresh_token)
 
     def identity(self) -> tuple[str, ...]:
-        """Return the user and company that the configured refresh token says it is for; nothing without one."""
+        """Return the user and company in the configured refresh token's claims; empty without a refresh token."""
         if self._refresh_token is None:
             return ()
         claims = self.credential_claims()
@@ -53,44 +66,48 @@ class AuthorizationCodeStrategy(Strategy):
         return whose if "sub" in claims else (self._refresh_token.get_secret_value(),)
 
     def credential_claims(self) -> Mapping[str, Any]:
-        """Return what the configured refresh token says of itself."""
+        """Return the unverified claims of the configured refresh token; empty without one."""
         return unverified_claims(self._refresh_token.get_secret_value()) if self._refresh_token else {}
 
     def authorization_request(self, redirect_uri: str | None = None) -> AuthorizationRequest:
-        """Return one visit to the login page, with a state (and a PKCE verifier) of its own.
+        """Return an authorization request for the login page, with a new state (and PKCE verifier).
 
         Args:
-            redirect_uri: The registered redirect URI with this login's port filled in; by default as it is.
+            redirect_uri: The registered redirect URI with this login's port; by default exactly as registered.
 
         Raises:
-            ConfigurationError: `redirect_uri` is another one.
+            ConfigurationError: `redirect_uri` differs from the registered one in more than the port.
         """
         return self.client.authorization_request(self.client.endpoints.login, redirect_uri)
 
     def exchange(self, code: SecretStr, visit: AuthorizationRequest) -> Flow[Token]:
-        """Trade the code that `visit` brought for a token.
+        """Exchange the code that `visit` resulted in for a token.
+
+        Args:
+            code: The authorization code.
+            visit: The authorization request that resulted in the code.
 
         Raises:
             InvalidGrant: The code was used, has expired, or belongs to another client.
-            ProcountorAuthError: Whatever else goes wrong.
+            ProcountorAuthError: Any other failure.
         """
         request = self.client.code_request(code, visit.code_verifier, redirect_uri=visit.redirect_uri)
         return (
             yield from self.ask_for_token(
                 request,
                 what="the authorization code grant",
-                hint="A code works once, for minutes: log in again.",
+                hint="A code can be used once, within a few minutes: log in again.",
             )
         )
 
     def acquire(self) -> Flow[Token]:
-        """Start from the configured refresh token.
+        """Get a token with the configured refresh token.
 
         Raises:
-            InteractionRequired: There is none, or it has ended: a person must log in.
+            InteractionRequired: There is none, or it has expired or was revoked: a user has to log in.
         """
         if self._refresh_token is None:
-            raise InteractionRequired("The authorization_code strategy has no refresh token to start from.", hint=WAYS)
+            raise InteractionRequired("The authorization_code strategy has no refresh token to start with.", hint=WAYS)
         return (yield from self.refresh(self._refresh_token))
 
     @property
@@ -99,10 +116,10 @@ class AuthorizationCodeStrategy(Strategy):
         return self._refresh_token
 
     def refresh(self, refresh_token: SecretStr) -> Flow[Token]:
-        """Trade a refresh token for an access token.
+        """Get an access token with a refresh token.
 
         Raises:
-            InteractionRequired: The refresh token has ended: a person must log in.
+            InteractionRequired: The refresh token has expired or was revoked: a user has to log in.
         """
         try:
             return (yield from super().refresh(refresh_token))

@@ -1,4 +1,4 @@
-"""What every strategy can do."""
+"""The base class of strategies, and the settings that a strategy gets."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, Self
 
 from pydantic import SecretStr
 
-from procountor_auth.protocol.error_response import Reply
 from procountor_auth.protocol.flow import Repeat, Request
+from procountor_auth.protocol.reply import Reply
 from procountor_auth.protocol.token_response import read_logout, read_token
 
 if TYPE_CHECKING:
@@ -22,70 +22,88 @@ if TYPE_CHECKING:
 
 
 class StrategySettings(Protocol):
-    """What a strategy takes from the settings: `Settings` have it, and so has whatever stands in for them."""
+    """The part of `Settings` that a strategy uses."""
 
     @property
     def strategy(self) -> str:
         """The name of the chosen strategy."""
+        ...
 
     @property
     def profile(self) -> str | None:
         """The chosen profile, if there are profiles."""
+        ...
 
     @property
     def refresh_token(self) -> SecretStr | None:
-        """A refresh token to start from."""
+        """A refresh token to start with."""
+        ...
 
     @property
     def allow_missing_state(self) -> bool:
-        """Whether a legacy redirect with no state in it is accepted."""
+        """Whether a legacy redirect without a `state` is accepted."""
+        ...
 
     @property
     def legacy_policy(self) -> LegacyPolicy:
         """What happens when the legacy strategy is chosen."""
+        ...
 
     @property
     def own(self) -> Mapping[str, SecretStr]:
-        """The values of the settings that only the chosen strategy knows (`Strategy.extra_settings`)."""
+        """The values of the settings that only the chosen strategy uses (`Strategy.extra_settings`)."""
+        ...
 
     def oauth_client(self, clock: Callable[[], float] = ...) -> OAuthClient:
-        """Return the API client, with `clock` for the time in Unix seconds."""
+        """Return the API client.
+
+        Args:
+            clock: The wall clock, in Unix seconds.
+        """
+        ...
 
     def required(self, name: str) -> SecretStr:
         """Return a secret that the strategy needs.
 
+        Args:
+            name: The name of its setting, in lower case and without `PROCOUNTOR_`.
+
         Raises:
-            ConfigurationError: It is not there.
+            ConfigurationError: The setting is missing.
             StoreError: It is in a keychain that can't be used.
         """
+        ...
 
 
 class Strategy(ABC):
-    """One way to get a token, described as flows that do no I/O.
+    """A way to get tokens, described as flows without I/O.
 
     A strategy is immutable and safe to share between threads.
 
     Attributes:
-        name: Its name in `PROCOUNTOR_STRATEGY`, and in `Token.strategy`.
-        client: The API client that asks.
+        name: Its name in `PROCOUNTOR_STRATEGY` and in `Token.strategy`.
+        client: The API client that requests tokens.
     """
 
     name: ClassVar[str]
 
     unattended: ClassVar[bool] = True
-    """Whether it can always acquire a token again, without a person and whatever happened to the last one."""
+    """Whether it can always get a new token without a user, even if it has lost the last one."""
 
     lifecycle: ClassVar[Lifecycle | None] = None
-    """The end of its life, if it is deprecated."""
+    """What the vendor announced about its removal, if it is deprecated."""
 
     required_settings: ClassVar[tuple[str, ...]] = ("client_id", "client_secret", "redirect_uri")
-    """The settings that it can't do without, by their names in lower case."""
+    """The names of the settings that it requires, in lower case."""
 
-    refresh_hint: ClassVar[str] = "The refresh token has ended or was revoked: log in again."
-    """What to do where the server refuses a refresh token."""
+    optional_settings: ClassVar[tuple[str, ...]] = ()
+    """The names of settings that it sends if they are configured, and can do without."""
+
+    refresh_hint: ClassVar[str] = "The refresh token has expired or was revoked: log in again."
+    """What to do if the server rejects a refresh token."""
 
     extra_settings: ClassVar[tuple[str, ...]] = ()
-    """The names of settings that only this strategy knows: it finds them in `StrategySettings.own`."""
+    """The names of settings that only this strategy uses: it finds them in `StrategySettings.own`."""
 
     def __init__(self, client: OAuthClient) -> None:
         self.client = client
@@ -101,9 +119,9 @@ class Strategy(ABC):
         """
 
     def apply_policy(self) -> None:  # noqa: B027 - most strategies have no policy
-        """Act on having been chosen by a program, before anything is sent: a deprecated strategy warns, or refuses.
+        """Warn or raise if the strategy is deprecated.
 
-        Called where a `TokenSource` is built, and not by whoever only looks at a configuration.
+        A `TokenSource` calls this before it sends anything. Commands that only inspect a configuration do not.
 
         Raises:
             ConfigurationError: A policy forbids the strategy.
@@ -114,15 +132,18 @@ class Strategy(ABC):
         """Get a first token.
 
         Raises:
-            InteractionRequired: Only a person can.
-            ProcountorAuthError: Whatever else goes wrong.
+            InteractionRequired: A user has to log in first.
+            ProcountorAuthError: Any other failure.
         """
 
     def renew(self, token: Token) -> Flow[Token]:
-        """Get the next token: with the refresh token where there is one, else by acquiring again.
+        """Get the next token: with the refresh token if there is a valid one, otherwise as `acquire` does.
+
+        Args:
+            token: The token to renew.
 
         Raises:
-            ProcountorAuthError: What `acquire` raises.
+            ProcountorAuthError: As in `acquire`.
         """
         if token.refresh_token is None or token.refresh_ended(self.client.clock()):
             return (yield from self.acquire())
@@ -130,31 +151,42 @@ class Strategy(ABC):
 
     @property
     def initial_refresh_token(self) -> SecretStr | None:
-        """The refresh token that `acquire` sends, if it sends one."""
+        """The refresh token that `acquire` sends, if any."""
         return None
 
     def owns(self, token: Token) -> bool:
-        """Whether a stored token is one of this strategy's own."""
+        """Whether a stored token was issued with this strategy.
+
+        Args:
+            token: The stored token.
+        """
         return token.strategy == self.name
 
     def identity(self) -> tuple[str, ...]:
-        """Return whose tokens these are, apart from host and client. Secret: it is only ever hashed."""
+        """Return what identifies the tokens' account, besides host and client. Secret: it is only used hashed."""
         return ()
 
     def credential_claims(self) -> Mapping[str, Any]:
-        """Return what the credential says of itself, such as its company (`cid`). It is not verified."""
+        """Return the credential's claims, such as its company (`cid`). They are not verified."""
         return {}
 
     def logout(self, token: Token) -> Flow[None]:
-        """Have the server invalidate a token (`POST logout`)."""
+        """Revoke a token at the server (`POST logout`).
+
+        Args:
+            token: The access token.
+        """
         request = Request("POST", self.client.endpoints.logout, bearer=token.access_token, repeat=Repeat.SAFE)
         response = yield request
-        read_logout(Reply(request, response, "the logout", "The token ends by itself within the hour."))
+        read_logout(Reply(request, response, "the logout", "The token expires within an hour anyway."))
 
     def refresh(self, refresh_token: SecretStr) -> Flow[Token]:
-        """Trade a refresh token for an access token (RFC 6749, section 6).
+        """Get an access token with a refresh token (RFC 6749, section 6).
 
-        The answer may bring a new refresh token; where it brings none, the old one stays.
+        The response may contain a new refresh token; if it does not, the old one stays valid [C].
+
+        Args:
+            refresh_token: The refresh token.
         """
         request = self.client.token_request("refresh_token", refresh_token=refresh_token)
         return (
@@ -169,18 +201,18 @@ class Strategy(ABC):
     def ask_for_token(
         self, request: Request, *, what: str, hint: str, previous: SecretStr | None = None
     ) -> Flow[Token]:
-        """Send a token request, and read its answer as every strategy's is read: distrusting each field.
+        """Send a token request, and validate every field of its response.
 
         Args:
             request: The request.
-            what: What it is in words, for the errors, such as `the client credentials grant`.
-            hint: What to do if it is refused.
-            previous: The refresh token to keep if the answer has none.
+            what: A description of the request for errors, such as `the client credentials grant`.
+            hint: What to do if the server rejects it.
+            previous: The refresh token to keep if the response has none.
 
         Raises:
-            CredentialsRefused: The server said no.
-            ServiceUnavailable: It can't answer now.
-            UnexpectedAnswer: The answer is not one that the protocol knows.
+            CredentialsRefused: The server rejected the request.
+            ServiceUnavailable: The server can't serve it at the moment.
+            UnexpectedResponse: The response is not what the protocol defines.
         """
         asked_at = self.client.clock()
         response = yield request
@@ -191,4 +223,4 @@ class Strategy(ABC):
         return f"<{type(self).__name__} for {self.client.endpoints.host}>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(f"A {type(self).__name__} holds secrets and is not pickled: build it where it is used.")
+        raise TypeError(f"A {type(self).__name__} holds secrets and is not pickled: create it where it is used.")

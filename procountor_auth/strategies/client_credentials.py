@@ -1,4 +1,4 @@
-"""The client credentials flow: an API key gets a token, with nobody at a browser.
+"""The client credentials flow: an API key gets tokens, without a user or a browser.
 
 Source: the vendor's page on machine-to-machine authentication; RFC 6749, section 4.4.
 """
@@ -26,12 +26,18 @@ if TYPE_CHECKING:
 class ClientCredentialsStrategy(Strategy):
     """Machine to machine: `grant_type=client_credentials` with an API key.
 
-    A key belongs to one user, one company and one client. The server gives no refresh token: when the access
-    token ends, the key gets the next one.
+    A key belongs to one user, one company and one client. The server issues no refresh token: when the access
+    token expires, the key gets the next one.
+
+    Args:
+        client: The API client that requests tokens.
+        api_key: The API key, from Procountor's user interface or `procountor-auth key create`.
     """
 
     name: ClassVar[str] = "client_credentials"
-    required_settings: ClassVar[tuple[str, ...]] = (*Strategy.required_settings, "api_key")
+    required_settings: ClassVar[tuple[str, ...]] = ("client_id", "client_secret", "api_key")
+    # The vendor documents it for this grant; several public clients leave it out.
+    optional_settings: ClassVar[tuple[str, ...]] = ("redirect_uri",)
 
     def __init__(self, client: OAuthClient, *, api_key: SecretStr) -> None:
         super().__init__(client)
@@ -39,31 +45,39 @@ class ClientCredentialsStrategy(Strategy):
 
     @classmethod
     def from_settings(cls, settings: StrategySettings, *, clock: Callable[[], float] = time.time) -> Self:
-        """Build the strategy from settings that were validated for it. An API key in the keychain is read now.
+        """Build the strategy from settings that were validated for it, and read an API key from the keychain.
+
+        Args:
+            settings: The settings.
+            clock: The wall clock, in Unix seconds.
 
         Raises:
-            ConfigurationError: The API key should be in the keychain, and is not.
+            ConfigurationError: The API key is a reference to an entry that the keychain does not have.
             StoreError: The keychain can't be used.
         """
         return cls(settings.oauth_client(clock), api_key=settings.required("api_key"))
 
     def identity(self) -> tuple[str, ...]:
-        """Return the API key, which stands for a user and a company."""
+        """Return the API key, which identifies a user and a company."""
         return (self._api_key.get_secret_value(),)
 
     def credential_claims(self) -> Mapping[str, Any]:
-        """Return what the API key says of itself."""
+        """Return the unverified claims of the API key."""
         return unverified_claims(self._api_key.get_secret_value())
 
     def acquire(self) -> Flow[Token]:
-        """Get a token with the API key."""
+        """Get a token with the API key. The redirect URI is sent if it is configured."""
+        redirect_uri = {"redirect_uri": self.client.redirect_uri} if self.client.redirect_uri else {}
+        hint = "Check PROCOUNTOR_API_KEY: it may be revoked, or belong to another PROCOUNTOR_CLIENT_ID."
+        if not redirect_uri:
+            hint += " PROCOUNTOR_REDIRECT_URI is not set; the vendor documents it for this request, so try setting it."
         request = self.client.token_request(
-            "client_credentials", repeat=Repeat.SAFE, redirect_uri=self.client.redirect_uri, api_key=self._api_key
+            "client_credentials", repeat=Repeat.SAFE, **redirect_uri, api_key=self._api_key
         )
         return (
             yield from self.ask_for_token(
                 request,
                 what="the client credentials grant",
-                hint="Check PROCOUNTOR_API_KEY: it may be revoked, or belong to another PROCOUNTOR_CLIENT_ID.",
+                hint=hint,
             )
         )

@@ -1,4 +1,4 @@
-"""How long a strategy is good for: deprecated since when, removed when, and what comes after it."""
+"""Which strategies are deprecated, what replaces them, and how the policy handles them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from procountor_auth.errors import LegacyNotAllowed, printable
+from procountor_auth.protocol.pages import MIGRATION
 
 
 class LegacyAuthWarning(DeprecationWarning):
@@ -18,23 +19,23 @@ class LegacyAuthWarning(DeprecationWarning):
 
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
-    """The end of a strategy's life, as its vendor announced it.
+    """The deprecation and removal of a strategy, as the vendor announced them.
 
     Attributes:
         removed: When and where it was removed, in words.
         successors: The strategies to use instead.
-        guide: The document that leads there.
+        guide: The migration guide.
     """
 
     removed: str
     successors: tuple[str, ...]
-    guide: str = "MIGRATION.md"
+    guide: str = MIGRATION
 
     @property
     def advice(self) -> str:
-        """Which variables to set instead, exactly."""
+        """Which variables to set instead."""
         settings = [_SETTINGS.get(name, f"PROCOUNTOR_STRATEGY={name}") for name in self.successors]
-        return f"Set {'either ' if len(settings) > 1 else ''}{', or '.join(settings)}. {self.guide} leads there."
+        return f"Set {'either ' if len(settings) > 1 else ''}{', or '.join(settings)}. {self.guide} explains how."
 
 
 _SETTINGS: Final = {
@@ -46,7 +47,7 @@ LEGACY: Final = Lifecycle(
     removed="Procountor removed it from production with API version 21.04 in April 2021",
     successors=("client_credentials", "authorization_code"),
 )
-"""The life of `legacy_password`: deprecated, announced for removal, removed (the vendor's release notes)."""
+"""The removal of `legacy_password` (the vendor's release notes)."""
 
 _lock = threading.Lock()
 _warned = False
@@ -55,7 +56,7 @@ _logger = logging.getLogger("procountor_auth")
 
 
 def warn_of_legacy(profile: str | None = None) -> None:
-    """Emit `LegacyAuthWarning`, once per process, at the line outside this package that led here.
+    """Emit `LegacyAuthWarning`, once per process, for the nearest caller outside this package.
 
     Args:
         profile: The profile that chooses the legacy strategy, if there are profiles.
@@ -70,12 +71,12 @@ def warn_of_legacy(profile: str | None = None) -> None:
             LegacyAuthWarning,
             stacklevel=_distance_to_caller(),
         )
-        # Only now: where warnings are errors, every attempt must fail.
+        # Set only now: if warnings are errors, every attempt must fail.
         _warned = True
 
 
 def forget_warning() -> None:
-    """Let `warn_of_legacy` warn again, as in a new process."""
+    """Make `warn_of_legacy` warn again, as in a new process."""
     global _warned  # noqa: PLW0603
     with _lock:
         _warned = False
@@ -85,7 +86,8 @@ def _distance_to_caller() -> int:
     """Count the frames up to the first one outside this package."""
     package = __name__.partition(".")[0]
     distance = 2
-    frame = sys._getframe(distance)  # noqa: SLF001 - the only way to look up the stack without building it all
+    # The only way to look up the stack without building all of it.
+    frame = sys._getframe(distance)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
         frame = frame.f_back
         distance += 1
@@ -93,13 +95,13 @@ def _distance_to_caller() -> int:
 
 
 def show_by_default() -> None:
-    """Show `LegacyAuthWarning` unless somebody has decided about deprecation warnings.
+    """Show `LegacyAuthWarning` unless a filter for deprecation warnings is set.
 
-    Python ignores deprecation warnings outside `__main__`. This lifts exactly that default and leaves `-W`,
-    `PYTHONWARNINGS`, pytest's and a program's own filters in charge.
+    Python ignores deprecation warnings outside `__main__`. This overrides only that default; `-W`, `PYTHONWARNINGS`,
+    and the filters of pytest and of the program take precedence.
     """
     if any(option.startswith("i") for option in sys.warnoptions):
-        return  # `-W ignore::DeprecationWarning` looks just like Python's own default, and is a decision
+        return  # `-W ignore::DeprecationWarning` looks like Python's own default, but is set on purpose
     for action, message, category, module, line in warnings.filters:
         if message is None and module is None and line == 0 and issubclass(LegacyAuthWarning, category):
             if action == "ignore" and category is DeprecationWarning:
@@ -111,28 +113,29 @@ show_by_default()
 
 
 LegacyPolicy: TypeAlias = Literal["warn", "error", "allow"]
-"""`warn` once per process (the default), refuse with an `error`, or `allow` it with a line in the log."""
+"""`warn` once per process (the default), raise an `error`, or `allow` it with a log message."""
 
 
 def legacy_refusal(policy: LegacyPolicy, *strategies: str | None) -> LegacyNotAllowed | None:
-    """Return why programs may not use these strategies, if the policy forbids one of them."""
+    """Return the error if the policy forbids one of these strategies."""
     if policy != "error" or "legacy_password" not in strategies:
         return None
     return LegacyNotAllowed(
-        "PROCOUNTOR_STRATEGY=legacy_password is refused, because PROCOUNTOR_LEGACY_POLICY=error.", hint=LEGACY.advice
+        "PROCOUNTOR_STRATEGY=legacy_password is not allowed, because PROCOUNTOR_LEGACY_POLICY=error.",
+        hint=LEGACY.advice,
     )
 
 
 def apply_legacy_policy(policy: LegacyPolicy, profile: str | None = None) -> None:
-    """Act on the choice of the legacy strategy, before anything is sent.
+    """Apply the policy for the legacy strategy, before anything is sent.
 
     Args:
-        policy: What to do.
+        policy: The policy.
         profile: The profile that chooses it, if there are profiles.
 
     Raises:
         LegacyNotAllowed: The policy is `error`.
-        LegacyAuthWarning: Where warnings are errors (`-W error`).
+        LegacyAuthWarning: If warnings are errors (`-W error`).
     """
     refusal = legacy_refusal(policy, "legacy_password")
     if refusal is not None:
@@ -140,4 +143,4 @@ def apply_legacy_policy(policy: LegacyPolicy, profile: str | None = None) -> Non
     if policy == "warn":
         warn_of_legacy(profile)
     else:
-        _logger.info("the deprecated strategy legacy_password is in use, as PROCOUNTOR_LEGACY_POLICY=allow says")
+        _logger.info("the deprecated strategy legacy_password is in use (PROCOUNTOR_LEGACY_POLICY=allow)")

@@ -1,7 +1,7 @@
-"""The legacy login: a user's name, password and company, posted by a program. Deprecated and removed.
+"""The legacy login: a program posts a user's name, password and company. Deprecated and removed.
 
-Source: the vendor's page on legacy authentication. `POST oauth/authz` answers with a redirect that brings a code;
-`POST oauth/token` trades it.
+Source: the vendor's page on legacy authentication. `POST oauth/authz` responds with a redirect that contains a code;
+`POST oauth/token` exchanges it.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from authlib.common.security import generate_token
-from authlib.common.urls import add_params_to_qs
 from pydantic import SecretStr
 
 from procountor_auth.errors import InvalidGrant, LegacyRemoved, RedirectError, UnexpectedResponse
 from procountor_auth.protocol.authorization_response import read_redirect
-from procountor_auth.protocol.client import STATE_LENGTH
-from procountor_auth.protocol.error_response import Reply, is_temporary, refuse_errors
+from procountor_auth.protocol.availability import is_temporary
+from procountor_auth.protocol.client import new_state
 from procountor_auth.protocol.flow import Repeat, Request
+from procountor_auth.protocol.importing import importing
+from procountor_auth.protocol.reply import Reply
+from procountor_auth.protocol.success import refuse_errors
 from procountor_auth.strategies.base import Strategy
 from procountor_auth.strategies.deprecation import LEGACY, LegacyPolicy, Lifecycle, apply_legacy_policy
 
@@ -37,7 +38,17 @@ _GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStat
 
 
 class LegacyPasswordStrategy(Strategy):
-    """The deprecated password login. A source with it emits `LegacyAuthWarning`, or refuses, as the policy says."""
+    """The deprecated password login. A source that uses it warns or raises, depending on the policy.
+
+    Args:
+        client: The API client that requests tokens.
+        username: The user's name.
+        password: The user's password.
+        company: The numeric company ID.
+        allow_missing_state: Whether a redirect without a `state` is accepted.
+        policy: What happens when the strategy is used: `warn`, `error` or `allow`.
+        profile: The profile to name in the warning or error, if there are profiles.
+    """
 
     name: ClassVar[str] = "legacy_password"
     lifecycle: ClassVar[Lifecycle | None] = LEGACY
@@ -59,12 +70,17 @@ class LegacyPasswordStrategy(Strategy):
         self._password = password
         self._company = company
         self._allow_missing_state = allow_missing_state
-        self._policy = policy
+        self._policy: LegacyPolicy = policy
         self._profile = profile
 
     @classmethod
     def from_settings(cls, settings: StrategySettings, *, clock: Callable[[], float] = time.time) -> Self:
-        """Build the strategy from settings that were validated for it."""
+        """Build the strategy from settings that were validated for it.
+
+        Args:
+            settings: The settings.
+            clock: The wall clock, in Unix seconds.
+        """
         return cls(
             settings.oauth_client(clock),
             username=settings.required("username"),
@@ -76,11 +92,11 @@ class LegacyPasswordStrategy(Strategy):
         )
 
     def apply_policy(self) -> None:
-        """Warn of the deprecated strategy, refuse it, or allow it, as `PROCOUNTOR_LEGACY_POLICY` says.
+        """Warn, raise or log, depending on `PROCOUNTOR_LEGACY_POLICY`.
 
         Raises:
             LegacyNotAllowed: The policy is `error`.
-            LegacyAuthWarning: Where warnings are errors (`-W error`).
+            LegacyAuthWarning: If warnings are errors (`-W error`).
         """
         apply_legacy_policy(self._policy, self._profile)
 
@@ -89,14 +105,15 @@ class LegacyPasswordStrategy(Strategy):
         return (self._username.get_secret_value(), self._company.get_secret_value())
 
     def acquire(self) -> Flow[Token]:
-        """Post the password to `oauth/authz`, read the code from the redirect, trade it at `oauth/token`.
+        """Post the password to `oauth/authz`, read the code from the redirect, and exchange it at `oauth/token`.
 
         Raises:
-            InvalidGrant: The name, password or company was refused.
-            LegacyRemoved: The server has no such endpoint any more.
+            InvalidGrant: The server rejected the name, password or company.
+            LegacyRemoved: The server no longer has this endpoint.
             RedirectError: The redirect can't be trusted or used.
+            UnexpectedResponse: The response is neither a redirect nor an error.
         """
-        state = SecretStr(generate_token(STATE_LENGTH))
+        state = new_state()
         request = self._authz_request(state)
         response = yield request
         location = _location(request, response)
@@ -114,15 +131,21 @@ class LegacyPasswordStrategy(Strategy):
         )
 
     def renew(self, token: Token) -> Flow[Token]:
-        """Use the refresh token; where that has ended or was refused, the password gets a new one."""
+        """Use the refresh token; if it has expired or is rejected, log in with the password again.
+
+        Args:
+            token: The token to renew.
+        """
         if token.refresh_token is not None and not token.refresh_ended(self.client.clock()):
             with suppress(InvalidGrant):
                 return (yield from self.refresh(SecretStr(token.refresh_token)))
         return (yield from self.acquire())
 
     def _authz_request(self, state: SecretStr) -> Request:
-        """Build the documented request: only what is not secret stands in the query."""
+        """Build the documented request, whose query contains no secret."""
         url = self.client.authorization_url(self.client.endpoints.authorization, state, redirect_uri=None)
+        with importing():
+            from authlib.common.urls import add_params_to_qs  # noqa: PLC0415 - as in `OAuthClient`
         body = add_params_to_qs(
             "",
             {
@@ -137,28 +160,28 @@ class LegacyPasswordStrategy(Strategy):
 
 
 def _location(request: Request, response: Response) -> SecretStr:
-    """Return the redirect of `oauth/authz`, or raise what the answer means instead."""
+    """Return the redirect of `oauth/authz`, or raise the error that the response means."""
     if response.status in {HTTPStatus.FOUND, HTTPStatus.SEE_OTHER}:
-        # Not kept in a local: a traceback may show it, and with it the code.
+        # Not kept in a local variable: a traceback may show it, and the code in it.
         count = len(response.headers.get("location", ()))
         if count != 1:
             raise RedirectError(
-                f"The legacy login answered with {count} Location headers instead of one.",
-                hint="Try again; if it stays so, the server has changed: switch the strategy. " + LEGACY.advice,
+                f"The response to the legacy login has {count} Location headers instead of one.",
+                hint="Try again. If it happens again, the server has changed: switch the strategy. " + LEGACY.advice,
             )
         return SecretStr(response.headers["location"][0])
     if response.status in _GONE or (response.is_html and not is_temporary(response.status)):
-        answered = "a web page" if response.is_html else "nothing to log in with"
-        # A gateway's 403 page may also mean this one caller.
+        page = " and a web page" if response.is_html else ""
+        # A gateway's 403 page may also concern only this caller.
         gone = "gone, or a gateway blocks it" if response.status == HTTPStatus.FORBIDDEN else "gone"
         raise LegacyRemoved(
-            f"The legacy login is {gone}: oauth/authz answered with status {response.status} and {answered} "
+            f"The legacy login is {gone}: oauth/authz responded with status {response.status}{page} "
             f"({LEGACY.removed}).",
             hint=f"{LEGACY.advice} If other hosts still offer it, check PROCOUNTOR_BASE_URL.",
         )
     exchange = Reply(request, response, "the legacy login", _CHECK_LOGIN)
     refuse_errors(exchange)
     raise UnexpectedResponse(
-        f"The legacy login answered with status {response.status} instead of a redirect.",
+        f"The legacy login responded with status {response.status} instead of a redirect.",
         hint="Check PROCOUNTOR_BASE_URL and PROCOUNTOR_API_VERSION.",
     )

@@ -1,6 +1,6 @@
-"""Finding strategies by name: our own three, and those that other packages register.
+"""Finds strategies by name: the three built-in ones, and those that other packages register.
 
-A package registers a strategy as an entry point, and its name is then a value for `PROCOUNTOR_STRATEGY`:
+A package registers a strategy as an entry point, whose name is then a value for `PROCOUNTOR_STRATEGY`:
 
     [project.entry-points."procountor_auth.strategies"]
     vault = "my_package:VaultStrategy"
@@ -10,15 +10,12 @@ from __future__ import annotations
 
 import time
 from functools import lru_cache
-from importlib.metadata import entry_points
 from inspect import isabstract
 from typing import TYPE_CHECKING, Final
 
+from procountor_auth import strategies
 from procountor_auth.errors import ConfigurationError
-from procountor_auth.strategies.authorization_code import AuthorizationCodeStrategy
 from procountor_auth.strategies.base import Strategy
-from procountor_auth.strategies.client_credentials import ClientCredentialsStrategy
-from procountor_auth.strategies.legacy_password import LegacyPasswordStrategy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,65 +25,73 @@ if TYPE_CHECKING:
 GROUP: Final = "procountor_auth.strategies"
 """The group of entry points."""
 
-BUILT_IN: Final[dict[str, type[Strategy]]] = {
-    strategy.name: strategy
-    for strategy in (LegacyPasswordStrategy, AuthorizationCodeStrategy, ClientCredentialsStrategy)
+BUILT_IN: Final = {
+    "legacy_password": "LegacyPasswordStrategy",
+    "authorization_code": "AuthorizationCodeStrategy",
+    "client_credentials": "ClientCredentialsStrategy",
 }
-"""Our own, by their names. Nobody else's takes the place of one of these."""
+"""The built-in strategies by name. Other packages can't replace them."""
 
 
 def find_strategy(name: str) -> type[Strategy] | None:
     """Return the strategy of this name, or None if there is none.
 
     Raises:
-        ConfigurationError: A package registers it, and what it registers can't be imported or is no strategy; or two
-            packages register it.
+        ConfigurationError: What a package registers under this name can't be imported or is not a strategy, or two
+            packages register the name.
     """
-    return BUILT_IN.get(name) or _registered(name)
+    if name in BUILT_IN:
+        chosen: type[Strategy] = getattr(strategies, BUILT_IN[name])  # the others are not imported
+        return chosen
+    return _registered(name) if name else None
 
 
 def build(settings: StrategySettings, name: str | None = None, *, clock: Callable[[], float] = time.time) -> Strategy:
-    """Build the strategy that settings choose. Nothing is sent, and a deprecated one does not warn yet.
+    """Build the strategy that settings choose, without sending anything or warning of a deprecated one.
 
     Args:
         settings: The settings.
-        name: Another strategy than the one that they choose.
+        name: The strategy to build instead of the chosen one.
         clock: The wall clock, in Unix seconds.
 
     Raises:
-        ConfigurationError: There is none of this name, it can't be used, or its API key is not in the keychain.
+        ConfigurationError: The strategy does not exist or can't be used, or its API key is not in the keychain.
         StoreError: The keychain can't be used.
     """
     chosen = name or settings.strategy
     found = find_strategy(chosen)
     if found is None:
-        raise ConfigurationError(f"There is no strategy {chosen}.", hint="PROCOUNTOR_STRATEGY names one that exists.")
+        raise ConfigurationError(f"There is no strategy {chosen}.", hint="Correct PROCOUNTOR_STRATEGY.")
     return found.from_settings(settings, clock=clock)
 
 
 def strategy_names() -> tuple[str, ...]:
-    """Return the names of all strategies, our own first."""
+    """Return the names of all strategies, the built-in ones first."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - as above
+
     return (*BUILT_IN, *sorted({point.name for point in entry_points(group=GROUP)} - BUILT_IN.keys()))
 
 
 @lru_cache(maxsize=32)
 def _registered(name: str) -> type[Strategy] | None:
+    from importlib.metadata import entry_points  # noqa: PLC0415 - only for strategies of other packages
+
     found = {point.value: point for point in entry_points(group=GROUP) if point.name == name}
     if not found:
         return None
     packages = sorted({point.dist.name if point.dist else "an unknown package" for point in found.values()})
     package, value = " and ".join(packages), " and ".join(sorted(found))
     if len(found) > 1:
-        # Which one would be first is an accident of sys.path.
-        raise _unusable(name, package, value, "are two strategies of one name", f"Uninstall one of {package}")
+        # The first one would depend on the order of sys.path.
+        raise _unusable(name, package, value, "are two strategies with the same name", f"Uninstall one of {package}")
     broken = ""
     try:
         strategy = found[value].load()
-    except Exception as error:  # noqa: BLE001 - importing somebody's package can raise anything
+    except Exception as error:  # noqa: BLE001 - importing another package can raise anything
         broken = f"can't be imported ({type(error).__name__})"
     else:
         if not (isinstance(strategy, type) and issubclass(strategy, Strategy)):
-            broken = "is no subclass of procountor_auth.Strategy"
+            broken = "is not a subclass of procountor_auth.Strategy"
         elif getattr(strategy, "name", None) != name:
             broken = f"is a strategy whose `name` is not {name}"
         elif isabstract(strategy):

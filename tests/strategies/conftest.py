@@ -1,4 +1,4 @@
-"""A client at a host that does not exist: flows are driven by hand, with no network at all."""
+"""A client of a host that does not exist: tests drive the flows, without a network."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def now() -> float:
 
 @pytest.fixture
 def client(now: float) -> OAuthClient:
-    """The API client that asks."""
+    """The API client."""
     return OAuthClient(
         Endpoints("https://api.example"), "client-1", SecretStr("cl13nt"), "redirect-uri-placeholder", clock=lambda: now
     )

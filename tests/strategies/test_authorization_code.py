@@ -70,6 +70,13 @@ def test_a_code_is_traded_for_a_token(
     assert finish(flow, _GRANTED) == Token("acc3ss", now, now + 3600, "authorization_code", "n3w")
 
 
+def test_the_redirect_uri_of_the_visit_is_sent(client: OAuthClient, form: Callable[[Request], dict[str, str]]) -> None:
+    """The exchange names the redirect URI of its own visit, with the port that was listened on."""
+    strategy = AuthorizationCodeStrategy(dataclasses.replace(client, redirect_uri="http://127.0.0.1/callback"))
+    visit = strategy.authorization_request("http://127.0.0.1:4711/callback")
+    assert form(next(strategy.exchange(SecretStr("c0de"), visit)))["redirect_uri"] == "http://127.0.0.1:4711/callback"
+
+
 def test_pkce_is_proven_at_the_exchange(client: OAuthClient, form: Callable[[Request], dict[str, str]]) -> None:
     """With PKCE the exchange carries the verifier of its own visit."""
     strategy = AuthorizationCodeStrategy(dataclasses.replace(client, pkce=True))

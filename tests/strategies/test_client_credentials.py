@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -51,6 +52,17 @@ def test_the_request_is_the_documented_one(
         "client_id": "client-1",
         "client_secret": "cl13nt",
     }
+
+
+def test_without_a_redirect_uri_none_is_sent(
+    client: OAuthClient, form: Callable[[Request], dict[str, str]], finish: Callable[[Flow[Token], Response], Token]
+) -> None:
+    """The grant needs none; a refusal says that the vendor documents one."""
+    flow = ClientCredentialsStrategy(replace(client, redirect_uri=""), api_key=SecretStr("k3y")).acquire()
+    assert form(next(flow)).keys() == {"grant_type", "api_key", "client_id", "client_secret"}
+    with pytest.raises(InvalidGrant) as refused:
+        finish(flow, Response(400, _JSON, b'{"error": "invalid_grant"}'))
+    assert "PROCOUNTOR_REDIRECT_URI" in refused.value.hint
 
 
 def test_the_answer_is_a_token_with_no_refresh_token(

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.process
 SUCCESSORS = (
     "PROCOUNTOR_STRATEGY=client_credentials and PROCOUNTOR_API_KEY",
     "PROCOUNTOR_STRATEGY=authorization_code and PROCOUNTOR_REFRESH_TOKEN",
-    "MIGRATION.md",
+    "https://procountor-auth.readthedocs.io/migration/",
 )
 
 ASK = "from procountor_auth import TokenSource\nprint(TokenSource.from_env().token().company_id)"

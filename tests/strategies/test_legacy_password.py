@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from pydantic import SecretStr
 
-from procountor_auth import TokenSource
+from procountor_auth import Settings, TokenSource
 from procountor_auth.errors import (
     AccessDenied,
     CredentialsRefused,
@@ -311,6 +311,30 @@ def test_renewing_without_a_refresh_token_asks_once(client: OAuthClient, now: fl
     assert next(flow).path == "/api/oauth/authz"
     with pytest.raises(InvalidGrant):
         flow.send(Response(400, _JSON, b'{"error": "invalid_grant"}'))
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_the_settings_say_whether_a_state_may_be_missing(*, allowed: bool) -> None:
+    """PROCOUNTOR_ALLOW_MISSING_STATE reaches the login."""
+    settings = Settings(
+        strategy="legacy_password",
+        environment="production",
+        client_id="client-1",
+        client_secret="cl13nt",
+        redirect_uri="redirect-uri-placeholder",
+        username="us3r",
+        password="passw0rd",
+        company="14159",
+        allow_missing_state=allowed,
+    )
+    flow = LegacyPasswordStrategy.from_settings(settings).acquire()
+    next(flow)
+    answer = Response(302, {"location": ("redirect-uri-placeholder?code=c0de",)})
+    if allowed:
+        assert flow.send(answer).path == "/api/oauth/token"
+    else:
+        with pytest.raises(StateMismatch):
+            flow.send(answer)
 
 
 def test_the_policy_is_applied_before_anything_else(client: OAuthClient) -> None:

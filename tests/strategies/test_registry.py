@@ -126,7 +126,9 @@ def test_nothing_is_imported_before_it_is_chosen(install: Install, environment: 
 def test_nobody_replaces_a_strategy_of_ours(install: Install, name: str) -> None:
     """A package that registers one of our names is not asked, and the name is listed once."""
     install(_GOOD.replace('"vault"', f'"{name}"'), name=name)
-    assert find_strategy(name) is BUILT_IN[name]
+    found = find_strategy(name)
+    assert found is not None
+    assert (found.name, found.__name__) == (name, BUILT_IN[name])
     assert strategy_names() == tuple(BUILT_IN)
     assert "vault_package" not in sys.modules
 
@@ -136,8 +138,8 @@ _BROKEN: Final = {
     "not Python": ("def c4n4ry(", "can't be imported (SyntaxError)"),
     "needs another package": ("import c4n4ry", "can't be imported (ModuleNotFoundError)"),
     "no such class": ("", "can't be imported (AttributeError)"),
-    "an object": ("VaultStrategy = 'c4n4ry'", "is no subclass of procountor_auth.Strategy"),
-    "another class": ("class VaultStrategy: name = 'vault'", "is no subclass of procountor_auth.Strategy"),
+    "an object": ("VaultStrategy = 'c4n4ry'", "is not a subclass of procountor_auth.Strategy"),
+    "another class": ("class VaultStrategy: name = 'vault'", "is not a subclass of procountor_auth.Strategy"),
     "another name": (_GOOD.replace('"vault"', '"c4n4ry"'), "is a strategy whose `name` is not vault"),
     "no name": (_GOOD.replace('name = "vault"', ""), "is a strategy whose `name` is not vault"),
     "no flow": (_GOOD.replace("def acquire", "def get"), "does not define acquire"),
@@ -293,4 +295,4 @@ def test_advice_names_another_package_s_strategy(install: Install) -> None:
     """Of a successor that is not ours the advice knows the name."""
     install(_GOOD)
     advice = Lifecycle(removed="never", successors=("vault",)).advice
-    assert advice == "Set PROCOUNTOR_STRATEGY=vault. MIGRATION.md leads there."
+    assert advice == "Set PROCOUNTOR_STRATEGY=vault. https://procountor-auth.readthedocs.io/migration/ explains how."
