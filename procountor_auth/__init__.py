@@ -11,8 +11,8 @@ Everything is imported on first use, so that `import procountor_auth` costs next
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Final
+# Not from `typing`, whose import takes longer than everything else here.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from procountor_auth.errors import ConfigurationError, InteractionRequired, ProcountorAuthError
@@ -45,7 +45,7 @@ __all__ = [
     "TokenSource",
 ]
 
-_HOMES: Final = {
+_HOMES = {
     "AuthorizationCodeStrategy": "strategies",
     "ClientCredentialsStrategy": "strategies",
     "ConfigurationError": "errors",
@@ -61,16 +61,29 @@ _HOMES: Final = {
     "TokenSource": "tokens.source",
 }
 
+_MODULES = frozenset({"errors", "events"})
+"""Public modules that are available without being imported."""
+
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(importlib.import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
+    import importlib  # noqa: PLC0415 - `import procountor_auth` alone needs nothing
+
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name == "ProcountorAuth":
+        # Not an AttributeError: Python replaces its text in `from procountor_auth import …`.
+        raise ImportError(
+            "Each HTTP client has its own ProcountorAuth: `from procountor_auth.httpx import ProcountorAuth`, or "
+            "import it from procountor_auth.httpx2 or procountor_auth.requests"
+        )
+    if name[:1].isupper() and name not in _HOMES and hasattr(importlib.import_module(f"{__name__}.errors"), name):
+        raise ImportError(f"{name} is in another module: `from procountor_auth.errors import {name}`")
+
+    from procountor_auth.protocol.importing import load  # noqa: PLC0415 - as above
+
+    return load(__name__, _HOMES, name)
 
 
 def __dir__() -> list[str]:

@@ -2,19 +2,66 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 import procountor_auth
+
+PUBLIC: Final = (
+    "errors",
+    "events",
+    "httpx",
+    "httpx2",
+    "requests",
+    "sandbox",
+    "stores",
+    "stores.compliance",
+    "strategies",
+)
+"""The modules that users import from, besides the package itself."""
+
+ROOMS: Final = {"bridge", "cli", "login", "migration", "protocol", "settings", "tokens", "transport"}
+"""The folders that are not public."""
 
 
 def test_the_exports_are_few_and_sorted() -> None:
     """`__all__` is sorted, without doubles, and of at most fifteen names."""
     assert procountor_auth.__all__ == sorted(set(procountor_auth.__all__))
     assert len(procountor_auth.__all__) <= 15
+
+
+@pytest.mark.server  # urllib3 opens a socket when it is imported
+@pytest.mark.parametrize("module", PUBLIC)
+def test_every_public_module_says_what_is_public(module: str) -> None:
+    """Each has an `__all__` of its own, sorted and without doubles, and everything in it is there."""
+    if module in {"httpx", "httpx2"}:
+        pytest.importorskip(module)
+    found = importlib.import_module(f"procountor_auth.{module}")
+    assert found.__all__ == sorted(set(found.__all__))
+    assert all(hasattr(found, name) for name in found.__all__)
+
+
+@pytest.mark.parametrize("module", ["errors", "events"])
+def test_every_class_of_the_errors_and_events_is_public(module: str) -> None:
+    """A new error or event is not forgotten in `__all__`."""
+    found = importlib.import_module(f"procountor_auth.{module}")
+    classes = {
+        name for name, _ in inspect.getmembers(found, inspect.isclass) if vars(found)[name].__module__ == found.__name__
+    }
+    assert {name for name in classes if not name.startswith("_")} <= set(found.__all__)
+
+
+def test_every_public_path_is_policed() -> None:
+    """Whatever is at the top of the package is one of the public modules above, or a folder that is not public."""
+    package = Path(procountor_auth.__file__).parent
+    tops = {path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert tops - ROOMS - {"__init__", "__main__"} == {name for name in PUBLIC if "." not in name}
 
 
 @pytest.mark.parametrize("name", procountor_auth.__all__)

@@ -1,1 +1,1 @@
-"""One valid token for everybody who asks."""
+"""One valid token for all callers."""

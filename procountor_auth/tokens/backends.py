@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from procountor_auth.errors import ConfigurationError
 from procountor_auth.stores import open_spent_tokens, open_store
+from procountor_auth.stores.guarded import guarded
 from procountor_auth.stores.memory import MemoryStore
 from procountor_auth.transport.transport import Transport
 
@@ -25,6 +26,7 @@ class Backends:
         transport: The transport to use instead.
         store: The store to use instead.
         local: The store to share with the processes of this host while `store` can't be reached.
+        library: The HTTP library, `httpx` or `httpx2`; by default the one that the program uses.
     """
 
     def __init__(
@@ -34,18 +36,27 @@ class Backends:
         transport: Transport | None = None,
         store: Store | None = None,
         local: Store | None = None,
+        library: str | None = None,
     ) -> None:
         self._settings = settings
         self._transport = transport
-        self._store = store
-        self._local = local
+        self._store = None if store is None else guarded(store)
+        self._local = None if local is None else guarded(local)
+        self._library = library
+
+    @property
+    def forgets(self) -> bool:
+        """Whether tokens end with the process: nothing is stored outside of it."""
+        return self._store is None and (self._settings is None or self._settings.forgets)
 
     @cached_property
     def transport(self) -> Transport:
         """How requests reach the host."""
         if self._transport is not None:
             return self._transport
-        return Transport() if self._settings is None else Transport.from_settings(self._settings)
+        if self._settings is None:
+            return Transport(library=self._library)
+        return Transport.from_settings(self._settings, self._library)
 
     @cached_property
     def store(self) -> Store:
@@ -66,7 +77,7 @@ class Backends:
     @cached_property
     def local(self) -> Store | None:
         """Where tokens are shared with this host's processes while `store` can't be reached, or None."""
-        if self._local is not None or self._settings is None or self.store.name != "redis":
+        if self._local is not None or self._settings is None or not self.store.remote:
             return self._local
         with suppress(ConfigurationError):  # without the packages of the file store each process is by itself
             return open_store("file", self._settings.token_store_keys)
@@ -76,7 +87,7 @@ class Backends:
     def spent(self) -> SpentTokens | None:
         """Configured refresh tokens that are known to be replaced, or None where nothing is to be remembered."""
         # Whoever keeps no tokens starts from the configured one each time, and can't do without it.
-        return None if self._settings is None or self._settings.forgets else open_spent_tokens()
+        return None if self._settings is None or self.forgets else open_spent_tokens()
 
     def prepare(self) -> None:
         """Open everything now, where no fork can come between.

@@ -1,35 +1,44 @@
-"""Which requests of a user's client get the token, and which answers ask for a new one.
+"""Which requests of a user's client get the token, and which answers require a new one.
 
 The integrations (`procountor_auth.httpx`, `.httpx2`, `.requests`) are this, put into the words of one client each.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self, TypeAlias, Unpack
 
 from procountor_auth.errors import printable
+from procountor_auth.protocol import sunset
+from procountor_auth.protocol.json_object import is_json_array
+from procountor_auth.tokens.explicit import check_source, explicit_source, hide, wrapped
+from procountor_auth.tokens.origin import DEFAULT_PORTS
 from procountor_auth.tokens.source import TokenSource
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
+    from pydantic import SecretStr
+
     from procountor_auth.protocol.token import Token
+    from procountor_auth.tokens.explicit import OtherSettings
     from procountor_auth.tokens.renewing_cache import RenewingCache
 
 _Request: TypeAlias = Any
 _Response: TypeAlias = Any
+_Headers: TypeAlias = Any
 """Those of httpx or of httpx2: the same names and members, in types that know nothing of each other."""
 
 _File: TypeAlias = Any
 """Whatever a program gives an HTTP client as a file."""
 
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+UNAUTHORIZED: Final = 401
+"""A plain number: it is compared after each request."""
+
+_ANNOUNCING: Final = frozenset(name.encode() for name in sunset.HEADERS)
 
 MAX_FOREIGN_HOSTS: Final = 100
-"""So many different hosts are warned of; a program that calls more needs no more lines, nor the memory for them."""
+"""How many different hosts cause a warning; further ones would only add log lines and use memory."""
 
 
 class Bearer:
@@ -43,11 +52,109 @@ class Bearer:
         ConfigurationError: There is no source given, and the environment does not describe one.
     """
 
+    library: ClassVar[str | None] = None
+    """The HTTP library that fetches tokens; None for the one that the program uses."""
+
     def __init__(self, source: TokenSource | None = None, *, profile: str | None = None) -> None:
         if source is not None and profile is not None:
             raise TypeError("a source has its profile already: give one of the two")
-        self.source = source or TokenSource.from_env(profile=profile)
+        given = check_source(source, self.library or "requests")
+        self.source: TokenSource = given or TokenSource.from_env(profile=profile, library=self.library)
         self._foreign: set[str] = set()
+
+    @classmethod
+    def client_credentials(
+        cls,
+        *,
+        client_id: str,
+        client_secret: str | SecretStr,
+        redirect_uri: str,
+        api_key: str | SecretStr,
+        company: str | int | None = None,
+        **others: Unpack[OtherSettings],
+    ) -> Self:
+        """Return the authentication with an API key that the program has at hand.
+
+        Args:
+            client_id: The API client's ID.
+            client_secret: The API client's secret.
+            redirect_uri: The API client's redirect URI.
+            api_key: The API key.
+            company: The numeric company ID: no token of another company is used.
+            others: Further settings; those that are not given come from the environment.
+
+        Raises:
+            ConfigurationError: Something is missing or wrong.
+        """
+        hide(others)
+        client_secret, api_key = wrapped(client_secret), wrapped(api_key)
+        client = {"client_id": client_id, "client_secret": client_secret, "redirect_uri": redirect_uri}
+        own = {"api_key": api_key, "company": company}
+        return cls(explicit_source("client_credentials", cls.library, **own, **client, **others))
+
+    @classmethod
+    def authorization_code(
+        cls,
+        *,
+        client_id: str,
+        client_secret: str | SecretStr,
+        redirect_uri: str,
+        refresh_token: str | SecretStr | None = None,
+        company: str | int | None = None,
+        **others: Unpack[OtherSettings],
+    ) -> Self:
+        """Return the authentication with a person's login, or with the refresh token of one.
+
+        Args:
+            client_id: The API client's ID.
+            client_secret: The API client's secret.
+            redirect_uri: The API client's redirect URI.
+            refresh_token: The refresh token to start from, where no browser is.
+            company: The numeric company ID: no token of another company is used.
+            others: Further settings; those that are not given come from the environment.
+
+        Raises:
+            ConfigurationError: Something is missing or wrong.
+        """
+        hide(others)
+        client_secret, refresh_token = wrapped(client_secret), wrapped(refresh_token)
+        client = {"client_id": client_id, "client_secret": client_secret, "redirect_uri": redirect_uri}
+        own = {"refresh_token": refresh_token, "company": company}
+        return cls(explicit_source("authorization_code", cls.library, **own, **client, **others))
+
+    @classmethod
+    def legacy_password(
+        cls,
+        *,
+        client_id: str,
+        client_secret: str | SecretStr,
+        redirect_uri: str,
+        username: str | SecretStr,
+        password: str | SecretStr,
+        company: str | int,
+        **others: Unpack[OtherSettings],
+    ) -> Self:
+        """Return the authentication with the removed legacy login, for what still has it.
+
+        Args:
+            client_id: The API client's ID.
+            client_secret: The API client's secret.
+            redirect_uri: The API client's redirect URI.
+            username: The user's name.
+            password: The user's password.
+            company: The numeric company ID.
+            others: Further settings; those that are not given come from the environment.
+
+        Raises:
+            ConfigurationError: Something is missing or wrong.
+            LegacyNotAllowed: The legacy strategy is forbidden.
+        """
+        hide(others)
+        client_secret, password = wrapped(client_secret), wrapped(password)
+        username = wrapped(username)
+        client = {"client_id": client_id, "client_secret": client_secret, "redirect_uri": redirect_uri}
+        own = {"username": username, "password": password, "company": company}
+        return cls(explicit_source("legacy_password", cls.library, **own, **client, **others))
 
     @property
     def api_url(self) -> str:
@@ -55,18 +162,26 @@ class Bearer:
         return self.source.endpoints.api
 
     def is_for(self, scheme: str, host: str | None, port: int | None, bound: RenewingCache | None = None) -> bool:
-        """Whether a request to this origin may carry a token of `bound`, by default of the current configuration."""
-        configured = (bound or self.source.bind()).provider.endpoints.host
-        # An IPv6 host has brackets in some clients and none in others.
-        if (scheme, (host or "").strip("[]").lower(), port or _DEFAULT_PORTS.get(scheme)) == _origin_of(configured):
+        """Whether a request to this origin may carry a token.
+
+        Args:
+            scheme: The scheme of the request's URL.
+            host: Its host, with or without the brackets of IPv6.
+            port: Its port, or None for the default one.
+            bound: Whose token it may be; by default that of the current configuration.
+        """
+        bound = bound or self.source.bind()
+        # An IPv6 host has brackets in some clients and none in others, and some say the default port.
+        name = (host or "").strip("[]").lower()
+        if (scheme, name, None if port == DEFAULT_PORTS.get(scheme) else port) == bound.origin:
             return True
-        self._warn_once(f"{scheme}://{host}", configured)
+        self._warn_once(f"{scheme}://{host}", bound.provider.endpoints.host)
         return False
 
     def is_to_be_replaced(
         self, bound: RenewingCache, token: Token, status: int, authorization: str | None, *, resendable: bool
     ) -> bool:
-        """Hear how a request was answered. Return whether its token was rejected, and another may do better.
+        """Record how a request was answered. Return whether its token was rejected, and another may be accepted.
 
         After a `reload` to other tokens nothing is sent again: the program has turned away from this configuration.
 
@@ -78,22 +193,31 @@ class Bearer:
                 netrc file or a hook may have put another credential on it: its rejection is not the token's.
             resendable: Whether the request can be sent again.
         """
-        if authorization != header_of(token):
+        if authorization != token.authorization:
             return False
-        if status != HTTPStatus.UNAUTHORIZED:
+        if status != UNAUTHORIZED:
             if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
                 bound.rejections.accepted(token)
             return False
         if not self.source.is_current(bound):
             return False
         cached = bound.cached
-        return bound.rejections.are_worth_a_renewal(token, cached and cached.token, resendable=resendable)
+        return bound.rejections.are_worth_a_renewal(
+            token, cached.token if cached is not None else None, resendable=resendable
+        )
 
     def hear_again(self, bound: RenewingCache, token: Token, status: int, authorization: str | None) -> None:
-        """Hear how the second try was answered. See `is_to_be_replaced` for the arguments."""
-        if authorization != header_of(token):
+        """Record how the second attempt was answered.
+
+        Args:
+            bound: Where the token came from.
+            token: The token.
+            status: The status of the answer.
+            authorization: The header of the request that was answered.
+        """
+        if authorization != token.authorization:
             return
-        if status != HTTPStatus.UNAUTHORIZED:
+        if status != UNAUTHORIZED:
             bound.rejections.accepted(token)
         elif not bound.rejections.again(token):
             bound.reject(token)  # an older token of others', which has ended as well
@@ -123,45 +247,70 @@ class HttpxBearer(Bearer):
 
     bytes_stream: type[object]
 
+    def __call__(self, *_: object) -> NoReturn:
+        """Report that this was given to another client: requests, or the other one of httpx and httpx2, calls it.
+
+        Raises:
+            TypeError: Always; says what to import.
+        """
+        raise TypeError(
+            f"This ProcountorAuth is for {self.library}: import it from procountor_auth.requests for requests, or from "
+            "procountor_auth.httpx or procountor_auth.httpx2 for that client."
+        )
+
     def sync_auth_flow(self, request: _Request) -> Generator[_Request, _Response, None]:
-        """Send the request with the token; after a 401, renew the token and send it once more."""
+        """Send the request with the token; after a 401, renew the token and send it once more.
+
+        Args:
+            request: The request.
+        """
         bound = self.source.bind()
-        if not self._is_ours(bound, request):
+        url = request.url
+        if not ((url.scheme, url.host, url.port) == bound.origin or self.is_for(url.scheme, url.host, url.port, bound)):
             yield request
             return
         token = bound.token()
-        response = yield _with(token, request)
+        request.headers["Authorization"] = token.authorization
+        response = yield request
+        if _announces(response.headers):
+            bound.observe(response.headers.get, response.request.url.path)
+        if response.status_code != UNAUTHORIZED and token is not bound.rejections.unproven:
+            return  # as nearly always
         resendable = self._is_resendable(request)
-        if self._is_to_be_replaced(bound, token, response, resendable=resendable):
+        if self.is_to_be_replaced(bound, token, *told(response), resendable=resendable):
             another = bound.renew(token)
             bound.rejections.replaced(token, another)
             if resendable:
-                response = yield _with(another, request)
+                request.headers["Authorization"] = another.authorization
+                response = yield request
                 self.hear_again(bound, another, *told(response))
 
     async def async_auth_flow(self, request: _Request) -> AsyncGenerator[_Request, _Response]:
-        """Do what `sync_auth_flow` does in an event loop."""
+        """Do what `sync_auth_flow` does in an event loop.
+
+        Args:
+            request: The request.
+        """
         bound = self.source.bind()
-        if not self._is_ours(bound, request):
+        url = request.url
+        if not ((url.scheme, url.host, url.port) == bound.origin or self.is_for(url.scheme, url.host, url.port, bound)):
             yield request
             return
         token = await bound.atoken()
-        response = yield _with(token, request)
+        request.headers["Authorization"] = token.authorization
+        response = yield request
+        if _announces(response.headers):
+            bound.observe(response.headers.get, response.request.url.path)
+        if response.status_code != UNAUTHORIZED and token is not bound.rejections.unproven:
+            return  # as nearly always
         resendable = self._is_resendable(request)
-        if self._is_to_be_replaced(bound, token, response, resendable=resendable):
+        if self.is_to_be_replaced(bound, token, *told(response), resendable=resendable):
             another = await bound.arenew(token)
             bound.rejections.replaced(token, another)
             if resendable:
-                response = yield _with(another, request)
+                request.headers["Authorization"] = another.authorization
+                response = yield request
                 self.hear_again(bound, another, *told(response))
-
-    def _is_ours(self, bound: RenewingCache, request: _Request) -> bool:
-        url = request.url
-        return self.is_for(url.scheme, url.host, url.port, bound)
-
-    def _is_to_be_replaced(self, bound: RenewingCache, token: Token, response: _Response, *, resendable: bool) -> bool:
-        bound.observe(response.headers.get, response.request.url.path)
-        return self.is_to_be_replaced(bound, token, *told(response), resendable=resendable)
 
     def _is_resendable(self, request: _Request) -> bool:
         """Whether the body is bytes, or a multipart form whose files are bytes or can be rewound."""
@@ -169,23 +318,20 @@ class HttpxBearer(Bearer):
             return True
         # The class of multipart bodies is not public. One that looks different is taken for a stream.
         parts = getattr(request.stream, "fields", None)
-        return isinstance(parts, list) and all(_is_rewindable(getattr(part, "file", b"")) for part in parts)
+        return is_json_array(parts) and all(_is_rewindable(getattr(part, "file", b"")) for part in parts)
 
 
-@lru_cache(maxsize=64)
-def _origin_of(host: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(host)
-    return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme]
-
-
-def header_of(token: Token) -> str:
-    """Return the header `Authorization` that carries a token."""
-    return f"Bearer {token.access_token}"
-
-
-def _with(token: Token, request: _Request) -> _Request:
-    request.headers["Authorization"] = header_of(token)
-    return request
+def _announces(headers: _Headers) -> bool:
+    """Whether an answer has one of the headers that announce something. Hardly any has, so it must cost nothing."""
+    try:
+        # Both libraries keep the names like this: in public they come decoded, or in the case that they were sent in.
+        # A loop, since it takes half of the time that a comprehension or `any` takes.
+        for _, name, _ in headers._list:  # noqa: SLF001 - and see below
+            if name in _ANNOUNCING:
+                return True
+    except (AttributeError, TypeError, ValueError):
+        return not _ANNOUNCING.isdisjoint([name.lower() for name, _ in headers.raw])
+    return False
 
 
 def told(response: _Response) -> tuple[int, str | None]:

@@ -1,4 +1,4 @@
-"""What is done with a cached token, as a decision without locks or I/O.
+"""Decides what is done with a cached token, without locks or I/O.
 
 A token passes through three states (`TokenState`), in this order, at moments that are fixed when it is cached:
 
@@ -18,6 +18,7 @@ renewal.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from procountor_auth.protocol.token import TokenState
@@ -29,7 +30,8 @@ COOLDOWN: Final = 30.0
 """Seconds without another early renewal after one has failed."""
 
 
-class CachedToken(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)  # not a tuple, whose fields take longer to read
+class CachedToken:
     """A token with what may be done with it until when, in Unix seconds. One object: it is read without a lock."""
 
     token: Token
@@ -49,7 +51,7 @@ class CachedToken(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What happens when somebody asks for a token."""
+    """What happens when a caller requests a token."""
 
     serves: bool
     """Whether the cached token is given at once; else the caller waits for a renewal."""

@@ -1,4 +1,4 @@
-"""Whether a token is for the company that is configured. One of another company is given to nobody, and not stored."""
+"""Checks that a token is for the configured company. A token of another company is neither returned nor stored."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from procountor_auth.errors import WrongCompany
 from procountor_auth.protocol.claims import read_id, unverified_claims
+from procountor_auth.strategies.guarded import ask
 
 if TYPE_CHECKING:
     from procountor_auth.protocol.token import Token
@@ -42,11 +43,13 @@ class Company:
 
     def stranger(self, token: Token) -> int | None:
         """Return the other company that a token, or its refresh token, says it is for; or None."""
+        if self.number is None:
+            return None  # so that no token is decoded for nothing
         refresh = read_id(unverified_claims(token.refresh_token or "").get("cid"))
         return next((each for each in (token.company_id, refresh) if self.other_than(each)), None)
 
     def check_received(self, token: Token) -> None:
-        """Refuse a token that came just now.
+        """Refuse a new token of another company.
 
         Raises:
             WrongCompany: It is another company's.
@@ -68,7 +71,7 @@ class Company:
 
     def stranger_of(self, strategy: Strategy) -> int | None:
         """Return the other company that a strategy's credential says it is for, if it does."""
-        claimed = read_id(strategy.credential_claims().get("cid"))
+        claimed = read_id(ask(strategy, lambda: strategy.credential_claims().get("cid")))
         return claimed if self.other_than(claimed) else None
 
     def wrong_credential(self, strategy: Strategy, other: int) -> WrongCompany:
@@ -106,6 +109,20 @@ class Company:
 
     def _wrong(self, what: str, hint: str) -> WrongCompany:
         return WrongCompany(f"{what}; PROCOUNTOR_COMPANY is {self.number}.", hint=hint)
+
+
+def check_same_company(known: Token, received: Token) -> None:
+    """Refuse the token of another company where its predecessor's is known, and none is configured.
+
+    Raises:
+        WrongCompany: Both say whose they are, and differ.
+    """
+    if None not in {known.company_id, received.company_id} and known.company_id != received.company_id:
+        raise WrongCompany(
+            f"The secret that is configured is of company {received.company_id} by now; it was of company "
+            f"{known.company_id} before.",
+            hint="Call `reload()`, or restart the program, to go on with the other company.",
+        )
 
 
 _LOG_IN: Final = (

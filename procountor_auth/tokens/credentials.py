@@ -1,4 +1,4 @@
-"""Whether two processes have the same credentials, told without showing them."""
+"""Whether two processes have the same credentials, without showing them."""
 
 from __future__ import annotations
 

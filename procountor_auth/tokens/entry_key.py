@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def entry_key(strategy: Strategy, account: str = "") -> str:
-    """Return the key of a strategy's token: 40 hexadecimal digits, with nothing readable in them.
+    """Return the key of a strategy's token: 40 hexadecimal digits that reveal nothing.
 
     Strategy, host, client, user or company, and the program's own name for the account are hashed together. So a
     switch of the strategy never finds the other strategy's token, and switching back finds what it left; test,

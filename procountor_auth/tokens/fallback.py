@@ -6,7 +6,8 @@ import threading
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from procountor_auth.errors import CredentialsRefused, InteractionRequired
-from procountor_auth.events import FellBack
+from procountor_auth.protocol.importing import importing
+from procountor_auth.strategies.guarded import token_flow
 from procountor_auth.tokens.company import Company
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Fallback:
             InteractionRequired: The same.
             WrongCompany: The refresh token to go back to is another company's.
         """
+        with importing():
+            from procountor_auth.events import FellBack  # noqa: PLC0415 - only where something happens
         self._company.check_credential(self.strategy)
         with self._lock:
             self._count += 1
@@ -78,7 +81,7 @@ class Fallback:
                 limit=self.limit,
             )
         )
-        return self.strategy.acquire()
+        return token_flow(self.strategy, self.strategy.acquire)
 
     def _final(self, refusal: Refusal) -> Refusal:
         final = type(refusal)(

@@ -1,4 +1,4 @@
-"""Why a user has to log in, where more is known of it than the server says."""
+"""Why a user has to log in, if more is known about it than the server says."""
 
 from __future__ import annotations
 

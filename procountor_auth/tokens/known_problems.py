@@ -1,4 +1,4 @@
-"""What keeps a configuration from tokens, as far as it can be told without asking the server."""
+"""Problems that keep a configuration from getting tokens, as far as they show without a request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def needs_login(provider: TokenProvider, token: Token | None, now: float) -> bool:
-    """Return whether there is nothing to get a token from, so that a person has to log in.
+    """Return whether there is nothing to get a token from, so that a user has to log in.
 
     Args:
         provider: The configuration.

@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from procountor_auth.errors import StoreUnavailable
+from procountor_auth.settings.secret_reference import SecretReferences
 from procountor_auth.settings.settings import Settings
 from procountor_auth.tokens.backends import Backends
 from procountor_auth.tokens.provider import TokenProvider
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    import httpx
+
     from procountor_auth.protocol.flow import Response
     from procountor_auth.settings.profiles import Profiles
     from procountor_auth.stores.base import Entry, Store
-    from procountor_auth.transport.backend import backend
 
 
 class ProviderPool:
@@ -31,7 +33,7 @@ class ProviderPool:
     store that can't be reached is waited for once.
 
     Args:
-        profiles: What all places said.
+        profiles: The profiles, with their variables from all places.
         clock: The wall clock, in Unix seconds.
     """
 
@@ -39,7 +41,8 @@ class ProviderPool:
         self.profiles = profiles
         self.clock = clock
         self._lock = Lock()
-        self._http: dict[tuple[Path | None, str], backend.HTTPTransport] = {}
+        self._references = SecretReferences()
+        self._http: dict[tuple[Path | None, str], httpx.HTTPTransport] = {}
         self._stores: dict[tuple[str, str], Backends] = {}
         self._down: dict[int, StoreUnavailable] = {}
 
@@ -49,7 +52,7 @@ class ProviderPool:
         strategy: str | None = None,
         *,
         account: str = "",
-        on_response: Callable[[TokenProvider, Response, str], None] = lambda *_: None,
+        on_response: Callable[[TokenProvider, Response, str], None] = lambda _provider, _response, _path: None,
     ) -> TokenProvider:
         """Return the provider of a profile with a strategy; nothing is opened yet.
 
@@ -63,7 +66,7 @@ class ProviderPool:
             ConfigurationError: Something is missing, wrong or misspelt for this strategy.
             StoreError: The API key is in a keychain that can't be used.
         """
-        settings = Settings.of_profile(self.profiles, profile, strategy)
+        settings = Settings.of_profile(self.profiles, profile, strategy).followed(self._references.follow)
         return TokenProvider.from_settings(
             settings,
             account=account,
@@ -72,8 +75,12 @@ class ProviderPool:
             on_response=on_response,
         )
 
-    def entry(self, provider: TokenProvider) -> Entry | None:
+    def entry(self, provider: TokenProvider, key: str | None = None) -> Entry | None:
         """Return what the store has for a provider.
+
+        Args:
+            provider: The provider.
+            key: Where to look in its store; by default where its token is.
 
         Raises:
             StoreError: It can't be read.
@@ -84,7 +91,7 @@ class ProviderPool:
         with provider.whose.named():
             if down is None:
                 try:
-                    return store.read(provider.key)
+                    return store.read(key or provider.key)
                 except StoreUnavailable as error:
                     if store.entries_fail_alone:
                         raise

@@ -12,12 +12,13 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from procountor_auth.errors import StoreConflict, UnreadableEntry
+from procountor_auth.errors import RedirectError, StoreConflict, UnreadableEntry
 from procountor_auth.protocol.flow import observed
 from procountor_auth.protocol.token import Token
 from procountor_auth.settings.profile import Profile, named
 from procountor_auth.stores.lineage import Lineage
 from procountor_auth.stores.memory import MemoryStore
+from procountor_auth.strategies.guarded import ask, guarded_flow
 from procountor_auth.strategies.registry import build, find_strategy
 from procountor_auth.tokens.backends import Backends
 from procountor_auth.tokens.company import Company
@@ -25,11 +26,14 @@ from procountor_auth.tokens.credentials import credentials_digest
 from procountor_auth.tokens.entry_key import entry_key
 from procountor_auth.tokens.fallback import Fallback
 from procountor_auth.tokens.renewal import Renewal
-from procountor_auth.tokens.stored import Acquired, store_login, write_token
+from procountor_auth.tokens.rotation import Rotation
+from procountor_auth.tokens.stored import Acquired, Patience, store_login, write_token
 from procountor_auth.tokens.token_request import TokenRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pydantic import SecretStr
 
     from procountor_auth.events import Event
     from procountor_auth.protocol.endpoints import Endpoints
@@ -64,22 +68,23 @@ class TokenProvider:
         account: str = "",
         settings: Settings | None = None,
         monotonic: Callable[[], float] = time.monotonic,
-        on_response: Callable[[TokenProvider, Response, str], None] = lambda *_: None,
+        on_response: Callable[[TokenProvider, Response, str], None] = lambda _provider, _response, _path: None,
     ) -> None:
         self.strategy = strategy
-        self.backends = backends or Backends()
+        self.backends: Backends = backends or Backends()
         self.fallback = fallback
         self.account = account
         self._settings = settings
-        self.clock = strategy.client.clock
-        self.key = entry_key(strategy, account)
-        self.company = Company.of(settings)
+        self.clock: Callable[[], float] = strategy.client.clock
+        self.key: str = entry_key(strategy, account)
+        self.company: Company = Company.of(settings)
+        self.rotation: Rotation = Rotation(settings, monotonic)
         self._credentials = credentials_digest(settings)
         self._monotonic = monotonic
         self._on_response = on_response
         # Whoever logs in here is not whoever logs in at another source of this process.
         anonymous = not (strategy.unattended or strategy.identity() or account)
-        self._own_store = MemoryStore() if settings is not None and settings.forgets and anonymous else None
+        self._own_store = MemoryStore() if settings is not None and self.forgets and anonymous else None
         self.reset_after_fork()
 
     @classmethod
@@ -92,7 +97,7 @@ class TokenProvider:
         on_fallback: Callable[[Event], None] | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
-        on_response: Callable[[TokenProvider, Response, str], None] = lambda *_: None,
+        on_response: Callable[[TokenProvider, Response, str], None] = lambda _provider, _response, _path: None,
     ) -> TokenProvider:
         """Build the provider that `settings` describe. Nothing is opened yet, and no deprecated strategy warns.
 
@@ -106,12 +111,12 @@ class TokenProvider:
             on_response: See the class.
 
         Raises:
-            ConfigurationError: The strategy can't be used, or its API key is not in the keychain.
+            ConfigurationError: The strategy can't be used, or a reference to a secret can't be followed.
             StoreError: The keychain can't be used.
         """
-        account = account or settings.profile or ""
         fallback: Fallback | None = None
         with Profile(settings.profile).named():
+            settings = settings.followed()  # nothing to do where others have
             strategy = build(settings, clock=clock)
             # It may be set before the switch, and stay set after the way back.
             if on_fallback is not None and settings.fallback_strategy not in {None, settings.strategy}:
@@ -122,7 +127,7 @@ class TokenProvider:
             strategy,
             backends or Backends(settings),
             fallback=fallback,
-            account=account,
+            account=account or settings.profile or "",
             settings=settings,
             monotonic=monotonic,
             on_response=on_response,
@@ -145,7 +150,7 @@ class TokenProvider:
         return self._settings
 
     def observed_by(self, on_response: Callable[[TokenProvider, Response, str], None]) -> TokenProvider:
-        """Return the same provider, with somebody else to show responses to."""
+        """Return the same provider, with another function that gets the responses."""
         other = copy.copy(self)
         other._on_response = on_response  # noqa: SLF001 - its own class
         return other
@@ -162,9 +167,14 @@ class TokenProvider:
         return self._own_store or self.backends.store
 
     @property
+    def store_keys(self) -> tuple[SecretStr, ...]:
+        """The keys that seal what is stored."""
+        return self._settings.token_store_keys if self._settings else ()
+
+    @property
     def forgets(self) -> bool:
         """Whether its tokens end with the process."""
-        return self._settings is None or self._settings.forgets
+        return self.backends.forgets
 
     @property
     def timeout(self) -> float:
@@ -179,8 +189,7 @@ class TokenProvider:
     @property
     def unattended(self) -> bool:
         """Whether it needs no person, or what it is to fall back to does not."""
-        named = self._settings.fallback_strategy if self._settings else None
-        fallback = find_strategy(named) if named else None
+        fallback = find_strategy((self._settings and self._settings.fallback_strategy) or "")
         return any(each.unattended for each in self.strategies) or (fallback is not None and fallback.unattended)
 
     @named
@@ -196,7 +205,7 @@ class TokenProvider:
         self.backends.prepare()
 
     def reset_after_fork(self) -> None:
-        """Let go of what the parent process has."""
+        """Drop what belongs to the parent process."""
         self._private = MemoryStore()
 
     def deadline(self) -> float:
@@ -205,7 +214,8 @@ class TokenProvider:
 
     def owns(self, token: Token) -> bool:
         """Whether a stored token is one of this configuration's own, and not another company's."""
-        return any(each.owns(token) for each in self.strategies) and self.company.stranger(token) is None
+        owned = any(ask(each, lambda: bool(each.owns(token))) for each in self.strategies)  # noqa: B023 - called at once
+        return owned and self.company.stranger(token) is None
 
     def gives_same_as(self, other: TokenProvider) -> bool:
         """Whether tokens are the same ones as those of another provider: of the same entry, and the same company."""
@@ -262,6 +272,7 @@ class TokenProvider:
             rejected=rejected,
             credentials=self._credentials,
             pauses=pauses,
+            superseded=lambda: self.rotation.found() is not None,
             owns=self.owns,
             request=request,
             sleep=self.backends.transport.sleep,
@@ -269,18 +280,31 @@ class TokenProvider:
         return renewal.run(self.store, lambda: (self.backends.local or self._private, self._private))
 
     @named
-    def store_result_of(self, flow: Flow[Token]) -> Acquired:
-        """Get a token with a flow that somebody else has prepared, such as the end of a login, and store it."""
+    def store_result_of(self, flow: Flow[Token], once: SecretStr) -> Acquired:
+        """Get a token with a prepared flow, at the end of a login, and store it.
+
+        Args:
+            flow: The flow.
+            once: What names the login; it is remembered beside the token.
+
+        Raises:
+            RedirectError: Another process with the same store has completed this login.
+            ProcountorAuthError: Whatever else keeps it from getting a token.
+        """
         deadline = self.deadline()
         # The lock comes first: a code that was exchanged must not be lost to a store that can't be had.
         with self.store.transaction(self.key, timeout=self.timeout) as transaction:
+            if transaction.lineage.has_spent(once):
+                flow.close()
+                raise RedirectError("This login has been completed already.", hint="Start another login.")
             token = self._receive(flow, deadline)
             self.company.tell_of_replaced(transaction.entry)
-            lineage = Lineage.of(token, transaction.lineage)
+            lineage = Lineage.of(token, transaction.lineage.spending(once))
+            patience = Patience(self.backends.transport.sleep, lambda: deadline - self._monotonic())
             with suppress(StoreConflict):
-                return write_token(transaction, token, lineage)
+                return write_token(transaction, token, lineage, patience)
         acquired = Acquired(token, from_server=True, lineage=lineage)
-        return store_login(self.store, self.key, acquired, deadline - self._monotonic())
+        return store_login(self.store, self.key, acquired, patience)
 
     def _receive(self, flow: Flow[Token], deadline: float) -> Token:
         """Drive a flow to its token, and refuse another company's."""
@@ -306,7 +330,7 @@ class TokenProvider:
     def logout(self, token: Token) -> Flow[None]:
         """Return the flow that has the server invalidate a token, in the way of the strategy that it came by."""
         owner = next((each for each in self.strategies if each.owns(token)), self.strategy)
-        return owner.logout(token)
+        return guarded_flow(owner, lambda: owner.logout(token))
 
     @named
     def drive(self, flow: Flow[T], deadline: float) -> T:

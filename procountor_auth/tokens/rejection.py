@@ -33,15 +33,15 @@ class Rejections:
         self._leaving: Token | None = None  # a rejected token, for which another one is got
         self._replacement: Token | None = None  # what came last in place of a rejected token
         self._replaced_at = float("-inf")
-        self._unproven: Token | None = None  # the same, until the API accepts it
+        self.unproven: Token | None = None  # the same, until the API accepts it
         self._cool_until = float("-inf")
 
     def are_worth_a_renewal(self, token: Token, current: Token | None, *, resendable: bool) -> bool:
-        """Whether another token may do better than one that the API has just rejected.
+        """Whether another token may be accepted where the API has just rejected one.
 
         Args:
             token: The rejected token.
-            current: The token that others get now; if it is another one, nobody needs to be asked for it.
+            current: The token that callers get now; if it is another one, no request is needed.
             resendable: Whether the request can be sent again, and so tell what the other token is good for.
         """
         if current is None or current.access_token != token.access_token:
@@ -49,7 +49,7 @@ class Rejections:
         if self._monotonic() < self._cool_until:
             return False
         if self._is_new(token):
-            if token is self._unproven:
+            if token is self.unproven:
                 self._cool()
                 return False
             if not resendable:
@@ -61,15 +61,15 @@ class Rejections:
         """Remember which token was got in place of a rejected one."""
         if self._leaving is rejected and self._replacement is not token:
             self._replaced_at = self._monotonic()
-            self._replacement = self._unproven = token
+            self._replacement = self.unproven = token
 
     def accepted(self, token: Token) -> None:
         """Remember that the API has accepted a token: if it is rejected later, it has ended."""
-        if self._unproven is token:
-            self._unproven = None
+        if self.unproven is token:
+            self.unproven = None
 
     def again(self, token: Token) -> bool:
-        """Hear that a request was rejected with its second token too. Return whether that one has just come."""
+        """Record that a request was rejected with its second token too. Return whether that token is new."""
         is_new = self._is_new(token)
         if is_new:
             self._cool()

@@ -33,8 +33,9 @@ from procountor_auth.errors import (
 from procountor_auth.stores.failure import Failure
 from procountor_auth.stores.lineage import NO_LINEAGE, Lineage
 from procountor_auth.stores.use import Use
+from procountor_auth.strategies.guarded import initial_refresh_token
 from procountor_auth.tokens import interaction
-from procountor_auth.tokens.stored import Acquired, store_late, write_token
+from procountor_auth.tokens.stored import Acquired, Patience, store_late, write_token
 from procountor_auth.tokens.token_request import Base
 
 if TYPE_CHECKING:
@@ -47,13 +48,13 @@ if TYPE_CHECKING:
     from procountor_auth.tokens.token_request import TokenRequest
 
 _MAX_CONFLICTS: Final = 3
-"""How often a renewal starts over because somebody else wrote in between."""
+"""How often a renewal starts over because of another write in between."""
 
 _PATIENCE: Final = 0.75
 """The share of its time for which a renewal that can do without a lock waits for it."""
 
 _POLL: Final = 0.25
-"""Seconds between two looks at a refresh token that somebody else is using."""
+"""Seconds between two checks of a refresh token that another process is using."""
 
 _logger = logging.getLogger("procountor_auth")
 
@@ -70,6 +71,7 @@ class Renewal:
         rejected: The token that the API has rejected, if any.
         credentials: A digest of the credentials, if there is one.
         pauses: Whether credentials that were refused a moment ago are not sent again.
+        superseded: Says whether there are other credentials by now: they are tried before the fallback.
         owns: Says whether a stored token is one of this configuration's own.
         request: Requests a token with the strategy.
         sleep: Waits for some seconds.
@@ -82,6 +84,7 @@ class Renewal:
     rejected: Token | None
     credentials: str | None
     pauses: bool
+    superseded: Callable[[], bool]
     owns: Callable[[Token], bool]
     request: TokenRequest
     sleep: Callable[[float], None]
@@ -156,24 +159,25 @@ class Renewal:
             base = self._base(entry, alone=alone)
             if entry is not None and entry.lineage == base.lineage:
                 self._check_failure(entry, seen=found.version if found is not None else 0)
-            failed: ProcountorAuthError | None = None
+            fetched: tuple[Token, Lineage] | ProcountorAuthError
             try:
-                token, lineage = self._request(store, transaction, base)
+                fetched = self._request(store, transaction, base)
             except ProcountorAuthError as error:
-                failed = error
+                fetched = error
             except BaseException:
                 # Nobody waits for somebody who has gone.
                 self._write_failure(transaction, base, None, None)
                 raise
-            if failed is not None:
-                if not isinstance(failed, StoreConflict):
-                    self._write_failure(transaction, base, entry.failure if entry else None, failed)
-                raise failed.with_traceback(None)
+            if isinstance(fetched, ProcountorAuthError):
+                if not isinstance(fetched, StoreConflict):
+                    self._write_failure(transaction, base, entry.failure if entry else None, fetched)
+                raise fetched.with_traceback(None)
+            token, lineage = fetched
+            patience = Patience(self.sleep, self.request.seconds_left)
             with suppress(StoreConflict):
-                return write_token(transaction, token, lineage)
-        return store_late(
-            store, self.key, Acquired(token, from_server=True, lineage=lineage), base.lineage, self.request.seconds_left
-        )
+                return write_token(transaction, token, lineage, patience)
+        acquired = Acquired(token, from_server=True, lineage=lineage)
+        return store_late(store, self.key, acquired, base.lineage, patience)
 
     def _base(self, entry: Entry | None, *, alone: bool) -> Base:
         """Return the token to renew: what is stored, unless the known one follows on it and could not be stored."""
@@ -239,20 +243,20 @@ class Renewal:
             again = store.read(self.key)
             if again is not None and again.lineage not in {base.lineage, before.lineage if before else base.lineage}:
                 raise StoreConflict("Somebody else has stored another token meanwhile.", hint="Try again.")
-        initial = self.strategy.initial_refresh_token
+        initial = initial_refresh_token(self.strategy)
         sent = self.request.sent(previous)
         if isinstance(refusal, InteractionRequired) and previous is not None and initial not in {None, sent}:
             with suppress(InteractionRequired):
                 return self.request.ask(transaction, base, None)
         if doubt is not None and isinstance(refusal, InteractionRequired) and refusal.definite:
             refusal = interaction.in_doubt(refusal, doubt)
-        if self.fallback is None or refusal.definite is False:
+        if self.fallback is None or refusal.definite is False or self.superseded():
             raise refusal.with_traceback(None)
         token = self.request.drive(self.fallback.acquire(self.strategy, refusal, self.profile))
         return token, Lineage.of(token, base.lineage)
 
     def _wait_for(self, use: Use) -> None:
-        """Wait a moment for somebody else's answer.
+        """Wait a moment for the answer to another process's request.
 
         Raises:
             StoreUnavailable: There is no time left.

@@ -8,18 +8,25 @@ from __future__ import annotations
 import os
 import weakref
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from procountor_auth.errors import ProcountorAuthError, StoreError
 from procountor_auth.tokens.cache import COOLDOWN, CachedToken, decide
+from procountor_auth.tokens.origin import origin_of
+from procountor_auth.tokens.refresh_expiry import days_left
 from procountor_auth.tokens.rejection import Rejections
+from procountor_auth.tokens.rotated_renewal import renew_rotated
 from procountor_auth.transport.background import SharedFuture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pydantic import SecretStr
+
     from procountor_auth.protocol.flow import Flow
     from procountor_auth.protocol.token import Token
+    from procountor_auth.settings.settings import Settings
+    from procountor_auth.tokens.origin import Origin
     from procountor_auth.tokens.provider import TokenProvider
     from procountor_auth.tokens.stored import Acquired
     from procountor_auth.tokens.telemetry import Telemetry
@@ -28,9 +35,6 @@ T = TypeVar("T")
 
 _Key: TypeAlias = "tuple[int, CachedToken | None]"
 """What a renewal is for: how often there was an invalidation, and the token that is to be replaced."""
-
-REFRESH_WARNING: Final = 30 * 86_400.0
-"""Seconds before the expiry of a refresh token from which on every new token comes with a warning."""
 
 
 class RenewingCache:
@@ -44,11 +48,13 @@ class RenewingCache:
         telemetry: Told of each token and each failure.
         monotonic: The clock for pauses, in seconds.
         jitter: Gives a number from 0 to 1: how early within its margin a token is renewed.
+        rebuild: Builds the provider of the same settings with other secrets.
 
     Attributes:
         cached: The token, if there is one. Read without a lock.
         provider: Where the next token comes from.
         clock: The wall clock, in Unix seconds.
+        origin: Where requests may carry the token.
         rejections: What the API has said about the tokens.
     """
 
@@ -59,11 +65,14 @@ class RenewingCache:
         *,
         monotonic: Callable[[], float],
         jitter: Callable[[], float],
+        rebuild: Callable[[Settings], TokenProvider] | None = None,
     ) -> None:
-        self.provider = provider
-        self.clock = provider.clock
+        self._rebuild = rebuild
+        self.provider: TokenProvider = provider
+        self.clock: Callable[[], float] = provider.clock
+        self.origin: Origin = origin_of(provider.endpoints.host)
         self.cached: CachedToken | None = None
-        self.rejections = Rejections(monotonic, provider.whose)
+        self.rejections: Rejections = Rejections(monotonic, provider.whose)
         self._telemetry = telemetry
         self._monotonic = monotonic
         self._jitter = jitter
@@ -117,7 +126,9 @@ class RenewingCache:
         """
         if self.cached is not key[1]:
             return None
-        future: SharedFuture[Token] = SharedFuture(self.provider.timeout, partial(self._keep_renewed, key))
+        future: SharedFuture[Token] = SharedFuture(
+            self.provider.timeout, partial(self._keep_renewed, key), repeatable=self.provider.strategy.unattended
+        )
         try:
             # In here, as a signal may raise anywhere: nobody must wait for a renewal that has not begun.
             winner = self._renewals.setdefault(key, future)
@@ -155,12 +166,12 @@ class RenewingCache:
         return await found.aresult() if isinstance(found, SharedFuture) else found
 
     def renew(self, rejected: Token) -> Token:
-        """Return another token than one that the API rejected with a 401. Raises what `token` raises."""
+        """Return a new token after the API rejected one with a 401. Raises what `token` raises."""
         self.reject(rejected)
         return self.token()
 
     async def arenew(self, rejected: Token) -> Token:
-        """Return another token than one that the API rejected with a 401. Raises what `token` raises."""
+        """Return a new token after the API rejected one with a 401. Raises what `token` raises."""
         self.reject(rejected)
         return await self.atoken()
 
@@ -173,12 +184,17 @@ class RenewingCache:
         """
         self._telemetry.observe(self.provider, header, path)
 
-    def keep_result_of(self, flow: Flow[Token]) -> SharedFuture[Token]:
-        """Get a token with a flow that somebody else has prepared, such as the end of a login, and keep it."""
+    def keep_result_of(self, flow: Flow[Token], once: SecretStr) -> SharedFuture[Token]:
+        """Get a token with a prepared flow, at the end of a login, and keep it.
+
+        Args:
+            flow: The flow.
+            once: The name of the login, so that no process with the same store completes it a second time.
+        """
         future: SharedFuture[Token] = SharedFuture(self.provider.timeout, partial(self._keep, self._generation))
 
         def work() -> Token:
-            self._acquired = acquired = self.provider.store_result_of(flow)
+            self._acquired = acquired = self.provider.store_result_of(flow, once)
             token = acquired.token
             future.later(lambda: self._telemetry.acquired(self.provider, token, None))
             return token
@@ -187,7 +203,7 @@ class RenewingCache:
         return future
 
     def run(self, work: Callable[[], T]) -> SharedFuture[T]:
-        """Do some other work on a thread of its own."""
+        """Do some other work on a separate thread."""
         future: SharedFuture[T] = SharedFuture(self.provider.timeout)
         future.start(work)
         return future
@@ -205,7 +221,9 @@ class RenewingCache:
 
         Whatever is under way here ends here, with the provider that it began with.
         """
-        other = RenewingCache(provider, self._telemetry, monotonic=self._monotonic, jitter=self._jitter)
+        other = RenewingCache(
+            provider, self._telemetry, monotonic=self._monotonic, jitter=self._jitter, rebuild=self._rebuild
+        )
         if provider.key == self.provider.key:
             other.cached, other._rejected = self.cached, self._rejected
             if self.cached is not None and not provider.owns(self.cached.token):
@@ -216,7 +234,7 @@ class RenewingCache:
         return other
 
     def drop(self) -> CachedToken | None:
-        """Forget the token here; return it. A renewal under way is cut off: nobody keeps what it brings."""
+        """Forget the token here; return it. The result of a pending renewal is discarded."""
         self._generation += 1
         cached, self.cached = self.cached, None
         return cached
@@ -253,7 +271,7 @@ class RenewingCache:
         last = self._acquired
         lineage = last.lineage if last is not None and last.token is known else None
         try:
-            acquired = self.provider.renew(known, self._rejected, lineage)
+            self.provider, acquired = renew_rotated(self.provider, self._rebuild, known, self._rejected, lineage)
         except ProcountorAuthError as error:
             failure = error
         else:
@@ -268,17 +286,20 @@ class RenewingCache:
         """Keep what a renewal has brought. One that was abandoned wins over nothing, but not over a newer token."""
         cached = self.cached
         abandoned = self._renewals.get(key) is not future
-        if token is None:
-            self._cool_until = self._monotonic() + COOLDOWN
-            if cached is not None and self.clock() < cached.usable_until:
-                future.later(
-                    lambda: self.provider.whose.warning(
-                        "an early renewal has failed; the token is served until it expires"
+        try:
+            if token is None:
+                self._cool_until = self._monotonic() + COOLDOWN
+                if cached is not None and self.clock() < cached.usable_until:
+                    future.later(
+                        lambda: self.provider.whose.warning(
+                            "an early renewal has failed; the token is served until it expires"
+                        )
                     )
-                )
-        elif not (abandoned and cached is not None and cached.token.issued_at >= token.issued_at):
-            self._keep(key[0], future, token)
-        self._end(key, future)
+            elif not (abandoned and cached is not None and cached.token.issued_at >= token.issued_at):
+                self._keep(key[0], future, token)
+        finally:
+            # Whatever has happened: a renewal that is over must not be joined.
+            self._end(key, future)
 
     def _keep(self, generation: int, future: SharedFuture[Token], token: Token | None) -> None:
         """Keep a token, unless there was an invalidation since its work began."""
@@ -290,13 +311,11 @@ class RenewingCache:
         if generation != self._generation and self.cached is cached:
             self.cached = None  # in this moment
             return
-        expiry = token.refresh_expires_at
-        now = self.clock()
-        if not self.provider.strategy.unattended and expiry is not None and expiry - now < REFRESH_WARNING:
-            days = max(0, int((expiry - now) // 86_400))
+        days = days_left(token, self.clock())
+        if not self.provider.strategy.unattended and days is not None:
             future.later(
                 lambda: self.provider.whose.warning(
-                    "the refresh token ends in %d days: a person has to log in before", days
+                    "the refresh token ends in %d days: a user has to log in before", days
                 )
             )
 

@@ -1,4 +1,4 @@
-"""The token source: one valid token for everybody who asks.
+"""The token source: one valid token for all callers.
 
 Reading a fresh token is a comparison and takes no lock. A stale one is served as well, while one renewal runs behind
 the callers. Only without a usable token do callers wait, all for the same outcome, success or failure. What is done
@@ -12,25 +12,31 @@ import random
 import time
 from typing import TYPE_CHECKING, NoReturn, Self
 
+from pydantic import SecretStr
+
 from procountor_auth.errors import ConfigurationError, printable
-from procountor_auth.login.login import Login
-from procountor_auth.settings.settings import Settings
-from procountor_auth.strategies import AuthorizationCodeStrategy
+from procountor_auth.protocol.importing import importing
+from procountor_auth.settings.hosts import PRODUCTION
+from procountor_auth.tokens.assembly import Assembly
 from procountor_auth.tokens.backends import Backends
+from procountor_auth.tokens.browser_login import login_of
 from procountor_auth.tokens.fallback import MAX_FALLBACKS, Fallback
+from procountor_auth.tokens.fixed_token import fixed_token_strategy
 from procountor_auth.tokens.provider import TokenProvider
-from procountor_auth.tokens.renewing_cache import RenewingCache
 from procountor_auth.tokens.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from procountor_auth.events import Listener
+    from procountor_auth.login.login import Login
     from procountor_auth.protocol.endpoints import Endpoints
     from procountor_auth.protocol.token import Token
     from procountor_auth.settings.profile import Profile
+    from procountor_auth.settings.settings import Settings
     from procountor_auth.stores.base import Store
     from procountor_auth.strategies.base import Strategy
+    from procountor_auth.tokens.renewing_cache import RenewingCache
     from procountor_auth.transport.transport import Transport
 
 _logger = logging.getLogger("procountor_auth")
@@ -71,39 +77,53 @@ class TokenSource:
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._monotonic = monotonic
-        self._jitter = jitter
-        self._account = account
-        self._telemetry = Telemetry(on_event)
+        telemetry = Telemetry(on_event)
         provider = TokenProvider(
             strategy,
             Backends(transport=transport, store=store, local=local),
-            fallback=None if fallback is None else Fallback(fallback, limit=fallback_limit, emit=self._telemetry.emit),
+            fallback=None if fallback is None else Fallback(fallback, limit=fallback_limit, emit=telemetry.emit),
             account=account,
             monotonic=monotonic,
-            on_response=self._telemetry.on_response,
+            on_response=telemetry.on_response,
         )
         provider.prepare()
-        self._begin(provider)
+        self._begin(Assembly(telemetry, account, store, monotonic=monotonic, jitter=jitter), provider)
+
+    def _begin(self, assembly: Assembly, provider: TokenProvider) -> None:
+        self._assembly = assembly
+        self._configured: Callable[[], Settings] | None = None
+        self._cache = assembly.cache(provider)
 
     @classmethod
-    def from_env(cls, *, profile: str | None = None, account: str = "", on_event: Listener | None = None) -> Self:
+    def from_env(
+        cls,
+        *,
+        profile: str | None = None,
+        account: str = "",
+        store: Store | None = None,
+        library: str | None = None,
+        on_event: Listener | None = None,
+    ) -> Self:
         """Build the source that the environment describes (`PROCOUNTOR_*`, `.env`, secrets directory, profiles file).
 
         Args:
             profile: Which profile to use; by default the one that `PROCOUNTOR_PROFILE` names, if any.
             account: Your own name for whose tokens these are, see the class; by default the profile's.
+            store: A store of your own, in place of the one that `PROCOUNTOR_TOKEN_STORE` names.
+            library: Which HTTP library fetches tokens, `httpx` or `httpx2`; by default the one that the program uses.
             on_event: See the class.
 
         Raises:
             ConfigurationError: Something is missing, wrong or misspelt there.
             LegacyNotAllowed: It chooses the legacy strategy and forbids it.
         """
+        with importing():
+            from procountor_auth.settings.settings import Settings  # noqa: PLC0415 - it brings pydantic-settings
 
         def configured() -> Settings:
             return Settings() if profile is None else Settings(profile=profile)
 
-        source = cls.from_settings(configured(), account=account, on_event=on_event)
+        source = cls.from_settings(configured(), account=account, store=store, library=library, on_event=on_event)
         source._configured = configured  # noqa: SLF001 - its own class
         return source
 
@@ -113,6 +133,8 @@ class TokenSource:
         settings: Settings,
         *,
         account: str = "",
+        store: Store | None = None,
+        library: str | None = None,
         on_event: Listener | None = None,
         clock: Callable[[], float] = time.time,
     ) -> Self:
@@ -121,6 +143,8 @@ class TokenSource:
         Args:
             settings: The settings.
             account: Your own name for whose tokens these are, see the class; by default the profile's.
+            store: A store of your own, in place of the one that they describe.
+            library: See `from_env`.
             on_event: See the class.
             clock: The wall clock, in Unix seconds.
 
@@ -129,33 +153,26 @@ class TokenSource:
             ConfigurationError: The token store's package is not installed, or its key is not one.
         """
         source = cls.__new__(cls)
-        source._describe(settings, account, on_event, clock)  # noqa: SLF001 - its own class
+        assembly = Assembly(Telemetry(on_event), account, store, library)
+        provider = assembly.provider(settings, clock)
+        provider.prepare()
+        source._begin(assembly, provider)  # noqa: SLF001 - its own class
         return source
 
-    def _describe(
-        self, settings: Settings, account: str, on_event: Listener | None, clock: Callable[[], float]
-    ) -> None:
-        self._monotonic = time.monotonic
-        self._jitter = random.random
-        self._account = account
-        self._telemetry = Telemetry(on_event)
-        provider = self._provider_of(settings, clock)
-        provider.prepare()
-        self._begin(provider)
+    @classmethod
+    def fixed(cls, access_token: str | SecretStr, *, base_url: str = PRODUCTION) -> Self:
+        """Build a source that always has this token, and sends no requests: for a program's own tests.
 
-    def _begin(self, provider: TokenProvider) -> None:
-        self._configured: Callable[[], Settings] | None = None
-        self._cache = RenewingCache(provider, self._telemetry, monotonic=self._monotonic, jitter=self._jitter)
+        Args:
+            access_token: The token.
+            base_url: The host that requests carry it to.
 
-    def _provider_of(self, settings: Settings, clock: Callable[[], float]) -> TokenProvider:
-        return TokenProvider.from_settings(
-            settings,
-            account=self._account,
-            on_fallback=self._telemetry.emit,
-            clock=clock,
-            monotonic=self._monotonic,
-            on_response=self._telemetry.on_response,
-        )
+        Raises:
+            ConfigurationError: One of them can't be it.
+        """
+        # Wrapped: a traceback may show the locals.
+        token, access_token = (SecretStr(access_token) if isinstance(access_token, str) else access_token), ""
+        return cls(fixed_token_strategy(token, base_url))
 
     def reload(self) -> bool:
         """Read the configuration again, and go on with what it says now, such as another strategy.
@@ -176,7 +193,7 @@ class TokenSource:
                 hint="Make it with `TokenSource.from_env()`.",
             )
         before = self._cache
-        provider = self._provider_of(self._configured(), before.clock)
+        provider = self._assembly.provider(self._configured(), before.clock)
         provider.prepare()
         self._cache = before.successor(provider)
         if provider.gives_same_as(before.provider):
@@ -216,7 +233,11 @@ class TokenSource:
         return self._cache
 
     def is_current(self, bound: RenewingCache) -> bool:
-        """Whether the configuration still gives the tokens that `bound` has."""
+        """Whether the configuration still gives the tokens that `bound` has.
+
+        Args:
+            bound: What `bind` gave.
+        """
         return bound.provider.gives_same_as(self._cache.provider)
 
     def token(self) -> Token:
@@ -226,18 +247,31 @@ class TokenSource:
             InteractionRequired: A person has to log in first.
             ProcountorAuthError: Whatever else kept it from getting one; all who waited get the same.
         """
-        return self._cache.token()
+        # As there, but for one call: this is what programs call before each request.
+        cache = self._cache
+        cached = cache.cached
+        if cached is not None and cache.clock() < cached.stale_from:
+            return cached.token
+        return cache.token()
 
     async def atoken(self) -> Token:
         """Return a valid token without blocking the event loop. Raises what `token` raises."""
         return await self._cache.atoken()
 
     def renew(self, rejected: Token) -> Token:
-        """Return another token than one that the API rejected with a 401. Raises what `token` raises."""
+        """Return a new token after the API rejected one with a 401. Raises what `token` raises.
+
+        Args:
+            rejected: The token that was rejected.
+        """
         return self._cache.renew(rejected)
 
     async def arenew(self, rejected: Token) -> Token:
-        """Return another token than one that the API rejected with a 401. Raises what `token` raises."""
+        """Return a new token after the API rejected one with a 401. Raises what `token` raises.
+
+        Args:
+            rejected: The token that was rejected.
+        """
         return await self._cache.arenew(rejected)
 
     def invalidate(self) -> None:
@@ -279,15 +313,20 @@ class TokenSource:
             ConfigurationError: Another strategy is chosen, which needs no login; or `redirect_uri` is not the
                 registered one.
         """
-        cache = self._cache
-        strategy = cache.provider.strategy
-        with cache.provider.whose.named():
-            if not isinstance(strategy, AuthorizationCodeStrategy):
-                raise ConfigurationError(
-                    f"The {strategy.name} strategy has no login page.",
-                    hint="Set PROCOUNTOR_STRATEGY=authorization_code to log in with a browser, or just call `token()`.",
-                )
-            return Login(strategy, cache.keep_result_of, redirect_uri, cache.provider.whose)
+        return login_of(self._cache, redirect_uri)
+
+    def resume_login(self, saved: str) -> Login:
+        """Go on with a login that another process has begun: what its `save` has returned, from the person's session.
+
+        Args:
+            saved: The text.
+
+        Raises:
+            RedirectError: It is no saved login of this source, or is over.
+            ConfigurationError: Another strategy is chosen, which needs no login.
+        """
+        text, saved = SecretStr(saved), ""  # a traceback may show the locals
+        return login_of(self._cache, saved=text)
 
     def observe(self, header: Callable[[str], str | None], path: str) -> None:
         """Look at the headers of an API response for an announced sunset.
@@ -299,6 +338,8 @@ class TokenSource:
         self._cache.observe(header, path)
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_cache"):  # in a traceback with locals, of a configuration that is wrong
+            return "<TokenSource>"
         return f"<TokenSource with {self.strategy!r}>"
 
     def __reduce__(self) -> NoReturn:

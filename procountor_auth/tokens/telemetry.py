@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from procountor_auth.events import (
-    DeprecatedStrategyUsed,
-    SunsetAnnounced,
-    TokenAcquired,
-    TokenFailed,
-    TokenRenewed,
-)
+from procountor_auth.protocol.importing import importing
 from procountor_auth.protocol.sunset import read_sunset_notice
+from procountor_auth.transport.deferral import defer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
     from procountor_auth.errors import ProcountorAuthError
     from procountor_auth.events import Event, Listener
@@ -30,7 +28,7 @@ COUNTER: Final = "procountor_auth.events"
 """A counter of events, with the attributes `event`, `strategy`, `host`, and `profile`, `error`, `fallback` if any."""
 
 MAX_NOTICES: Final = 100
-"""So many different announcements are told; a server that makes up a new one each time is not worth more lines."""
+"""How many different announcements are reported, so that a server can't fill the log with new ones."""
 
 _ATTRIBUTES: Final = ("event", "strategy", "host", "profile", "error", "fallback")
 
@@ -50,14 +48,17 @@ class Telemetry:
 
     def acquired(self, provider: TokenProvider, token: Token, previous: Token | None) -> None:
         """Tell of a token that the server has given, and of a deprecated strategy that has brought it."""
-        kind = TokenAcquired if previous is None else TokenRenewed
+        if not self._is_heard(logging.INFO):
+            return
+        events = _events()
+        kind = events.TokenAcquired if previous is None else events.TokenRenewed
         self._tell(provider, kind, token.strategy, expires_at=token.expires_at)
         if any(each.name == token.strategy and each.lifecycle is not None for each in provider.strategies):
-            self._tell(provider, DeprecatedStrategyUsed, token.strategy)
+            self._tell(provider, events.DeprecatedStrategyUsed, token.strategy)
 
     def failed(self, provider: TokenProvider, error: ProcountorAuthError) -> None:
         """Tell that there is no new token."""
-        self._tell(provider, TokenFailed, provider.strategy.name, error=error.code, retryable=error.retryable)
+        self._tell(provider, _events().TokenFailed, provider.strategy.name, error=error.code, retryable=error.retryable)
 
     def on_response(self, provider: TokenProvider, response: Response, path: str) -> None:
         """Look at a response to a token request."""
@@ -77,7 +78,7 @@ class Telemetry:
         self._notices.add(notice)
         self._tell(
             provider,
-            SunsetAnnounced,
+            _events().SunsetAnnounced,
             provider.strategy.name,
             path=path,
             deprecated_at=notice.deprecated_at,
@@ -91,19 +92,43 @@ class Telemetry:
         )
         self.emit(event)
 
+    def _is_heard(self, level: int) -> bool:
+        """Whether anything handles events of this level. If not, as is usual, none is made."""
+        return self.listener is not None or _logger.isEnabledFor(level) or has_metrics()
+
     def emit(self, event: Event) -> None:
-        """Tell of an event that somebody else has made."""
-        emit(event, self.listener)
+        """Report an existing event: in the middle of a renewal, once that is done."""
+        defer(lambda: emit(event, self.listener))
+
+
+def _events() -> ModuleType:
+    """Return the module of the events, which is imported when something happens."""
+    with importing():
+        from procountor_auth import events  # noqa: PLC0415 - see above
+    return events
 
 
 def emit(event: Event, listener: Listener | None) -> None:
     """Tell the log, the listener and OpenTelemetry. Nothing that they do reaches the token."""
-    _log(event.level, "%s", event, extra={"procountor_event": event.as_dict()})
+    # Each is told, even if another one raises what passes on, such as a KeyboardInterrupt.
+    try:
+        _log(event.level, "%s", event, extra={"procountor_event": event.as_dict()})
+    finally:
+        try:
+            _tell_listener(event, listener)
+        finally:
+            _count(event)
+
+
+def _tell_listener(event: Event, listener: Listener | None) -> None:
     if listener is not None:
         try:
             listener(event)
         except Exception as error:  # noqa: BLE001 - a broken listener must not cost anybody the token
             _log(logging.ERROR, "the listener failed on %s: %s", event.name, type(error).__name__)
+
+
+def _count(event: Event) -> None:
     try:
         record(event)
     except Exception as error:  # noqa: BLE001 - nor must a provider that is set up wrongly
@@ -111,22 +136,36 @@ def emit(event: Event, listener: Listener | None) -> None:
 
 
 def record(event: Event) -> None:
-    """Count an event."""
-    add = _counter()
+    """Count an event, in a program that has OpenTelemetry's metrics."""
+    add = _counter() if has_metrics() else None
     if add is not None:
         values = event.as_dict()
         add(1, {name: values[name] for name in _ATTRIBUTES if values.get(name) is not None})
 
 
-@lru_cache(maxsize=1)
-def _counter() -> Callable[[int, dict[str, Any]], None] | None:
+def has_metrics() -> bool:
+    """Whether the program may read the counts: it has imported OpenTelemetry, or named its provider."""
+    return sys.modules.get("opentelemetry.metrics") is not None or "OTEL_PYTHON_METER_PROVIDER" in os.environ
+
+
+def open_counter(name: str, unit: str, description: str) -> Callable[[int, dict[str, Any]], None] | None:
+    """Return what adds to a counter of this package, or None where OpenTelemetry is not installed.
+
+    Args:
+        name: The counter's name.
+        unit: What it counts, in braces.
+        description: The same as a sentence.
+    """
     try:
         from opentelemetry import metrics  # noqa: PLC0415 - an extra
     except ImportError:
         return None
-    meter = metrics.get_meter("procountor_auth")
-    counter = meter.create_counter(COUNTER, unit="{event}", description="What happened to Procountor tokens.")
-    return counter.add
+    return metrics.get_meter("procountor_auth").create_counter(name, unit=unit, description=description).add
+
+
+@lru_cache(maxsize=1)
+def _counter() -> Callable[[int, dict[str, Any]], None] | None:
+    return open_counter(COUNTER, "{event}", "What happened to Procountor tokens.")
 
 
 def _log(level: int, text: str, *values: object, extra: dict[str, Any] | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import SecretStr
@@ -11,6 +12,7 @@ from pydantic import SecretStr
 from procountor_auth.errors import StoreConflict, StoreError
 from procountor_auth.stores.lineage import Lineage, refresh_digest
 from procountor_auth.stores.use import Use
+from procountor_auth.strategies.guarded import ask, initial_refresh_token, token_flow
 from procountor_auth.tokens import interaction
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ class TokenRequest:
         Raises:
             WrongCompany: It is another company's login, which only a person can get back: nothing is written over it.
         """
-        if token is None or not self.strategy.owns(token):
+        if token is None or not ask(self.strategy, lambda: bool(self.strategy.owns(token))):
             return None
         if self.company.keeps(self.strategy, token, self._now()):
             raise self.company.kept_login(token)
@@ -77,7 +79,9 @@ class TokenRequest:
         if begins and sent is not None:
             self.company.check_credential(self.strategy)
             self._check_unspent(sent, base.lineage)
-        flow = self.strategy.acquire() if previous is None else self.strategy.renew(previous)
+        flow = token_flow(
+            self.strategy, self.strategy.acquire if previous is None else partial(self.strategy.renew, previous)
+        )
         if sent is None or self.strategy.unattended:
             token = self.drive(flow)
         else:
@@ -105,7 +109,7 @@ class TokenRequest:
     def sent(self, previous: Token | None) -> SecretStr | None:
         """Return the refresh token that the strategy sends, if it sends one."""
         if previous is None or previous.refresh_token is None or previous.refresh_ended(self._now()):
-            return self.strategy.initial_refresh_token
+            return initial_refresh_token(self.strategy)
         return SecretStr(previous.refresh_token)
 
     def _check_unspent(self, refresh_token: SecretStr, lineage: Lineage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
@@ -263,7 +264,7 @@ class Host:
                 elif what == "login":
                     strategy = cache.provider.strategy
                     assert isinstance(strategy, LoginStrategy)
-                    token = outcome = cache.keep_result_of(strategy.log_in()).result()
+                    token = outcome = cache.keep_result_of(strategy.log_in(), SecretStr(secrets.token_hex(8))).result()
                 else:
                     outcome = cache.forget()
                     token = None

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 FAULTS: Final = int(os.environ.get("PROCOUNTOR_AUTH_FAULTS", "2"))
 """How much may go wrong on each way, in the long run."""
 
-HABITS: Final = ("keep", "refuse", "family")
+HABITS: Final = size(("family",), ("keep", "refuse", "family"))
+"""What servers do with a refresh token that comes twice: `family` ends the login, so it misses the least."""
 
 STORE: Final = frozenset({"down", "full", "empty", "roll back"})
 NETWORK: Final = frozenset({"unreachable", "lost"})

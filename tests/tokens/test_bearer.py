@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import gc
 import importlib
@@ -15,13 +16,15 @@ import traceback
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import pytest
 
-from procountor_auth import ConfigurationError, ProcountorAuthError, Token
+from procountor_auth import ConfigurationError, ProcountorAuthError, Token, TokenSource
 from procountor_auth.errors import InvalidGrant, ServiceUnavailable
+from procountor_auth.tokens import bearer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -642,12 +645,54 @@ def test_only_scheme_host_and_port_together_are_ours(client: Client, environment
     assert [origin for origin in _NOT_OURS if auth.is_for(*origin)] == []
 
 
+_LOOKALIKES: Final = ["{}.evil.example/", "{}@evil.example/", "{}9/", "{}\\\\.evil.example/", "{}%2F.evil.example/"]
+
+
+@pytest.mark.parametrize("lookalike", _LOOKALIKES)
+def test_a_url_that_begins_like_one_of_ours_is_not_ours(api: Api, lookalike: str) -> None:
+    """After a request to the API, one whose URL only begins with the API's carries no token."""
+    requests = pytest.importorskip("requests")
+    auth = importlib.import_module("procountor_auth.requests").ProcountorAuth()
+
+    def header(url: str) -> str | None:
+        prepared = requests.PreparedRequest()
+        prepared.url, prepared.headers, prepared.hooks = url, {}, {"response": []}
+        found: str | None = auth(prepared).headers.get("Authorization")
+        return found
+
+    ours = f"{api.base_url}/api/users"
+    assert header(ours) == header(ours) == "Bearer token-1"
+    with contextlib.suppress(ValueError):  # no URL at all, as `urlsplit` says
+        assert header(lookalike.format(api.base_url)) is None
+
+
+def test_a_host_that_was_ours_is_not_ours_after_a_reload(api: Api, stranger: Api, environment: Environment) -> None:
+    """A program that has reloaded its configuration sends tokens to the new host, and none to the old one."""
+    requests = pytest.importorskip("requests")
+    auth = importlib.import_module("procountor_auth.requests").ProcountorAuth()
+    with requests.Session() as session:
+        assert session.get(f"{api.base_url}/api", auth=auth).status_code == 200
+        environment(stranger.environment())
+        auth.source.reload()
+        for host in (api, stranger):
+            session.get(f"{host.base_url}/api", auth=auth)
+    assert [bool(header) for header in (*api.headers, *stranger.headers)] == [True, False, True]
+
+
+def test_a_password_in_a_url_is_not_kept(api: Api) -> None:
+    """A URL with a password in it gets the token, and stays out of the object that lives on."""
+    requests = pytest.importorskip("requests")
+    auth = importlib.import_module("procountor_auth.requests").ProcountorAuth()
+    url = f"{api.base_url}/api".replace("://", "://user:c4nary@")
+    assert "Authorization" in auth(requests.Request("GET", url).prepare()).headers
+    assert "c4nary" not in repr(vars(auth))
+
+
 def test_the_header_is_not_in_the_frames_of_requests() -> None:
     """A traceback with locals of a request that can't be sent shows no token in the frames of requests and urllib3."""
     requests = pytest.importorskip("requests")
-    ours = importlib.import_module("procountor_auth.requests")
     prepared = requests.Request("GET", "http://127.0.0.1:1/").prepare()
-    ours._put(Token("a-c4nary-token", 0.0, 1.0, "s"), prepared)
+    prepared.headers["Authorization"] = Token("a-c4nary-token", 0.0, 1.0, "s").authorization
     assert prepared.headers["Authorization"] == "Bearer a-c4nary-token"
     with pytest.raises(requests.ConnectionError) as caught:
         requests.Session().send(prepared)
@@ -661,3 +706,31 @@ def test_the_header_is_not_in_the_frames_of_requests() -> None:
                 assert "c4nary" not in repr(frame.f_locals), name
         error = error.__context__
     assert {"requests", "urllib3"} <= seen
+
+
+@pytest.mark.parametrize("library", ["httpx", "httpx2"])
+@pytest.mark.parametrize("name", ["Sunset", "DEPRECATION", "link", "Content-Type"])
+def test_a_header_that_announces_is_found(library: str, name: str) -> None:
+    """In whatever case it comes; in the quick way, and in the one for headers that are kept in another form."""
+    http = pytest.importorskip(library)
+    found = name != "Content-Type"
+    headers = http.Headers({"Date": "today", name: "something"})
+    assert hasattr(headers, "_list"), f"{library} keeps the names elsewhere now: look where, as the other way is slow"
+    assert bearer._announces(headers) is found
+    assert bearer._announces(SimpleNamespace(raw=headers.raw)) is found
+
+
+def test_the_names_of_headers_are_found_in_requests() -> None:
+    """In the quick way as in the one for headers that are kept in another form, in lower case."""
+    requests = pytest.importorskip("requests")
+    names = importlib.import_module("procountor_auth.requests")._names
+    headers = requests.structures.CaseInsensitiveDict({"Date": "today", "SUNSET": "something"})
+    assert hasattr(headers, "_store"), "requests keeps the names elsewhere now: look where, as the other way is slow"
+    assert set(names(headers)) == set(names(dict(headers))) == {"date", "sunset"}
+
+
+def test_a_bearer_is_shown_with_its_source() -> None:
+    """Its `repr` has its own class and its source's `repr`, and no token."""
+    source = TokenSource.fixed("acc3ss")
+    assert repr(bearer.Bearer(source)) == f"<procountor_auth.tokens.bearer.Bearer with {source!r}>"
+    assert "acc3ss" not in repr(source)

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from procountor_auth import Settings, Token
-from procountor_auth.errors import CredentialsRefused, InteractionRequired, InvalidClient, StoreError
+from procountor_auth.errors import CredentialsRefused, InteractionRequired, InvalidClient, StoreConflict, StoreError
 from procountor_auth.stores import Entry
 from procountor_auth.stores.failure import Failure
+from procountor_auth.stores.lineage import Lineage
+from procountor_auth.stores.memory import MemoryStore
 from procountor_auth.tokens.credentials import credentials_digest
 from procountor_auth.tokens.known_problems import needs_login
+from procountor_auth.tokens.provider import TokenProvider
+from procountor_auth.tokens.stored import Acquired, Patience, store_late
 from tests.tokens.scripted import NOW, Bench, refused, token
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from procountor_auth.stores.base import Transaction
 
 
 @pytest.fixture
@@ -177,7 +187,7 @@ def test_what_is_no_definite_refusal_leads_to_no_fallback(bench: Bench) -> None:
     """After a gateway's page the user's password is not sent: nobody has decided about the new credentials."""
 
     def gateway() -> Token:
-        raise CredentialsRefused("The server refused the grant (status 401).", hint="Check it.")
+        raise CredentialsRefused("The server rejected the grant (status 401).", hint="Check it.")
 
     bench.primary.answers["refresh-old"] = gateway
     with pytest.raises(CredentialsRefused, match="status 401"):
@@ -194,7 +204,7 @@ def test_without_a_fallback_the_refusal_stands(bench: Bench) -> None:
 
 
 def test_a_token_goes_out_in_the_way_that_it_came(bench: Bench) -> None:
-    """Whose token it is decides who owns it, and whether a person has to log in."""
+    """Whose token it is decides who owns it, and whether a user has to log in."""
     provider = bench.provider()
     assert provider.owns(token("a", "primary"))
     assert provider.owns(token("a", "other"))
@@ -203,6 +213,8 @@ def test_a_token_goes_out_in_the_way_that_it_came(bench: Bench) -> None:
     assert not needs_login(provider, None, NOW)
     assert needs_login(bench.provider(with_fallback=False), None, NOW)
     assert not needs_login(bench.provider(with_fallback=False), token("a", "primary", lifetime=0.0), NOW)
+    bench.primary.initial = "refresh-configured"
+    assert not needs_login(bench.provider(with_fallback=False), None, NOW)
 
 
 def test_a_first_token_that_only_a_person_can_get_is_said(bench: Bench) -> None:
@@ -215,3 +227,74 @@ def test_a_first_token_that_only_a_person_can_get_is_said(bench: Bench) -> None:
     bench.primary.answers["acquire"] = nobody
     with pytest.raises(InteractionRequired):
         bench.provider(with_fallback=False).renew(None, None)
+
+
+def test_a_provider_knows_its_credentials() -> None:
+    """Who has another key has another digest, so that a refusal of the one is not taken for that of the other."""
+    digests = {}
+    for key in ("k3y", "n3w"):
+        settings = Settings(
+            strategy="client_credentials",
+            environment="production",
+            client_id="client-1",
+            client_secret="cl13nt",
+            redirect_uri="redirect-uri-placeholder",
+            api_key=key,
+        )
+        digests[key] = TokenProvider.from_settings(settings)._credentials
+        assert digests[key] == credentials_digest(settings)
+    assert None not in digests.values()
+    assert digests["k3y"] != digests["n3w"]
+
+
+def test_a_store_that_always_changes_ends_in_a_conflict(bench: Bench) -> None:
+    """A renewal that is overtaken each time gives up, and says so; trying again helps."""
+    provider = bench.provider(with_fallback=False)
+
+    def overtaken() -> Token:
+        name = f"other-{len(bench.primary.asked)}"
+        bench.put(provider.key, token(name, "primary", lifetime=0.0))
+        bench.primary.answers[f"refresh-{name}"] = overtaken
+        return refused()
+
+    bench.primary.answers["refresh-old"] = overtaken
+    with pytest.raises(StoreConflict) as caught:
+        provider.renew(None, None)
+    assert caught.value.message == "The token store keeps changing under the renewal."
+    assert caught.value.hint == "Try again."
+
+
+def test_what_is_found_has_its_lineage(bench: Bench) -> None:
+    """A token that another process has stored is known with its place among those of its login."""
+    provider = bench.provider()
+    bench.put(provider.key, token("theirs", "primary"))
+    acquired = provider.renew(None, None)
+    entry = provider.entry()
+    assert entry is not None
+    assert (acquired.token, acquired.from_server, acquired.lineage) == (entry.token, False, entry.lineage)
+
+
+def test_a_late_token_is_stored_at_the_second_attempt(bench: Bench) -> None:
+    """A conflict while a late token is stored is no reason to lose it."""
+    provider = bench.provider()
+    acquired = Acquired(token("late", "primary"), from_server=True, lineage=Lineage.of(token("late", "primary")))
+    conflicts = [StoreConflict("No."), StoreConflict("No.")]
+
+    class Conflicting(MemoryStore):
+        @contextmanager
+        def transaction(self, key: str, *, timeout: float) -> Iterator[Transaction]:
+            if conflicts:
+                raise conflicts.pop()
+            with super().transaction(key, timeout=timeout) as transaction:
+                yield transaction
+
+    store, patience = Conflicting(), Patience(lambda _: None, lambda: 1.0)
+    assert store_late(store, provider.key, acquired, Lineage.of(None), patience).token == acquired.token
+    entry = store.read(provider.key)
+    assert entry is not None
+    assert entry.token == acquired.token
+    conflicts += [StoreConflict("No.")] * 3
+    with pytest.raises(StoreConflict) as caught:
+        store_late(store, provider.key, acquired, Lineage.of(None), patience)
+    assert caught.value.message == "Somebody else has stored another token meanwhile."
+    assert caught.value.hint == "Try again."

@@ -8,11 +8,12 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from procountor_auth import TokenSource
+from procountor_auth import Token, TokenSource
 from procountor_auth.events import DeprecatedStrategyUsed, Event, FellBack, SunsetAnnounced, TokenFailed
 from procountor_auth.sandbox import Faults
 from procountor_auth.tokens import telemetry
@@ -146,7 +147,7 @@ def test_a_provider_that_is_set_up_wrongly_costs_nobody_the_token(
     environment(sandbox.environment("client_credentials"))
     program = (
         "import logging\n"
-        "from procountor_auth import TokenSource\n"
+        "from procountor_auth import Token, TokenSource\n"
         "logging.basicConfig(format='%(name)s: %(message)s')\n"
         "print(TokenSource.from_env(on_event=lambda event: print(event.name)).token().strategy)"
     )
@@ -197,3 +198,35 @@ def test_opentelemetry_is_not_imported_before_there_is_an_event() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("level", "count"), [(logging.WARNING, 0), (logging.INFO, 1)])
+def test_what_nobody_hears_is_not_made(
+    sandbox: Sandbox, environment: Environment, monkeypatch: pytest.MonkeyPatch, level: int, count: int
+) -> None:
+    """Where the log's level is higher, and there is no listener and no metrics, no event is made of a token."""
+    made: list[str] = []
+    monkeypatch.setattr(telemetry, "emit", lambda event, _listener: made.append(event.strategy))
+    monkeypatch.setattr(telemetry, "has_metrics", lambda: False)
+    # No logger: the suite looks at every line, whatever the level.
+    monkeypatch.setattr(telemetry, "_logger", SimpleNamespace(isEnabledFor=lambda asked: asked >= level))
+    environment(sandbox.environment("client_credentials"))
+    provider = TokenSource.from_env().bind().provider
+    telemetry.Telemetry().acquired(provider, Token("a", 0.0, 1.0, "of this test"), None)
+    assert made.count("of this test") == count
+
+
+def test_whoever_fails_on_an_event_is_named_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A listener, or OpenTelemetry, that raises costs nobody the token; the log has the event and the error's class."""
+
+    def fail(_event: Event) -> None:
+        raise LookupError
+
+    monkeypatch.setattr(telemetry, "record", fail)
+    emit(TokenFailed(**_COMMON, profile=None, error="invalid_grant", retryable=False), fail)
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == [
+        "the listener failed on token_failed: LookupError",
+        "OpenTelemetry failed on token_failed: LookupError",
+    ]

@@ -1,0 +1,122 @@
+"""What `ProcountorAuth` is given: secrets by name, and what it is not made for."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import traceback
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from pydantic import SecretStr
+
+from procountor_auth import LegacyAuthWarning, Settings, TokenSource
+from procountor_auth.errors import ConfigurationError
+from procountor_auth.tokens.bearer import Bearer
+
+if TYPE_CHECKING:
+    from procountor_auth.sandbox import Sandbox
+
+pytestmark = pytest.mark.server  # urllib3 opens a socket when it is imported
+
+_CLIENT: Final[dict[str, Any]] = {"client_id": "c", "client_secret": "s", "redirect_uri": "r"}
+
+
+def auth_of(name: str) -> type[Bearer]:
+    """Return the authentication of one client."""
+    if importlib.util.find_spec(name) is None:
+        pytest.skip(f"{name} is not installed")
+    found: type[Bearer] = importlib.import_module(f"procountor_auth.{name}").ProcountorAuth
+    return found
+
+
+@pytest.mark.parametrize("name", ["httpx", "httpx2", "requests"])
+@pytest.mark.parametrize("strategy", ["client_credentials", "authorization_code", "legacy_password"])
+def test_secrets_can_be_given_by_name(sandbox: Sandbox, name: str, strategy: str) -> None:
+    """A program that has its secrets at run time gives them to the strategy's own constructor."""
+    variables = sandbox.environment(strategy, refresh_token=strategy == "authorization_code")
+    given: dict[str, Any] = {
+        key.removeprefix("PROCOUNTOR_").lower(): value
+        for key, value in variables.items()
+        if key not in {"PROCOUNTOR_STRATEGY", "PROCOUNTOR_TOKEN_STORE"}
+    }
+    if strategy == "legacy_password":
+        with pytest.warns(LegacyAuthWarning):
+            auth = getattr(auth_of(name), strategy)(**given)
+    else:
+        auth = getattr(auth_of(name), strategy)(**given)
+    assert auth.source.token().strategy == strategy
+    assert isinstance(auth, auth_of(name))
+
+
+def test_a_secret_may_be_wrapped() -> None:
+    """`SecretStr` is as good as text, and a number is a company."""
+    auth = Bearer.client_credentials(**_CLIENT, api_key=SecretStr("k"), company=14159, timeout=7)
+    settings = auth.source.bind().provider.settings
+    assert settings.company is not None
+    assert (settings.company.get_secret_value(), settings.timeout) == ("14159", 7)
+
+
+def test_what_is_wrong_with_an_argument_is_a_configuration_error() -> None:
+    """An argument that can't be it is named like its variable, and is not shown."""
+    with pytest.raises(ConfigurationError, match="PROCOUNTOR_API_KEY contains white space") as caught:
+        Bearer.client_credentials(**_CLIENT, api_key="n0t 4u")
+    assert "n0t" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "own"),
+    [
+        ("client_credentials", {"api_key": "n0t 4u"}),
+        ("authorization_code", {"refresh_token": "n0t 4u"}),
+        ("legacy_password", {"username": "n0t4u-name", "password": "n0t4u", "company": "n0t a number"}),
+    ],
+)
+def test_no_secret_is_in_the_local_variables_of_a_traceback(strategy: str, own: dict[str, str]) -> None:
+    """A tool that records the local variables of each frame finds no secret in ours."""
+    make = getattr(Bearer, strategy)
+    others = {"token_store_key": "n0t4u-key", "proxy": "http://user:n0t4u-proxy@proxy.example"}
+    frames: list[str] = []
+    try:
+        make(**_CLIENT, **own, **others)
+    except ConfigurationError as error:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if frame.f_globals["__name__"].startswith("procountor_auth"):
+                frames += [repr(value) for value in frame.f_locals.values()]
+    assert frames
+    assert not [each for each in frames if "n0t4u" in each or "n0t 4u" in each]
+
+
+@pytest.mark.parametrize("name", ["httpx", "httpx2", "requests"])
+@pytest.mark.parametrize("thing", ["text", "settings", "number"])
+def test_what_is_no_source_is_told_what_to_write(name: str, thing: str) -> None:
+    """A profile's name, settings or anything else in the place of a source is a TypeError that says the right thing."""
+    settings = Settings(strategy="client_credentials", **_CLIENT, api_key="k")
+    wrong: dict[str, tuple[Any, str]] = {
+        "text": ("n0t4u", "profile="),
+        "settings": (settings, r"TokenSource\.from_settings\(settings\)"),
+        "number": (7, r"ProcountorAuth\(\)"),
+    }
+    given, said = wrong[thing]
+    with pytest.raises(TypeError, match=said) as caught:
+        auth_of(name)(given)
+    assert "n0t4u" not in str(caught.value)
+    assert f"procountor_auth.{name}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("of", "given_to"),
+    [("requests", "httpx"), ("requests", "httpx2"), ("httpx", "requests"), ("httpx2", "httpx"), ("httpx", "httpx2")],
+)
+def test_another_client_s_authentication_is_told_where_the_right_one_is(of: str, given_to: str) -> None:
+    """Whoever imports it from the wrong module is told the modules, before anything is sent."""
+    auth = auth_of(of)(TokenSource.from_settings(Settings(strategy="client_credentials", **_CLIENT, api_key="k")))
+    client = pytest.importorskip(given_to)
+    with pytest.raises(TypeError, match=f"This ProcountorAuth is for {of}: import it from procountor_auth"):
+        client.get("http://127.0.0.1:1/", auth=auth)
+
+
+def test_a_misspelt_setting_is_told_the_right_one() -> None:
+    """`Settings(apikey=…)` suggests `api_key`."""
+    with pytest.raises(TypeError, match=r"Settings has no apikey: did you mean api_key\?"):
+        Settings(strategy="client_credentials", **_CLIENT, apikey="k")

@@ -1,0 +1,169 @@
+"""Secrets that are rotated while a program runs: references are followed again after a definite refusal."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from procountor_auth import TokenSource
+from procountor_auth.errors import ConfigurationError, CredentialsRefused, WrongCompany
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from procountor_auth.events import Event
+    from procountor_auth.sandbox import Sandbox
+
+    Environment = Callable[[dict[str, str]], None]
+
+pytestmark = [pytest.mark.server]
+
+_KEY: Final = "PROCOUNTOR_API_KEY"
+
+
+class Keys:
+    """An API key in a file, and the way to replace it."""
+
+    def __init__(self, sandbox: Sandbox, path: Path) -> None:
+        self.sandbox = sandbox
+        self.path = path
+        self.variables = sandbox.environment("client_credentials")
+        path.write_text(self.variables[_KEY])
+
+    def revoke(self) -> None:
+        """Make the key worthless."""
+        self.sandbox.world.revoke_api_key(self.path.read_text())
+
+    def rotate(self, company: int | None = None) -> str:
+        """Put a new key in its place, and return it."""
+        old = self.sandbox.world.api_keys()[0]
+        new = self.sandbox.world.create_api_key(old.client_id, old.user_id, company or old.company_id)
+        self.revoke()
+        self.path.write_text(new)
+        return new
+
+
+@pytest.fixture
+def keys(sandbox: Sandbox, tmp_path: Path, environment: Environment) -> Keys:
+    """The environment of client_credentials, with a reference to its key."""
+    keys = Keys(sandbox, tmp_path / "key")
+    environment(keys.variables | {_KEY: f"file:{keys.path}"})
+    return keys
+
+
+def test_a_rotated_key_is_used_without_a_restart(keys: Keys, caplog: pytest.LogCaptureFixture) -> None:
+    """After the server has refused the old key, the reference leads to the new one, and callers get their token."""
+    source = TokenSource.from_env()
+    first = source.token()
+    keys.rotate()
+    with caplog.at_level(logging.INFO, "procountor_auth"):
+        second = source.renew(first)
+    assert "a secret was refused, and its reference leads to another one by now (api_key)" in caplog.messages
+    assert second.access_token != first.access_token
+    source.invalidate()
+    assert source.token().access_token not in {first.access_token, second.access_token}
+
+
+def test_the_same_key_is_refused_once(keys: Keys, token_requests: Callable[[Sandbox], list[str]]) -> None:
+    """Where the reference still leads to the same secret, the refusal stands, and nothing is sent again."""
+    source = TokenSource.from_env()
+    keys.revoke()
+    with pytest.raises(CredentialsRefused):
+        source.token()
+    assert token_requests(keys.sandbox) == ["client_credentials"]
+
+
+def test_a_reference_that_fails_by_now_leaves_the_refusal(keys: Keys, caplog: pytest.LogCaptureFixture) -> None:
+    """The caller is told what the server said; the log has why the reference could not be followed again."""
+    source = TokenSource.from_env()
+    keys.revoke()
+    keys.path.unlink()
+    with pytest.raises(CredentialsRefused), caplog.at_level(logging.WARNING):
+        source.token()
+    assert "its reference can't be followed again: PROCOUNTOR_API_KEY names a file that does not exist" in caplog.text
+
+
+def test_another_company_s_key_is_not_gone_on_with(keys: Keys) -> None:
+    """A request that was begun for one company is never repeated with the token of another one."""
+    world = keys.sandbox.world
+    source = TokenSource.from_env()
+    first = source.token()
+    company = world.add_company("Another").id
+    world.grant_user_access(world.api_keys()[0].user_id, company)
+    keys.rotate(company)
+    with pytest.raises(WrongCompany, match=rf"is of company {company} by now"):
+        source.renew(first)
+    assert source.reload()
+    assert source.token().company_id == company
+
+
+def test_reload_follows_references_again(keys: Keys) -> None:
+    """`reload()` takes the new key at once, and says that tokens come from elsewhere; a broken one changes nothing."""
+    source = TokenSource.from_env()
+    source.token()
+    keys.rotate()
+    assert source.reload()
+    good = source.token()
+    keys.path.unlink()
+    with pytest.raises(ConfigurationError, match="PROCOUNTOR_API_KEY"):
+        source.reload()
+    assert source.token() is good
+
+
+def test_a_rotated_secret_comes_before_the_fallback(keys: Keys, environment: Environment) -> None:
+    """With a fallback, the new secret is tried first, and nobody falls back to the legacy login."""
+    legacy = keys.sandbox.environment("legacy_password")
+    environment(
+        legacy
+        | keys.variables
+        | {
+            _KEY: f"file:{keys.path}",
+            "PROCOUNTOR_FALLBACK_STRATEGY": "legacy_password",
+            "PROCOUNTOR_LEGACY_POLICY": "allow",
+        }
+    )
+    events: list[Event] = []
+    source = TokenSource.from_env(on_event=events.append)
+    first = source.token()
+    keys.rotate()
+    assert source.renew(first).strategy == "client_credentials"
+    assert "FellBack" not in {type(event).__name__ for event in events}
+
+
+@pytest.mark.process
+def test_four_secrets_of_two_profiles_are_rotated(sandbox: Sandbox, tmp_path: Path, environment: Environment) -> None:
+    """Client secret and API key of two profiles come from commands; each is rotated while both sources go on."""
+    world = sandbox.world
+    common = sandbox.environment("client_credentials")
+    clients: dict[str, str] = {}
+    variables = {
+        "PROCOUNTOR_STRATEGY": "client_credentials",
+        "PROCOUNTOR_BASE_URL": common["PROCOUNTOR_BASE_URL"],
+        "PROCOUNTOR_REDIRECT_URI": common["PROCOUNTOR_REDIRECT_URI"],
+    }
+    user = world.users()[0].id
+    for name in ("acme", "beta"):
+        client = world.add_client(common["PROCOUNTOR_REDIRECT_URI"])
+        company = world.add_company(name).id
+        world.grant_user_access(user, company)
+        clients[name] = client.client_id
+        key = world.create_api_key(client.client_id, user, company)
+        prefix = f"PROCOUNTOR_PROFILES__{name.upper()}__"
+        variables[f"{prefix}CLIENT_ID"] = client.client_id
+        for setting, value in {"client_secret": client.client_secret, "api_key": key}.items():
+            (tmp_path / f"{name}-{setting}").write_text(value)
+            variables[f"{prefix}{setting.upper()}"] = f"command:cat {tmp_path / f'{name}-{setting}'}"
+    environment(variables)
+    sources = {name: TokenSource.from_env(profile=name) for name in clients}
+    tokens = {name: source.token() for name, source in sources.items()}
+    for name, source in sources.items():
+        (old,) = (each for each in world.api_keys() if each.client_id == clients[name])
+        world.revoke_api_key((tmp_path / f"{name}-api_key").read_text())
+        (tmp_path / f"{name}-api_key").write_text(world.create_api_key(old.client_id, old.user_id, old.company_id))
+        (tmp_path / f"{name}-client_secret").write_text(world.replace_client_secret(clients[name]).client_secret)
+        renewed = source.renew(tokens[name])
+        assert renewed.company_id == tokens[name].company_id
+        assert renewed.access_token != tokens[name].access_token
