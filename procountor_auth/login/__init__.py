@@ -1,1 +1,1 @@
-"""Logging in with a browser."""
+"""Login with a browser."""

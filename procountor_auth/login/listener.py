@@ -5,9 +5,9 @@
         webbrowser.open(login.url)
         token = listener.wait(login.complete, timeout=300)
 
-It can be reached from this machine only, and is open only during the login. Other programs and web pages on this
-machine can talk to it as well, so nothing but the redirect with the right `state`, at the exact path, ends the login.
-Everything else gets a short error page, and the listener keeps waiting.
+It can be reached only from this machine, and is open only during the login. Other programs and web pages on this
+machine can also send requests to it, so only the redirect with the right `state`, at the exact path, ends the login.
+All other requests get a short error page, and the listener keeps waiting.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _TURN: Final = 0.5
-"""Seconds of one wait: on Windows, a wait without an end does not hear Ctrl-C."""
+"""Seconds of one wait: on Windows, Ctrl-C does not interrupt a wait without a time limit."""
 
 
 class LoopbackListener:
-    """Listens for the redirect of one login. Open from `with` until `wait` is done.
+    """Listens for the redirect of one login, from the start of the `with` block until `wait` returns.
 
-    A redirect URI with a port is listened for at that port; one without at a free port, which `redirect_uri` then
-    has in it: send that one in the login. `localhost` is listened for on IPv4 and IPv6.
+    It listens on the port of the redirect URI. If that has none, it listens on a free port, and `redirect_uri` contains
+    this port: use it for the login. For `localhost`, it listens on IPv4 and IPv6.
 
     Args:
-        redirect_uri: The registered one: `http://127.0.0.1`, `http://[::1]` or `http://localhost`, with or without a
-            port and a path.
-        patience: Seconds that a client may take for its request.
+        redirect_uri: The registered redirect URI: `http://127.0.0.1`, `http://[::1]` or `http://localhost`, with or
+            without a port and a path.
+        patience: The time limit for a client to send its request, in seconds.
         monotonic: The clock for deadlines, in seconds.
 
     Raises:
@@ -63,9 +63,9 @@ class LoopbackListener:
         loopback = LoopbackRedirect.parse(redirect_uri)
         if loopback is None:
             raise ConfigurationError(
-                "PROCOUNTOR_REDIRECT_URI does not lead to this machine: there is nothing to listen for.",
-                hint="Give the address that the browser ends at to `complete`, or have a redirect URI such as "
-                "http://127.0.0.1:8765/callback registered for the client.",
+                "PROCOUNTOR_REDIRECT_URI does not lead to this machine, so its redirect can't be received here.",
+                hint="Pass the address that the browser ends up at to `complete`, or register a redirect URI such as "
+                "http://127.0.0.1:8765/callback for the client.",
             )
         self._loopback = loopback
         self._patience = patience
@@ -76,25 +76,25 @@ class LoopbackListener:
 
     @staticmethod
     def can_listen(redirect_uri: str) -> bool:
-        """Whether a redirect URI leads to this machine, so that a listener can be made for it."""
+        """Whether a redirect URI leads to this machine, so that a listener can receive it."""
         return LoopbackRedirect.parse(redirect_uri) is not None
 
     @property
     def redirect_uri(self) -> str:
-        """The redirect URI to send, with the port that is listened at.
+        """The redirect URI to send, with the port that the listener uses.
 
         Raises:
-            RuntimeError: Nothing is listened at yet.
+            RuntimeError: The listener is not open yet.
         """
         if not self._port:
             raise RuntimeError("the listener is not open yet: use it in a `with` statement")
         return self._loopback.at(self._port)
 
     def __enter__(self) -> Self:
-        """Take the port. Browsers that come before `wait` are kept in line.
+        """Open the port. Connections before `wait` are queued.
 
         Raises:
-            CannotListen: The port is taken, or this user may not have it.
+            CannotListen: The port is in use, or this user may not listen on it.
         """
         self._sockets, self._port = listen(self._loopback)
         return self
@@ -105,19 +105,19 @@ class LoopbackListener:
         self._close()
 
     def wait(self, complete: Callable[[str], T], timeout: float) -> T:
-        """Wait for the redirect that ends the login, then close. The browser learns how the login has ended.
+        """Wait for the redirect that ends the login, then close. The browser shows the result of the login.
 
         Args:
-            complete: Finishes the login with the address that the browser came back to, such as `login.complete`.
-                A `RedirectError` of it that does not say `ends_login` changes nothing. Called on another thread.
-            timeout: Seconds to wait for the user. What `complete` has begun by then is still waited for.
+            complete: Completes the login with the address of the redirect, such as `login.complete`. The login stays
+                open after a `RedirectError` without `ends_login`. Called on another thread.
+            timeout: Seconds to wait for the user. A call of `complete` that has started by then is not interrupted.
 
         Returns:
             What `complete` returns.
 
         Raises:
-            LoginTimedOut: Nobody came back in time.
-            ProcountorAuthError: What `complete` raises otherwise.
+            LoginTimedOut: The user did not complete the login in time.
+            ProcountorAuthError: Any other error of `complete`.
             RuntimeError: The listener is not open.
         """
         if not self._sockets:
@@ -143,7 +143,7 @@ class LoopbackListener:
 
 
 class _LoginResult(Generic[T]):
-    """How the login ends: once, with a result or an error."""
+    """The outcome of the login, set once: a result or an error."""
 
     def __init__(self, complete: Callable[[str], T], monotonic: Callable[[], float]) -> None:
         self._complete = complete
@@ -154,7 +154,7 @@ class _LoginResult(Generic[T]):
         self._unwrap: Callable[[], T] | None = None
 
     def on_redirect(self, address: str) -> tuple[Page, Callable[[], None]]:
-        """Take the address that a browser came to. Return its page, and what to call once it has been sent."""
+        """Handle the address of a redirect. Return the page to send, and a function to call after sending it."""
         with self._changed:
             if not self._open:
                 return pages.OVER, _do_nothing
@@ -183,13 +183,28 @@ class _LoginResult(Generic[T]):
             return (pages.failure(error), raiser(error)) if error.ends_login else (pages.not_accepted(error), None)
         except ProcountorAuthError as error:
             return pages.failure(error), raiser(error)
-        except BaseException as error:  # noqa: BLE001 - it is handed to the one who waits
+        except BaseException as error:  # noqa: BLE001 - passed on to the waiter
             return pages.BROKEN, raiser(error)
         return pages.SUCCESS, lambda: result
 
     def result(self, timeout: float) -> T:
-        """Wait for the end. Raises what `LoopbackListener.wait` raises."""
-        deadline = self._monotonic() + timeout
+        """Wait for the outcome. Raises what `LoopbackListener.wait` raises."""
+        try:
+            unwrap = self._wait(self._monotonic() + timeout)
+        except RuntimeError as error:
+            # Ctrl-C may arrive when the wait has just released its lock: then `with` fails to release it.
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise error.__context__ from None
+            raise
+        if unwrap is None:
+            raise LoginTimedOut(
+                f"The login was not completed within {timeout:g} seconds.",
+                hint="Start the login again, with a longer --timeout if necessary. If the browser can't reach this "
+                "machine, use --no-browser and paste the address that the browser ends up at.",
+            )
+        return unwrap()
+
+    def _wait(self, deadline: float) -> Callable[[], T] | None:
         with self._changed:
             while self._unwrap is None:
                 left = deadline - self._monotonic()
@@ -199,14 +214,7 @@ class _LoginResult(Generic[T]):
                         break
                     left = _TURN
                 self._changed.wait(min(left, _TURN))
-            unwrap = self._unwrap
-        if unwrap is None:
-            raise LoginTimedOut(
-                f"Nobody came back from the login page within {timeout:g} seconds.",
-                hint="Start the login again, with a longer --timeout if need be. If the browser can't reach this "
-                "machine, use --no-browser and paste the address that it ends at.",
-            )
-        return unwrap()
+            return self._unwrap
 
 
 def _do_nothing() -> None:

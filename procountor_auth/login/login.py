@@ -1,4 +1,4 @@
-"""Logging in with a browser: the URL to open, and what to do with where it comes back."""
+"""Login with a browser: the URL to open, and the completion with the redirect."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from procountor_auth.transport.transport import Transport
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from procountor_auth.protocol.client import AuthorizationRequest
+    from procountor_auth.login.saved_login import SavedLogins
+    from procountor_auth.protocol.authorization_request import AuthorizationRequest
     from procountor_auth.protocol.flow import Flow
     from procountor_auth.protocol.token import Token
     from procountor_auth.settings.settings import Settings
@@ -28,7 +29,7 @@ T = TypeVar("T")
 
 
 class _BrowserLogin(Unpicklable, Generic[T]):
-    """One visit to a login page. Its state is good for one redirect, and a code is exchanged at most once."""
+    """One login on a login page. Its state is valid for one redirect, and a code is exchanged at most once."""
 
     def __init__(
         self,
@@ -45,23 +46,23 @@ class _BrowserLogin(Unpicklable, Generic[T]):
 
     @property
     def url(self) -> str:
-        """Where to send the user's browser. Keep it out of logs: it holds the `state` of this login."""
+        """The URL to open in the user's browser. Keep it out of logs: it contains the `state` of this login."""
         return self._request.url
 
     @property
     def redirect_uri(self) -> str:
-        """Where the browser comes back to."""
+        """The redirect URI of this login."""
         return self._request.redirect_uri
 
     def complete(self, redirected_url: str) -> T:
-        """Trade the code in the redirect for what this login is for.
+        """Exchange the code in the redirect for the result of this login.
 
         Args:
-            redirected_url: The whole address that the browser came back to.
+            redirected_url: The complete address of the redirect.
 
         Raises:
-            RedirectError: The address can't be trusted or used. The login stays open for the right one, unless the
-                error says `ends_login`: the user has declined, for one.
+            RedirectError: The address can't be trusted or used. The login stays open for the right one, unless
+                `ends_login` is set, for example because the user declined.
             ProcountorAuthError: The exchange failed; a new login is needed.
         """
         address, redirected_url = SecretStr(redirected_url), ""  # a traceback may show the locals
@@ -69,7 +70,11 @@ class _BrowserLogin(Unpicklable, Generic[T]):
             return self._finish(address).result()
 
     async def acomplete(self, redirected_url: str) -> T:
-        """Do what `complete` does without blocking the event loop."""
+        """Do what `complete` does without blocking the event loop. Raises what `complete` raises.
+
+        Args:
+            redirected_url: The complete address of the redirect.
+        """
         address, redirected_url = SecretStr(redirected_url), ""  # see `complete`
         with self.whose.named():
             return await self._finish(address).aresult()
@@ -80,43 +85,66 @@ class _BrowserLogin(Unpicklable, Generic[T]):
             code = self._request.code_from(redirected_url)
         except RedirectError as error:
             refused = error
-        # A redirect that may be anybody's changes nothing: the user may still come back with the right one.
+        # A redirect that may be an attacker's changes nothing: the right one may still come.
         ends = refused is None or refused.ends_login
         if ends and not self._open.acquire(blocking=False):
-            refused = RedirectError("This login has been completed already, or declined.", hint="Start another login.")
+            refused = RedirectError("This login has been completed already, or declined.", hint="Start a new login.")
         if refused is not None:
             raise refused.with_traceback(None)
         return self._fetch(self._exchange(code, self._request))
 
 
 class Login(_BrowserLogin["Token"]):
-    """A login of the authorization_code strategy, made by `TokenSource.begin_login()`.
+    """A login of the authorization_code strategy, created by `TokenSource.begin_login()`.
 
-    Send the user's browser to `url`; give the address that it comes back to, to `complete`. That returns the token,
-    which the source keeps from then on.
+    Open `url` in the user's browser, and pass the address of the redirect to `complete`. It returns the token, which
+    the source keeps from then on.
     """
 
     def __init__(
         self,
         strategy: AuthorizationCodeStrategy,
-        fetch: Callable[[Flow[Token]], SharedFuture[Token]],
+        fetch: Callable[[Flow[Token], SecretStr], SharedFuture[Token]],
         redirect_uri: str | None = None,
         whose: Profile = NO_PROFILE,
+        *,
+        saves: SavedLogins | None = None,
+        saved: SecretStr | None = None,
     ) -> None:
-        super().__init__(strategy.authorization_request(redirect_uri), strategy.exchange, fetch, whose)
+        with whose.named():
+            if saves is not None and saved is not None:
+                request = saves.resume(saved)
+            else:
+                request = strategy.authorization_request(redirect_uri)
+        super().__init__(request, strategy.exchange, lambda flow: fetch(flow, request.expected.state), whose)
+        self._saves = saves
+
+    def save(self) -> str:
+        """Return this login as text, for the session of the user who is logging in.
+
+        `TokenSource.resume_login` completes it, in any process. The text is encrypted with
+        `PROCOUNTOR_TOKEN_STORE_KEY`, or with a key that is derived from the client secret. It is valid for an hour, and
+        only for this login.
+
+        Raises:
+            TypeError: This login was not created by a source.
+        """
+        if self._saves is None:
+            raise TypeError("This login was not created by `TokenSource.begin_login`, and can't be saved.")
+        return self._saves.save(self._request)
 
 
 class KeyLogin(_BrowserLogin["SecretStr"]):
-    """A login that ends with an API key, for the client_credentials strategy.
+    """A login that results in an API key, for the client_credentials strategy.
 
-    The user logs in at `url` and picks the company; `complete` returns the key of that user, company and client, which
-    is the value for `PROCOUNTOR_API_KEY`.
+    The user logs in at `url` and selects the company; `complete` returns the key of that user, company and client,
+    which is the value for `PROCOUNTOR_API_KEY`.
 
     Args:
         request: The request for a key of one client.
-        transport: How requests reach the host.
-        redirect_uri: The registered redirect URI with this login's port filled in, as a `LoopbackListener` has it; by
-            default as it is registered.
+        transport: Sends the requests.
+        redirect_uri: The registered redirect URI with this login's port, such as that of a `LoopbackListener`; by
+            default exactly as registered.
         whose: The profile that the key is for.
 
     Raises:
@@ -144,20 +172,26 @@ class KeyLogin(_BrowserLogin["SecretStr"]):
 
     @classmethod
     def from_env(cls, redirect_uri: str | None = None) -> KeyLogin:
-        """Build the login from the environment, which needs no API key for it.
+        """Build the login from the environment, which does not need an API key.
 
         Args:
             redirect_uri: See the class.
 
         Raises:
-            ConfigurationError: The client's variables are missing or wrong there.
+            ConfigurationError: Variables of the client are missing or invalid.
         """
         return cls.from_settings(KeyLoginSettings(), redirect_uri)
 
     @classmethod
     def from_settings(cls, settings: Settings, redirect_uri: str | None = None) -> KeyLogin:
-        """Build the login for the client that `settings` describe. Raises what `from_env` raises."""
+        """Build the login for the client that the settings describe. Raises what `from_env` raises.
+
+        Args:
+            settings: The settings; only those of the client are used.
+            redirect_uri: See the class.
+        """
         whose = Profile(settings.profile)
         with whose.named():
+            settings = settings.followed()
             transport = Transport.from_settings(settings)
         return cls(KeyRequest(settings.oauth_client()), transport, redirect_uri, whose)

@@ -1,7 +1,7 @@
-"""The pages that a browser sees when it comes back to this machine after a login.
+"""The pages that a browser shows after the redirect to this machine.
 
-They are ours alone: nothing of the request is in them, they run nothing, load nothing, and are kept nowhere. What comes
-from elsewhere, such as a server's words in an error, is escaped.
+They contain nothing from the request, run no scripts, load nothing, and are not cached. Text from outside, such as a
+server's text in an error, is escaped.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from html import escape
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
+
+from procountor_auth.errors import AccessDenied
 
 if TYPE_CHECKING:
     from procountor_auth.errors import ProcountorAuthError
@@ -32,7 +34,7 @@ _STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).
 HEADERS: Final = {
     "Content-Type": "text/html; charset=utf-8",
     "Cache-Control": "no-store",
-    # The address of the page has the code in it: it is not told to anybody.
+    # The address of the page contains the code, so it must not be sent as a referrer.
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": (
         f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; "
@@ -43,10 +45,10 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-"""What every page is sent with."""
+"""The headers of every page."""
 
-_CLOSE: Final = "You can close this window."
-_WAITING: Final = "The login is still waiting for its own answer: go on in the window where you log in."
+_CLOSE: Final = "You can close this tab."
+_WAITING: Final = "The login is still open: continue in the tab where you log in."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,9 @@ class Page:
     """One page.
 
     Attributes:
-        status: The HTTP status that it is sent with.
-        title: What has happened.
-        paragraphs: What that means, and what to do. Plain text.
+        status: The HTTP status.
+        title: What has happened, as a sentence.
+        paragraphs: What it means, and what to do, as plain text.
         tone: `well`, `badly`, or empty for neither.
     """
 
@@ -66,45 +68,47 @@ class Page:
     tone: str = ""
 
     def html(self) -> bytes:
-        """Return the page, with everything in it escaped."""
+        """Return the page as HTML, with all text escaped."""
         title = escape(self.title)
         paragraphs = "".join(f"<p>{escape(each)}</p>\n" for each in self.paragraphs if each)
         return (
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f"<title>{title} - procountor-auth</title>\n<style>{_STYLE}</style>\n</head>\n"
+            f"<title>{title.removesuffix('.')} - procountor-auth</title>\n<style>{_STYLE}</style>\n</head>\n"
             f'<body>\n<main class="{escape(self.tone)}">\n<h1>{title}</h1>\n{paragraphs}</main>\n</body>\n</html>\n'
         ).encode()
 
 
-SUCCESS: Final = Page(
-    HTTPStatus.OK, "The login is complete", ("The program that asked for it goes on now.", _CLOSE), "well"
-)
+SUCCESS: Final = Page(HTTPStatus.OK, "Login complete.", ("Close this tab and return to your terminal.",), "well")
+
+DECLINED: Final = Page(HTTPStatus.BAD_REQUEST, "You declined the login.", (_CLOSE,))
 
 OVER: Final = Page(
     HTTPStatus.BAD_REQUEST,
-    "This login is over already",
-    ("The program that asked for it says how it ended.", _CLOSE),
+    "This login has ended.",
+    ("Close this tab and return to your terminal: it shows how the login ended.",),
 )
 
 BROKEN: Final = Page(
     HTTPStatus.INTERNAL_SERVER_ERROR,
-    "The login has failed",
-    ("The program that asked for it has broken off; see there.", _CLOSE),
+    "The login failed.",
+    ("Close this tab and return to your terminal: it shows what went wrong.",),
     "badly",
 )
 
 
 def failure(error: ProcountorAuthError) -> Page:
-    """Return the page for a login that has ended with `error`, whose text holds no secret."""
-    return Page(HTTPStatus.BAD_REQUEST, "The login has failed", (error.message, error.hint, _CLOSE), "badly")
+    """Return the page for a login that failed with `error`, whose text contains no secret."""
+    if isinstance(error, AccessDenied):
+        return DECLINED
+    return Page(HTTPStatus.BAD_REQUEST, "The login failed.", (error.message, error.hint, _CLOSE), "badly")
 
 
 def not_accepted(error: ProcountorAuthError) -> Page:
-    """Return the page for a redirect that is not the response to the login, which goes on."""
-    return Page(HTTPStatus.BAD_REQUEST, "This is not the answer to the login", (error.message, _WAITING), "badly")
+    """Return the page for a redirect that is not the response to the login, which stays open."""
+    return Page(HTTPStatus.BAD_REQUEST, "This is not the response to the login.", (error.message, _WAITING), "badly")
 
 
 def nothing_here(status: HTTPStatus) -> Page:
     """Return the page for a request that has nothing to do with the login."""
-    return Page(status, f"{status.phrase}", ("This address waits for the end of one login, and for nothing else.",))
+    return Page(status, f"{status.phrase}.", ("This address only receives the result of a login.",))

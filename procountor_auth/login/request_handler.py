@@ -1,4 +1,4 @@
-"""The one request of a connection to the loopback server: what can't be the redirect gets a short error page."""
+"""Handles the one request of a connection to the loopback server: it rejects anything but the redirect."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from procountor_auth.login import pages
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from procountor_auth.protocol.loopback_redirect import LoopbackRedirect
 
 MAX_LINE: Final = 8_192
-"""A request line of more bytes than this is rejected."""
+"""The longest accepted request line, in bytes."""
 
 MAX_HEAD: Final = 65_536
-"""Headers of more bytes than this are rejected. A browser sends the cookies of every program on this machine."""
+"""The largest accepted headers, in bytes. A browser sends the cookies of every program on this machine."""
 
 _HTTP_PORT: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedRequest:
-    """What a request must be to be the redirect, and who takes it then.
+    """What the redirect must match, and the function that handles it.
 
     Attributes:
         loopback: The registered redirect URI.
-        port: The port that is listened at.
-        on_redirect: Called with the whole address that a browser came to; returns the page for it, and what to call
-            once that is sent.
+        port: The port that the listener uses.
+        on_redirect: Called with the complete address of the redirect; returns the page to send, and a function to call
+            after sending it.
     """
 
     loopback: LoopbackRedirect
@@ -43,12 +43,12 @@ class ExpectedRequest:
 
     @property
     def hosts(self) -> frozenset[str]:
-        """What the header Host may be: another name for this address is somebody's DNS rebinding."""
+        """The accepted values of the `Host` header: another name for this address would be DNS rebinding."""
         host = self.loopback.host
         return frozenset({f"{host}:{self.port}"} | ({host} if self.port == _HTTP_PORT else set()))
 
     def address(self, query: str | None) -> str:
-        """The whole address of a request for the path."""
+        """The complete address of a request for the path."""
         return self.loopback.at(self.port) + ("" if query is None else f"?{query}")
 
 
@@ -57,13 +57,13 @@ class RequestHandler(BaseHTTPRequestHandler):
 
     Args:
         connection: The connection. It is not closed.
-        expected: What the redirect must be.
-        on_request: Called when the whole request is there.
-        on_response: Called when the response is sent, or can't be.
+        expected: What the redirect must match.
+        on_request: Called when the complete request has been read.
+        on_response: Called when the response has been sent, or can't be sent.
     """
 
     protocol_version = "HTTP/1.1"
-    default_request_version = "HTTP/1.0"  # even what is no HTTP gets a response with a head
+    default_request_version = "HTTP/1.0"  # even an invalid request gets a response with headers
 
     def __init__(
         self,
@@ -75,12 +75,15 @@ class RequestHandler(BaseHTTPRequestHandler):
         self._expected = expected
         self._on_request = on_request
         self._on_response = on_response
-        super().__init__(connection, ("", 0), None)  # type: ignore[arg-type]  # there is no server object
+        no_server: Any = None
+        super().__init__(connection, ("", 0), no_server)
 
     def handle(self) -> None:
         """Read one request, and respond to it."""
-        self.requestline, self.request_version, self.command = "", self.default_request_version, ""
-        self.raw_requestline = self.rfile.readline(MAX_LINE + 1)
+        self.requestline: str = ""
+        self.request_version: str = self.default_request_version
+        self.command: str = ""
+        self.raw_requestline: bytes = self.rfile.readline(MAX_LINE + 1)
         if len(self.raw_requestline) > MAX_LINE:
             self.send_error(HTTPStatus.REQUEST_URI_TOO_LONG)
             return
@@ -91,7 +94,8 @@ class RequestHandler(BaseHTTPRequestHandler):
             self.send_error(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
             return
         self._on_request()
-        stream, self.rfile = self.rfile, io.BytesIO(head)
+        stream = self.rfile
+        self.rfile: io.BufferedIOBase = io.BytesIO(head)
         try:
             if self.parse_request():
                 self._respond()
@@ -99,7 +103,7 @@ class RequestHandler(BaseHTTPRequestHandler):
             self.rfile = stream
 
     def _read_head(self) -> bytes | None:
-        """Return the headers, or more bytes than are allowed, or None if the client has hung up in between."""
+        """Return the headers, maybe more bytes than allowed, or None if the client disconnected before their end."""
         head = b""
         while len(head) <= MAX_HEAD:
             line = self.rfile.readline(MAX_HEAD + 1 - len(head))
@@ -111,7 +115,7 @@ class RequestHandler(BaseHTTPRequestHandler):
         return head
 
     def _respond(self) -> None:
-        # Not `self.path`: there, a doubled slash at the start has become one.
+        # Not `self.path`, in which a double slash at the start has become a single one.
         words = self.requestline.split()
         path, mark, query = words[1].partition("?")
         status = self._problem(path) if len(words) > 2 else HTTPStatus.BAD_REQUEST  # noqa: PLR2004 - a version
@@ -136,8 +140,8 @@ class RequestHandler(BaseHTTPRequestHandler):
             return HTTPStatus.NOT_FOUND
         if self.command != "GET":
             return HTTPStatus.METHOD_NOT_ALLOWED
-        # A browser that follows a redirect of the login page navigates, in a window of its own. It names no origin, or
-        # one that it keeps to itself; a script of another page can't do that.
+        # A browser that follows the login page's redirect navigates at the top level, and sends no origin or `null`. A
+        # script of another page can't send such a request.
         if origin != "null" and origin.removeprefix("http://") not in own:
             return HTTPStatus.FORBIDDEN
         if self.headers.get("Sec-Fetch-Mode", "navigate") != "navigate":
@@ -147,7 +151,7 @@ class RequestHandler(BaseHTTPRequestHandler):
         return None
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """Respond to a request that is not the redirect. Nothing of it is repeated, so both texts are left out."""
+        """Respond to a request that is not the redirect. Both texts are ignored, because they repeat the request."""
         try:
             self._send(pages.nothing_here(HTTPStatus(code)))
         finally:
@@ -167,8 +171,8 @@ class RequestHandler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def version_string(self) -> str:
-        """Return what stands in the header Server."""
+        """Return the value of the `Server` header."""
         return "procountor-auth"
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Say nothing: the request line has the code and the state in it."""
+        """Log nothing: the request line contains the code and the state."""

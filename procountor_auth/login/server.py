@@ -1,4 +1,4 @@
-"""The server of the loopback listener: it accepts connections, and cuts those that stay silent."""
+"""The server of the loopback listener: it accepts connections, and closes idle ones."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ if TYPE_CHECKING:
     from procountor_auth.login.request_handler import ExpectedRequest
 
 MAX_CONNECTIONS: Final = 32
-"""When one more comes, the one that has been silent for longest is cut."""
+"""The most open connections; one more closes the one that has been idle for longest."""
 
 PATIENCE: Final = 10.0
-"""Seconds that a client may take for its request. A browser opens connections ahead, and may never use them."""
+"""The time limit for a client's request, in seconds. A browser opens connections in advance, and may never use them."""
 
 _DRAINED: Final = 262_144
 _LINGER: Final = 1.0
-"""Bytes and seconds that are still read after a response: a connection that is closed on unread bytes is reset, and the
-client may lose the response."""
+"""The most bytes and seconds to read after a response: closing a connection with unread bytes resets it, and the client
+may lose the response."""
 
 
 @dataclass(slots=True, eq=False)
 class _Connection:
-    """A connection, with when it came."""
+    """A connection and the time of its start."""
 
     socket: socket.socket
     since: float
     is_busy: bool = False
-    """Its request is there and is being served, which may take as long as the login's own deadline."""
+    """Whether its request is being handled, which may take until the login's deadline."""
     is_answered: bool = False
 
     def cut(self) -> None:
-        """End it, whatever its thread is waiting for."""
+        """Shut the connection down, even if its thread is waiting for it."""
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
 
 
 class LoopbackServer:
-    """Accepts connections, gives each a thread, and cuts those that stay silent."""
+    """Accepts connections, handles each on a thread, and closes idle ones."""
 
     def __init__(
         self,
@@ -65,15 +65,15 @@ class LoopbackServer:
         self._connections: set[_Connection] = set()
         self._closed = threading.Event()
         self._awake, self._wake = socket.socketpair()
-        # Daemons, all: a client that does not hang up must not keep the interpreter alive.
+        # All are daemon threads: a client that stays connected must not keep the interpreter alive.
         self._thread = threading.Thread(target=self._accept, name="procountor-auth-loopback", daemon=True)
 
     def open(self) -> None:
-        """Start accepting."""
+        """Start accepting connections."""
         self._thread.start()
 
     def close(self) -> None:
-        """Stop accepting, and cut what has had no response. What has had one is read to its end by its client."""
+        """Stop accepting, and close connections without a response. Clients can still read responses to the end."""
         if self._closed.is_set():
             return
         self._closed.set()
@@ -102,7 +102,7 @@ class LoopbackServer:
                     selector.register(each, selectors.EVENT_READ)
             except (ValueError, OSError):
                 if self._closed.is_set():
-                    return  # Ctrl-C came while this thread was being started, and its sockets are gone
+                    return  # Ctrl-C came while this thread was starting, and its sockets are closed
                 raise
             while not self._closed.is_set():
                 for key, _ in selector.select(self._until_next()):
@@ -115,7 +115,7 @@ class LoopbackServer:
             accepted, _ = listening.accept()
         except OSError as error:
             if error.errno in {errno.EMFILE, errno.ENFILE}:
-                self._closed.wait(0.05)  # the connection stays in line until there is a file for it
+                self._closed.wait(0.05)  # the connection stays queued until a file descriptor is free
             return
         accepted.settimeout(self._patience)
         connection = _Connection(accepted, self._monotonic())
@@ -131,7 +131,7 @@ class LoopbackServer:
         ).start()
 
     def _until_next(self) -> float | None:
-        """Return the seconds until the next connection has been silent for too long."""
+        """Return the seconds until the next connection has been idle for too long."""
         with self._lock:
             since = [each.since for each in self._connections if not each.is_busy]
         return max(0.0, min(since) + self._patience - self._monotonic()) if since else None
@@ -146,7 +146,7 @@ class LoopbackServer:
 
     def _serve(self, connection: _Connection) -> None:
         with connection.socket as accepted:
-            with suppress(OSError, ValueError):  # a client that has gone, or was cut
+            with suppress(OSError, ValueError):  # the client has disconnected, or was closed
                 RequestHandler(
                     accepted,
                     self._expected,
@@ -159,7 +159,7 @@ class LoopbackServer:
 
 
 def _hang_up(accepted: socket.socket) -> None:
-    """Say that the response is complete, and wait a moment for the client to hang up."""
+    """Signal the end of the response, and wait a moment for the client to disconnect."""
     accepted.shutdown(socket.SHUT_WR)
     accepted.settimeout(_LINGER)
     ends, left = time.monotonic() + _LINGER, _DRAINED

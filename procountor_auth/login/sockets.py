@@ -1,4 +1,4 @@
-"""The sockets on this machine that a redirect comes to: one for a literal address, two for `localhost`."""
+"""Opens the sockets for the redirect: one for a literal address, two for `localhost`."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _MAX_ATTEMPTS: Final = 20
 """How many free ports are tried for one that is free on both IPv4 and IPv6."""
 
 _BACKLOG: Final = 128
-"""Connections that the system keeps until they are accepted."""
+"""How many connections the system queues until they are accepted."""
 
 _FAMILIES: Final = {"127.0.0.1": socket.AF_INET, "::1": socket.AF_INET6}
 
 _ADDRESSES: Final = {"127.0.0.1": ("127.0.0.1",), "[::1]": ("::1",), "localhost": ("127.0.0.1", "::1")}
-"""Where to listen for each host. A browser may take either of the two for `localhost`."""
+"""The addresses for each host. For `localhost`, a browser may use either of the two."""
 
 _NOT_HERE: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
-"""What a machine without IPv6 says."""
+"""The error codes of a machine without IPv6."""
 
 
 def listen(loopback: LoopbackRedirect) -> tuple[list[socket.socket], int]:
-    """Return sockets that listen at the redirect URI's port, or at a free one, and the port.
+    """Return sockets that listen on the redirect URI's port, or on a free one, and the port.
 
     Raises:
-        CannotListen: The port is taken, or this user may not have it.
+        CannotListen: The port is in use, or this user may not listen on it.
     """
     failed: OSError | None = None
     for _ in range(_MAX_ATTEMPTS if loopback.port is None else 1):
@@ -45,17 +45,17 @@ def listen(loopback: LoopbackRedirect) -> tuple[list[socket.socket], int]:
     said = os.strerror(failed.errno) if failed and failed.errno else "unknown error"
     port = "A free port" if loopback.port is None else f"Port {loopback.port}"
     raise CannotListen(
-        f"{port} of {loopback.host}, where PROCOUNTOR_REDIRECT_URI leads, can't be listened at: {said}.",
-        hint="End the program that has the port (another login, perhaps), or log in with --no-browser and paste the "
-        "address that the browser ends at.",
+        f"{port} of {loopback.host}, as in PROCOUNTOR_REDIRECT_URI, is not available: {said}.",
+        hint="End the program that uses the port (another login, perhaps), or log in with --no-browser and paste the "
+        "address that the browser ends up at.",
     )
 
 
 def _listen_once(addresses: tuple[str, ...], port: int) -> tuple[list[socket.socket], int]:
-    """Listen at one port of all the addresses that this machine has.
+    """Listen on one port of all the addresses that this machine has.
 
     Raises:
-        OSError: One of them is taken, or there is none. Nothing is listened at then.
+        OSError: The port is in use on one of them, or there is no address. All sockets are closed then.
     """
     sockets: list[socket.socket] = []
     missing: OSError | None = None
