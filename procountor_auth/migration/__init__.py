@@ -1,1 +1,1 @@
-"""From the legacy strategy to its successors."""
+"""The migration from the legacy strategy to its successors."""

@@ -1,13 +1,16 @@
-"""The end of a migration: the old strategy's stored token goes, and the old secrets are named."""
+"""The last step of a migration: removes the old strategy's stored token, and lists the old secrets."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from procountor_auth.bridge.login_key import needed_by_the_bridge
 from procountor_auth.errors import ProcountorAuthError
+from procountor_auth.migration.bridge_callers import callers_of
 from procountor_auth.migration.plan import plan
 from procountor_auth.migration.readiness import Readiness, Reason, reasons_of
+from procountor_auth.settings.problems import variable_named
 from procountor_auth.tokens.pool import ProviderPool
 
 if TYPE_CHECKING:
@@ -19,20 +22,22 @@ if TYPE_CHECKING:
 
 
 class Finished(NamedTuple):
-    """What was done for one profile, and what is left to do by hand.
+    """What was done for one profile, and what remains to be done manually.
 
     Attributes:
-        readiness: Not ready if the profile was left alone: it has not switched, or the store failed.
+        readiness: Not ready if the profile was left unchanged: it has not switched, or the store failed.
         removed: Whether a token of the old strategy was removed from the store.
-        delete: The variables that nothing needs any more, and where they stand.
+        delete: The variables that are no longer needed, and where they are set.
+        has_old_programs: Whether variables remain because a program still logs in through the bridge.
     """
 
     readiness: Readiness
     removed: bool
     delete: tuple[Change, ...]
+    has_old_programs: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return the result as JSON-ready values."""
         return {
             **self.readiness.as_dict(),
             "removed": self.removed,
@@ -51,14 +56,14 @@ def finish(
     dry_run: bool = False,
     clock: Callable[[], float] = time.time,
 ) -> Finished:
-    """Remove what the old strategy has left in the store, once a profile has switched. Nothing is sent to Procountor.
+    """Remove the old strategy's token from the store, if a profile has switched. Nothing is sent to Procountor.
 
     Args:
-        profiles: What all places said.
-        profile: The profile, or None where there are none.
-        old: The strategy that it has left.
-        pool: Shared by many profiles.
-        dry_run: Only look.
+        profiles: The profiles, with their variables from all places.
+        profile: The profile, or None if there are no profiles.
+        old: The strategy that the profile used before.
+        pool: The pool that many profiles share.
+        dry_run: Only determine what would be removed.
         clock: The wall clock, in Unix seconds.
     """
     pool = pool or ProviderPool(profiles, clock=clock)
@@ -71,7 +76,7 @@ def finish(
         reason = Reason(
             code="not_switched",
             message=f"it has not switched: PROCOUNTOR_STRATEGY is still {old}",
-            hint="`procountor-auth migrate status` says what is in the way.",
+            hint="`procountor-auth migrate status` shows what blocks it.",
         )
         return Finished(_readiness(profile, strategy, old, (reason,)), removed=False, delete=())
     notes: list[str] = []
@@ -79,14 +84,32 @@ def finish(
     try:
         left = pool.provider(profile, old)
     except ProcountorAuthError:
-        notes.append(f"the variables of {old} are gone already: a token that it may have stored ends by itself")
+        notes.append(f"the variables of {old} are already removed: a token that it may have stored will expire")
     else:
         try:
             removed = _remove(pool, left, dry_run=dry_run)
         except ProcountorAuthError as error:
             return Finished(_readiness(profile, strategy, old, reasons_of(error)), removed=False, delete=())
+    try:
+        kept = _kept_for_the_bridge(pool, today)
+    except ProcountorAuthError as error:
+        return Finished(_readiness(profile, strategy, old, reasons_of(error)), removed=removed, delete=())
+    delete = plan(profiles, _readiness(profile, strategy, old)).later
+    needed = [variable_named(change.setting) for change in delete if change.setting in kept]
+    if needed:
+        notes.append(
+            f"a program still logs in through the bridge, which needs {', '.join(needed)}; `procountor-auth migrate "
+            "status` shows when it was last seen"
+        )
     readiness = _readiness(profile, strategy, old, notes=tuple(notes))
-    return Finished(readiness, removed, plan(profiles, readiness).later)
+    remaining = tuple(change for change in delete if change.setting not in kept)
+    return Finished(readiness, removed, remaining, has_old_programs=bool(needed))
+
+
+def _kept_for_the_bridge(pool: ProviderPool, today: TokenProvider) -> tuple[str, ...]:
+    """Return the settings of the legacy login that the bridge needs, if a program still logs in through it."""
+    is_used = any(caller.is_recent(pool.clock()) for caller in callers_of(today, pool))
+    return needed_by_the_bridge(today.settings) if is_used else ()
 
 
 def _remove(pool: ProviderPool, provider: TokenProvider, *, dry_run: bool) -> bool:

@@ -1,4 +1,4 @@
-"""The plan: which variables to add, change and remove for one profile, as a difference of its environment."""
+"""The plan: which variables to add, change and remove for one profile, as a diff of its environment."""
 
 from __future__ import annotations
 
@@ -18,22 +18,26 @@ if TYPE_CHECKING:
     from procountor_auth.settings.profiles import Profiles
 
 MASK: Final = "********"
-"""Stands for a secret that is there."""
+"""The placeholder for a secret that is set."""
 
 NEEDED: Final = "<to be set>"
-"""Stands for a value that is not there yet."""
+"""The placeholder for a value that is not set yet."""
+
+PROFILES_FILE: Final = "the profiles file"
+DOTENV: Final = "the .env file"
 
 Sign: TypeAlias = Literal["+", "-", " "]
 
 
 class Change(NamedTuple):
-    """One line of the difference.
+    """One line of the diff.
 
     Attributes:
-        sign: `+` to add, `-` to remove, a space where it stays.
+        sign: `+` to add, `-` to remove, a space for an unchanged line.
         variable: The variable, or its name in the profiles file.
-        value: What it is set to; a secret is masked.
-        place: Where it stands or belongs, such as `the environment`.
+        value: Its value; a secret is masked.
+        place: Where it is set, or has to be set, such as `the environment`.
+        setting: The name of the setting, which is the same for all profiles.
         shared: Whether it is common to all profiles.
     """
 
@@ -41,16 +45,28 @@ class Change(NamedTuple):
     variable: str
     value: str
     place: str
+    setting: str
     shared: bool = False
 
+    @property
+    def kind_of_place(self) -> str:
+        """Where it is set, or has to be set, without the profile's part of the profiles file."""
+        return PROFILES_FILE if self.place.endswith(PROFILES_FILE) else self.place
+
     def __str__(self) -> str:
-        if self.place.endswith("profiles file"):
+        if self.kind_of_place == PROFILES_FILE:
             return f'{self.sign}{self.variable} = "{self.value}"'
         return f"{self.sign}{self.variable}={self.value}"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values."""
-        return self._asdict()
+        """Return JSON-ready values."""
+        return {
+            "sign": self.sign,
+            "variable": self.variable,
+            "value": self.value,
+            "place": self.place,
+            "shared": self.shared,
+        }
 
 
 class Plan(NamedTuple):
@@ -58,9 +74,9 @@ class Plan(NamedTuple):
 
     Attributes:
         readiness: Whether it can be done, and what blocks it.
-        now: The difference that makes the switch.
-        later: What can go after the switch, once there is no way back to keep.
-        switch: The one variable that switches this profile, wherever the rest of it is written.
+        now: The changes for the switch.
+        later: What can be removed after the switch, when switching back is no longer needed.
+        switch: The one variable that switches this profile.
     """
 
     readiness: Readiness
@@ -69,7 +85,7 @@ class Plan(NamedTuple):
     switch: tuple[str, str]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return JSON-ready values."""
         changes: dict[str, list[dict[str, Any]]] = {"add": [], "change": [], "remove": [], "remove_later": []}
         added = {change.variable for change in self.now if change.sign == "+"}
         removed = {change.variable for change in self.now if change.sign == "-"}
@@ -91,8 +107,8 @@ def plan(profiles: Profiles, readiness: Readiness) -> Plan:
     """Return the plan for a profile.
 
     Args:
-        profiles: What all places said.
-        readiness: What is known about its way; blockers are named by it.
+        profiles: The profiles, with their variables from all places.
+        readiness: Its readiness, which names the blockers.
     """
     writer = _Writer(profiles, readiness.profile)
     target, today = readiness.target, readiness.strategy
@@ -108,44 +124,47 @@ def plan(profiles: Profiles, readiness: Readiness) -> Plan:
             now += [] if old and name in old.required_settings else writer.keep(name)
         else:
             now += writer.add(name, NEEDED)
+    for name in kind.optional_settings if kind else ():
+        if name in writer.values and not (old and name in old.required_settings):
+            now += writer.keep(name)
     if kind is not None and not kind.unattended and "refresh_token" in writer.values:
         now += writer.keep("refresh_token")
     return Plan(readiness, tuple(now), writer.leftovers(target, today), switch)
 
 
 class _Writer:
-    """Writes the lines of one profile, each where its value stands."""
+    """Collects the lines of one profile, each for the place where its value is set."""
 
     def __init__(self, profiles: Profiles, profile: str | None) -> None:
         self._profiles = profiles
         self._profile = profile if profile is None or profile in profiles else None
         self.values: Mapping[str, Any] = {}
-        with suppress(ProcountorAuthError):  # the readiness names it
+        with suppress(ProcountorAuthError):  # the readiness reports it
             self.values = profiles.values_of(self._profile)
 
     def set(self, name: str, value: str) -> list[Change]:
-        """Change a value where it stands; what is common to all profiles stays, and the profile gets its own."""
+        """Change a value where it is set; a value common to all profiles stays, and the profile gets its own."""
         origin = self._profiles.origin(self._profile, name)
         if origin is None or (origin.shared and self._profile is not None):
             return self.add(name, value)
         return [
-            Change("-", origin.written, self._shown(name), origin.place),
-            Change("+", origin.written, value, origin.place),
+            Change("-", origin.written, self._shown(name), origin.place, name),
+            Change("+", origin.written, value, origin.place, name),
         ]
 
     def add(self, name: str, value: str) -> list[Change]:
         if self._profile is not None and self._profiles.file is not None:
-            return [Change("+", name, value, self._profiles.table_of(self._profile))]
+            return [Change("+", name, value, self._profiles.table_of(self._profile), name)]
         beside = self._profiles.origin(self._profile, "strategy")
-        place = beside.place if beside and not beside.place.endswith("profiles file") else "the environment"
-        return [Change("+", variable_of(self._profile, name), value, place)]
+        place = beside.place if beside and not beside.place.endswith(PROFILES_FILE) else "the environment"
+        return [Change("+", variable_of(self._profile, name), value, place, name)]
 
     def keep(self, name: str) -> list[Change]:
         origin = self._profiles.origin(self._profile, name)
-        return [Change(" ", origin.written, self._shown(name), origin.place)] if origin else []
+        return [Change(" ", origin.written, self._shown(name), origin.place, name)] if origin else []
 
     def leftovers(self, target: str, today: str | None = None) -> tuple[Change, ...]:
-        """Return what only deprecated strategies, or today's, need."""
+        """Return the settings that only deprecated strategies, or the current one, need."""
         kept = find_strategy(target)
         names_left = [name for name in dict.fromkeys((today, *_DEPRECATED)) if name not in {target, None}]
         leaving = [kind for kind in (find_strategy(name or "") for name in names_left) if kind is not None]
@@ -153,15 +172,15 @@ class _Writer:
             name
             for kind in leaving
             for name in kind.required_settings
-            if kept is None or name not in kept.required_settings
+            if kept is None or name not in (*kept.required_settings, *kept.optional_settings)
         ]
         if str(self._plain("fallback_strategy")) in {kind.name for kind in leaving}:
             names += ["fallback_strategy", "fallback_limit"]
-        lines = []
+        lines: list[Change] = []
         for name in dict.fromkeys(names):
             origin = self._profiles.origin(self._profile, name)
             if origin is not None:
-                lines.append(Change("-", origin.written, self._shown(name), origin.place, origin.shared))
+                lines.append(Change("-", origin.written, self._shown(name), origin.place, name, origin.shared))
         return tuple(lines)
 
     def _plain(self, name: str) -> object:
@@ -175,4 +194,4 @@ class _Writer:
 _DEPRECATED: Final = ("legacy_password",)
 
 _HARMLESS: Final = frozenset({"strategy", "fallback_strategy", "fallback_limit"})
-"""What may be shown. Everything else is masked, so that nothing has to be known about it."""
+"""The settings whose values may be shown. All others are masked, including unknown ones."""

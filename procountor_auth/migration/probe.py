@@ -1,4 +1,4 @@
-"""Trying one provider: a token, and whom the API says it is for, waiting where the server says so."""
+"""Tries one provider: gets a token and calls `sessioninfo`, and waits if the server says so."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from procountor_auth.tokens.provider import TokenProvider
 
 _MAX_PAUSES: Final = 10
-"""How often one profile waits because the server said so."""
+"""How often one profile waits at the server's request."""
 
 _MAX_PAUSE: Final = 900.0
-"""Seconds of one such wait at most: a server that asks for more has the profile reported as it is."""
+"""The longest such wait, in seconds: if the server requests more, the profile's error is reported."""
 
 
 class Reached(NamedTuple):
-    """What a provider has reached.
+    """The result of trying a provider.
 
     Attributes:
-        session: Whom the API says the token is for.
+        session: The user and company of the token, according to the API.
         token: The token.
         allowed: Which resources its user may read.
-        notices: What the server has announced meanwhile.
+        notices: The server's announcements.
     """
 
     session: Session
@@ -41,7 +41,7 @@ class Reached(NamedTuple):
     notices: tuple[SunsetNotice, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values; times are Unix seconds. No secret is in it."""
+        """Return the result as JSON-ready values, without secrets; times are Unix seconds."""
         return {
             "company_id": self.session.company_id,
             "company": self.session.company_name,
@@ -54,7 +54,7 @@ class Reached(NamedTuple):
 
 
 class _Pause:
-    """A wait that the server has asked one for, and that all take."""
+    """A wait that the server has requested of one profile, and that applies to all."""
 
     def __init__(self, monotonic: Callable[[], float], sleep: Callable[[float], None]) -> None:
         self._monotonic = monotonic
@@ -69,19 +69,19 @@ class _Pause:
 
     def take(self) -> None:
         while not self.over and (left := self._until - self._monotonic()) > 0:
-            self._sleep(min(left, 1.0))  # in turns: the rehearsal may be given up meanwhile
+            self._sleep(min(left, 1.0))  # in short steps: the rehearsal may be cancelled meanwhile
 
     def give_up(self) -> None:
         self.over = True
 
 
 class Probe:
-    """Tries providers, each with a token and a look at the API. What one has been told to wait counts for all.
+    """Tries providers: gets a token and calls the API. A wait that the server requests applies to all of them.
 
     Args:
-        resources: Resources of the API that the token's user is to read.
+        resources: Resources of the API that the token's user must be able to read.
         monotonic: The clock for pauses, in seconds.
-        sleep: How to wait, in seconds.
+        sleep: Waits for a number of seconds.
     """
 
     def __init__(
@@ -94,8 +94,13 @@ class Probe:
         """End all waiting."""
         self._pause.give_up()
 
+    @property
+    def is_given_up(self) -> bool:
+        """Whether waiting has ended."""
+        return self._pause.over
+
     def reach(self, provider: TokenProvider) -> Reached:
-        """Get a token and ask the API whom it is for, waiting where the server says so."""
+        """Get a token and ask the API whom it is for; wait if the server says so."""
         pauses, again = 0, True
         while True:
             self._pause.take()
@@ -107,7 +112,7 @@ class Probe:
             if self._pause.over:
                 raise failed.with_traceback(None)
             if asked is not None and asked <= _MAX_PAUSE and pauses < _MAX_PAUSES:
-                # What one has been told counts for all.
+                # A wait that is requested of one applies to all.
                 pauses += 1
                 self._pause.ask(asked)
             elif failed.retryable and asked is None and again:

@@ -1,4 +1,4 @@
-"""What is known about a profile's way to another strategy: whether it is free, and if not, why."""
+"""Whether a profile can switch to another strategy, and if not, why."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """One thing that is in the way. No secret is in it.
+    """One reason why a profile can't switch. It contains no secret.
 
     Attributes:
         code: A stable word for the kind: an error's `code`, a problem's `kind` (`missing`, `invalid`, …), or
-            `other_company`, `other_client`, `no_rights`, `token_store`.
-        message: What it is, in one sentence.
+            `other_company`, `other_client`, `expired`, `no_rights`, `token_store`.
+        message: The problem, in one sentence.
         hint: What to do about it.
-        variable: The variable that it is about, if it is about one.
+        variable: The variable concerned, if any.
     """
 
     code: str
@@ -32,7 +32,7 @@ class Reason:
     variable: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return the reason as JSON-ready values."""
         return {"code": self.code, "message": self.message, "hint": self.hint, "variable": self.variable}
 
 
@@ -41,12 +41,12 @@ class Readiness:
     """Whether one profile can switch.
 
     Attributes:
-        profile: Its name, or None where there are no profiles.
-        strategy: The strategy of today, or None if that can't be told.
+        profile: Its name, or None if there are no profiles.
+        strategy: The current strategy, or None if unknown.
         target: The strategy to switch to.
-        reasons: What is in the way; empty if the way is free.
-        notes: What is worth knowing, and is not in the way.
-        found: What a rehearsal found out, by name.
+        reasons: Why the profile can't switch; empty if it can.
+        notes: Notes that do not prevent the switch.
+        found: The results of a rehearsal, by name.
     """
 
     profile: str | None
@@ -54,14 +54,14 @@ class Readiness:
     target: str
     reasons: tuple[Reason, ...] = ()
     notes: tuple[str, ...] = ()
-    found: dict[str, Any] = field(default_factory=dict)
+    found: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reasons", for_profile(self.profile, self.reasons))
 
     @property
     def ready(self) -> bool:
-        """Whether nothing is in the way."""
+        """Whether the profile can switch."""
         return not self.reasons
 
     @property
@@ -70,7 +70,7 @@ class Readiness:
         return self.strategy == self.target
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values: `reasons` as sentences, and as `problems` with everything about each."""
+        """Return the readiness as JSON-ready values: `reasons` as sentences, `problems` with all details."""
         return {
             "profile": self.profile,
             "ready": self.ready,
@@ -84,17 +84,17 @@ class Readiness:
 
 
 def for_profile(profile: str | None, reasons: Iterable[Reason]) -> tuple[Reason, ...]:
-    """Return reasons with their hints as they are for a profile."""
+    """Return reasons with their hints adapted to a profile."""
     whose = Profile(profile)
     return tuple(replace(reason, hint=whose.hint(reason.hint)) for reason in reasons)
 
 
 def reasons_of(error: ProcountorAuthError, about: str = "") -> tuple[Reason, ...]:
-    """Return what an error says, each problem of a configuration by itself.
+    """Return the reasons in an error: one for each problem of a configuration.
 
     Args:
         error: The error.
-        about: What was tried, to stand before the sentence.
+        about: What was tried, as a prefix of the sentence.
     """
     if isinstance(error, ConfigurationError) and error.problems:
         return tuple(

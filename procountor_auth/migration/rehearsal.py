@@ -1,11 +1,12 @@
-"""The rehearsal: a token with today's strategy and one with the next, and `sessioninfo` with both.
+"""The rehearsal: gets a token with the current strategy and one with the target, and calls `sessioninfo` with both.
 
-Nothing is switched. Tokens go through the configured store, where the program will find them; the old one stays valid.
-The server decides, not what a key says about itself.
+Nothing is switched. Tokens are kept in the configured store, where programs find them; the old one stays valid.
+The server's response decides, not a key's claims.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -18,6 +19,7 @@ from procountor_auth.migration.readiness import Readiness, Reason, reasons_of
 from procountor_auth.migration.results import fingerprint
 from procountor_auth.tokens.known_problems import find_wrong_fallback
 from procountor_auth.tokens.pool import ProviderPool
+from procountor_auth.transport.background import INTERRUPTED_WAIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -28,30 +30,33 @@ if TYPE_CHECKING:
     from procountor_auth.tokens.provider import TokenProvider
 
 AT_ONCE: Final = 8
-"""How many profiles are tried at the same time, unless somebody says otherwise."""
+"""How many profiles are tried at the same time by default."""
 
 KEPT: Final = 86_400.0
-"""Seconds for which a good result is taken over by a rehearsal that goes on."""
+"""Seconds for which a resumed rehearsal reuses a good result."""
 
-_EARLIER: Final = "not asked again: an earlier rehearsal has found that out, and --fresh tries once more"
+_EARLIER: Final = "not tried again: this is the result of an earlier rehearsal; --fresh repeats it"
 
 
 class Rehearsal:
     """Tries a strategy for many profiles.
 
     Args:
-        profiles: What all places said.
+        profiles: The profiles, with their variables from all places.
         target: The strategy to try.
-        at_once: How many profiles to try at the same time.
-        resources: Resources of the API, such as `users`, that the next strategy's user must be able to read if
-            today's can.
-        target_only: Don't ask for a token with today's strategy: where that does not work any more. The company is
+        at_once: How many profiles to rehearse at the same time.
+        resources: Resources of the API, such as `users`, that the target strategy's user must be able to read if
+            the current one's can.
+        target_only: Don't request a token with the current strategy, if that no longer works. The company is
             then the one in `PROCOUNTOR_COMPANY`.
-        results: Where results are kept, if anywhere.
-        fresh: Try also what has a good result there.
+        results: Where results are stored, if anywhere.
+        fresh: Also try profiles that have a good result there.
         clock: The wall clock, in Unix seconds.
         monotonic: The clock for pauses, in seconds.
-        sleep: How to wait, in seconds.
+        sleep: Waits for a number of seconds.
+
+    Attributes:
+        completed: How many profiles have been rehearsed. After an interruption that may be more than `run` has yielded.
     """
 
     def __init__(
@@ -77,11 +82,14 @@ class Rehearsal:
         self._fresh = fresh
         self._clock = clock
         self._probe = Probe(self._resources, monotonic=monotonic, sleep=sleep)
+        self.completed: int = 0
+        self._counting = threading.Lock()
 
     def run(self, names: Iterable[str | None]) -> Generator[Readiness, None, None]:
-        """Yield the readiness on each profile as soon as it is there, in no certain order.
+        """Yield the readiness of each profile as soon as it is known, in no particular order.
 
-        Whoever stops to listen stops the rehearsal: profiles that were not begun are left alone.
+        Closing the iterator stops the rehearsal: no further profiles are tried. So does Ctrl-C, which gives the
+        profiles in progress a moment to finish.
 
         Raises:
             StoreError: The results can't be read or written.
@@ -89,25 +97,41 @@ class Rehearsal:
         pool = ProviderPool(self._profiles, clock=self._clock)
         workers = ThreadPoolExecutor(self._at_once, thread_name_prefix="procountor-auth-rehearsal")
         pending: set[Future[Readiness]] = set()
+        unfinished: set[Future[Readiness]] = set()
         try:
             for name in names:
-                pending.add(workers.submit(self._rehearse, pool, name))
-                if len(pending) >= 2 * self._at_once:  # never more in the queue than there is use for
+                pending.add(workers.submit(self._complete, pool, name))
+                if len(pending) >= 2 * self._at_once:  # never queue more than the workers can take
                     done, pending = wait(pending, return_when=FIRST_COMPLETED)
                     yield from (future.result() for future in done)
             while pending:
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
+        except KeyboardInterrupt:
+            self._probe.give_up()
+            workers.shutdown(wait=False, cancel_futures=True)
+            begun = [future for future in pending if not future.cancelled()]
+            unfinished = wait(begun, timeout=INTERRUPTED_WAIT).not_done
+            raise
         finally:
             self._probe.give_up()
-            workers.shutdown(cancel_futures=True)
-            pool.close()
+            workers.shutdown(wait=not unfinished, cancel_futures=True)
+            if not unfinished:
+                pool.close()
+
+    def _complete(self, pool: ProviderPool, profile: str | None) -> Readiness:
+        readiness = self._rehearse(pool, profile)
+        # A failure after an interruption is caused by it: the profile is rehearsed again next time.
+        if readiness.ready or not self._probe.is_given_up:
+            with self._counting:
+                self.completed += 1
+        return readiness
 
     def _rehearse(self, pool: ProviderPool, profile: str | None) -> Readiness:
         strategy = strategy_of(self._profiles, profile)
         if strategy == self._target and not self._target_only:
             found = check(self._profiles, profile, self._target, pool=pool, clock=self._clock)
-            return self._readiness(profile, strategy, found.reasons, ["it has switched already: nothing was tried"])
+            return self._readiness(profile, strategy, found.reasons, ["it has already switched: nothing was tried"])
         providers, reasons = self._providers(pool, profile)
         if providers is None:
             return self._readiness(profile, strategy, reasons)
@@ -119,14 +143,14 @@ class Rehearsal:
         readiness = self._tried(profile, strategy, (today, target))
         if self._results is not None:
             plain = fingerprint(today or target, target, target_only=self._target_only)
-            for each in dict.fromkeys((stands_for, plain)):  # whoever looks later names no resources
+            for each in dict.fromkeys((stands_for, plain)):  # later lookups name no resources
                 self._results.add(each, self._clock(), readiness)
         return readiness
 
     def _providers(
         self, pool: ProviderPool, profile: str | None
     ) -> tuple[tuple[TokenProvider | None, TokenProvider] | None, list[Reason]]:
-        """Return today's provider and the next one, or what is wrong with their configuration."""
+        """Return the current provider and the target's, or the problems of their configuration."""
         reasons: list[Reason] = []
         found: list[TokenProvider] = []
         for strategy in (self._target,) if self._target_only else (self._target, None):
@@ -176,9 +200,9 @@ class Rehearsal:
         return [
             Reason(
                 code="no_rights",
-                message=f"{_user(new.session)} may not read {path} with {self._target}"
-                + ("" if old is None else f", and {_user(old.session)} may today"),
-                hint="Give the user the right in Procountor, or make the key as another user.",
+                message=f"{_user(new.session)} can't read {path} with {self._target}"
+                + ("" if old is None else f", but {_user(old.session)} can today"),
+                hint="Grant the user the right in Procountor, or create the key as another user.",
             )
             for path in lost
         ]
@@ -202,8 +226,8 @@ class Rehearsal:
 
 
 def _unfit(provider: TokenProvider) -> list[Reason]:
-    """Return what forbids to try a provider: it could do harm, or the program itself would be refused."""
-    reasons = []
+    """Return why a provider must not be tried: it could do harm, or the program itself would be refused."""
+    reasons: list[Reason] = []
     if provider.settings.legacy_policy == "error" and provider.strategy.lifecycle is not None:
         reasons.append(
             Reason(
@@ -227,7 +251,7 @@ def _unfit(provider: TokenProvider) -> list[Reason]:
 
 
 def _configured_is_reached(provider: TokenProvider, reached: Reached) -> list[Reason]:
-    """Compare what the server says with the company that is configured: a token may say nothing of it."""
+    """Compare the server's company with the configured one: a token may not have the claim."""
     if not provider.company.other_than(reached.session.company_id):
         return []
     name = reached.token.strategy
@@ -242,7 +266,7 @@ def _compared(company: int | None, new: Reached) -> list[Reason]:
         return [
             Reason(
                 code="company_unknown",
-                message=f"{reached}; whether that is the right one can't be told without PROCOUNTOR_COMPANY",
+                message=f"{reached}; without PROCOUNTOR_COMPANY, it is unknown whether that is the right one",
                 hint="Set PROCOUNTOR_COMPANY, or rehearse without --target-only.",
                 variable="PROCOUNTOR_COMPANY",
             )
@@ -250,8 +274,8 @@ def _compared(company: int | None, new: Reached) -> list[Reason]:
     return [
         Reason(
             code="other_company",
-            message=f"{reached}, and today's strategy company {company}",
-            hint="Take the key of this company, or log in to it.",
+            message=f"{reached}, but the current strategy reaches company {company}",
+            hint="Use a key of the right company, or log in to it.",
         )
     ]
 

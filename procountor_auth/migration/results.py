@@ -1,6 +1,6 @@
-"""What rehearsals have found out: one line of JSON for each profile, so that one that was interrupted goes on.
+"""The results of rehearsals: one line of JSON for each profile, so that an interrupted rehearsal can be resumed.
 
-No secret is in it. A result counts for as long as the configuration that it was found with: its fingerprint is a hash
+They contain no secrets. A result is valid for the configuration that it was found with: its fingerprint is a hash
 over both providers' keys in the store and the client's secret.
 """
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from procountor_auth.errors import ConfigurationError, StoreError
 from procountor_auth.migration.readiness import Readiness, Reason
+from procountor_auth.protocol.extra import missing_extra
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,7 @@ class RehearsalResult(NamedTuple):
     """One result.
 
     Attributes:
-        at: When it was found out, in Unix seconds.
+        at: The time of the rehearsal, in Unix seconds.
         readiness: The result.
     """
 
@@ -39,7 +40,7 @@ class RehearsalResults:
     """The results of rehearsals, in a file.
 
     Args:
-        path: The file. It is made on the first write, readable by this user alone.
+        path: The file. It is created on the first write, and only this user can read it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -48,29 +49,31 @@ class RehearsalResults:
 
     @classmethod
     def default(cls) -> RehearsalResults:
-        """Return this user's own record, in the folder of the system for such files.
+        """Return this user's record, in the system's folder for state files.
 
         Raises:
             ConfigurationError: platformdirs and filelock are not installed.
         """
         try:
             from procountor_auth.stores.private_folder import default_folder  # noqa: PLC0415 - an extra
-        except ImportError:
-            raise _missing() from None
-        return cls(default_folder("rehearsals") / "results.jsonl")
+        except ImportError as error:
+            extra = missing_extra(error, "file", "filelock", "platformdirs")
+        else:
+            return cls(default_folder("rehearsals") / "results.jsonl")
+        raise ConfigurationError(f"The record of rehearsals {extra.what}.", hint=extra.hint)
 
     def find(self, fingerprint: str) -> RehearsalResult | None:
         """Return the last result for a configuration, or None.
 
         Raises:
-            StoreError: The file is there and can't be read.
+            StoreError: The file exists and can't be read.
         """
         if self._found is None:
             self._found = self._read()
         return self._found.get(fingerprint)
 
     def add(self, fingerprint: str, at: float, readiness: Readiness) -> None:
-        """Write a result down.
+        """Store a result.
 
         Raises:
             StoreError: The file can't be written.
@@ -88,13 +91,13 @@ class RehearsalResults:
         from procountor_auth.stores.private_folder import PrivateFolder  # noqa: PLC0415 - an extra
 
         PrivateFolder(self.path.parent).prepare()
-        # One write for each line: rehearsals that run at the same time don't mix theirs.
+        # One write for each line, so that concurrent rehearsals do not mix their lines.
         file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
         try:
             if os.fstat(file).st_size:
                 os.lseek(file, -1, os.SEEK_END)
                 if os.read(file, 1) != b"\n":
-                    line = b"\n" + line  # the one before was cut off
+                    line = b"\n" + line  # the previous line was cut off
             os.write(file, line)
         finally:
             os.close(file)
@@ -108,7 +111,7 @@ class RehearsalResults:
             return {}
         except OSError as error:
             raise self._unusable(error) from None
-        found = {}
+        found: dict[str, RehearsalResult] = {}
         for line in lines:
             read = _recorded(line)
             if read is not None:
@@ -128,7 +131,7 @@ _FIELDS: Final = ("at", "fingerprint", "profile", "strategy", "target", "ready",
 def fingerprint(
     today: TokenProvider, target: TokenProvider, resources: Sequence[str] = (), *, target_only: bool = False
 ) -> str:
-    """Return what stands for the configuration that a result was found with. Nothing can be read from it."""
+    """Return the fingerprint of a result's configuration. It reveals nothing about it."""
     settings = target.settings
     secret = settings.client_secret.get_secret_value() if settings.client_secret else ""
     parts = [today.key, target.key, secret, settings.redirect_uri, sorted(resources), target_only]
@@ -136,7 +139,7 @@ def fingerprint(
 
 
 def _recorded(line: bytes) -> tuple[str, RehearsalResult] | None:
-    """Read a line; one that is torn, or somebody else's, counts as absent."""
+    """Parse a line; None if it is incomplete or from another program."""
     try:
         fields: dict[str, Any] = json.loads(line)
         reasons = tuple(Reason(**problem) for problem in fields["problems"])
@@ -151,9 +154,3 @@ def _recorded(line: bytes) -> tuple[str, RehearsalResult] | None:
         return str(fields["fingerprint"]), RehearsalResult(float(fields["at"]), readiness)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
-
-
-def _missing() -> ConfigurationError:
-    return ConfigurationError(
-        "The record of rehearsals needs platformdirs and filelock.", hint="Run: pip install 'procountor-auth[cli]'"
-    )

@@ -1,4 +1,4 @@
-"""Where each profile stands on its way: who is still on the old strategy, who is ready, blocked, or done."""
+"""The state of each profile's migration: on the old strategy, ready, blocked, or done."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from procountor_auth.errors import ProcountorAuthError
+from procountor_auth.migration.bridge_callers import callers_of
 from procountor_auth.migration.check import examine
 from procountor_auth.migration.readiness import reasons_of
 from procountor_auth.migration.results import fingerprint
@@ -16,27 +17,29 @@ from procountor_auth.tokens.pool import ProviderPool
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from procountor_auth.bridge.caller import Caller
     from procountor_auth.migration.readiness import Readiness
     from procountor_auth.migration.results import RehearsalResult, RehearsalResults
     from procountor_auth.protocol.token import Token
     from procountor_auth.settings.profiles import Profiles
     from procountor_auth.tokens.provider import TokenProvider
 
-State: TypeAlias = Literal["ready", "blocked", "done"]
+State: TypeAlias = Literal["can_switch", "blocked", "done"]
 
 _DAY: Final = 86_400.0
 
 
 class ProfileStatus(NamedTuple):
-    """Where one profile stands.
+    """The state of one profile's migration.
 
     Attributes:
-        readiness: What is known about its way.
-        state: `done` when it has switched, else `ready` or `blocked`.
-        deprecated: Whether today's strategy is.
-        token: The token that the store has for today's strategy, if it has one.
+        readiness: Whether it can switch.
+        state: `done` if it has switched, else `can_switch` or `blocked`.
+        deprecated: Whether the current strategy is deprecated.
+        token: The stored token of the current strategy, if there is one.
         rehearsed: The last rehearsal with this configuration, if there was one.
-        now: When this was found out, in Unix seconds.
+        now: The time of the report, in Unix seconds.
+        callers: The programs that have logged in through the bridge, the most recent first.
     """
 
     readiness: Readiness
@@ -45,15 +48,21 @@ class ProfileStatus(NamedTuple):
     token: Token | None
     rehearsed: RehearsalResult | None
     now: float
+    callers: tuple[Caller, ...] = ()
+
+    @property
+    def has_old_programs(self) -> bool:
+        """Whether a program still logs in through the bridge."""
+        return any(caller.is_recent(self.now) for caller in self.callers)
 
     @property
     def refresh_days(self) -> int | None:
-        """Whole days until the refresh token ends, or None if there is none, or it does not say."""
+        """Whole days until the refresh token expires, or None if there is none or its expiry is unknown."""
         ends = self.token.refresh_expires_at if self.token else None
         return None if ends is None else max(0, int((ends - self.now) // _DAY))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything as plain values; times are Unix seconds."""
+        """Return the state as JSON-ready values; times are Unix seconds."""
         token = self.token
         return {
             **self.readiness.as_dict(),
@@ -65,6 +74,7 @@ class ProfileStatus(NamedTuple):
             "deprecated_at": token and token.deprecated_at,
             "sunset_at": token and token.sunset_at,
             "rehearsed_at": self.rehearsed and self.rehearsed.at,
+            "bridge": [caller._asdict() for caller in self.callers],
         }
 
 
@@ -77,16 +87,16 @@ def status_of(
     results: RehearsalResults | None = None,
     clock: Callable[[], float] = time.time,
 ) -> ProfileStatus:
-    """Return where one profile stands. Nothing is sent to Procountor; the token store is read.
+    """Return the state of one profile. Nothing is sent to Procountor; the token store is read.
 
-    What a rehearsal has found out with the same configuration wins over what the configuration looks like.
+    The result of a rehearsal with the same configuration takes precedence over a check of the configuration.
 
     Args:
-        profiles: What all places said.
-        profile: The profile, or None where there are none.
+        profiles: The profiles, with their variables from all places.
+        profile: The profile, or None if there are no profiles.
         target: The strategy to switch to.
-        pool: Shared by many profiles.
-        results: What rehearsals have found out.
+        pool: The pool that many profiles share.
+        results: The results of rehearsals.
         clock: The wall clock, in Unix seconds.
 
     Raises:
@@ -100,17 +110,23 @@ def status_of(
     if rehearsed is not None:
         readiness = rehearsed.readiness
     token = None
+    callers: tuple[Caller, ...] = ()
     if today is not None:
         try:
             entry = pool.entry(today)
             token = entry.token if entry else None
+            callers = callers_of(today, pool)
         except ProcountorAuthError as error:
             reasons = tuple(reason for reason in reasons_of(error) if reason not in readiness.reasons)
             readiness = replace(readiness, reasons=(*readiness.reasons, *reasons))
     kind = find_strategy(readiness.strategy) if readiness.strategy else None
     deprecated = kind is not None and kind.lifecycle is not None
-    state: State = "blocked" if not readiness.ready else "done" if readiness.done else "ready"
-    return ProfileStatus(readiness, state, deprecated, token, rehearsed, clock())
+    state: State = "blocked" if not readiness.ready else "done" if readiness.done else "can_switch"
+    status = ProfileStatus(readiness, state, deprecated, token, rehearsed, clock(), callers)
+    if readiness.done and status.has_old_programs:
+        notes = (*readiness.notes, "programs still log in through the bridge, with the legacy login")
+        status = status._replace(readiness=replace(readiness, notes=notes))
+    return status
 
 
 def _rehearsed(results: RehearsalResults, today: TokenProvider, target: TokenProvider | None) -> RehearsalResult | None:

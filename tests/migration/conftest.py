@@ -1,4 +1,4 @@
-"""A sandbox with companies that are still on the legacy login, each with a key that waits."""
+"""A sandbox with companies that still use the legacy login; each also has a key."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Companies:
         for profile, table in self.tables.items():
             lines += [f"[profiles.{profile}]", *(f"{name} = {_toml(value)}" for name, value in table.items())]
         self.file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return Profiles.read()
+        return Profiles.search()
 
 
 def _toml(value: str | int) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
+import jwt
 import pytest
 
 from procountor_auth import TokenSource
@@ -17,6 +19,18 @@ if TYPE_CHECKING:
     from tests.migration.conftest import Companies
 
 TARGET = "client_credentials"
+
+
+def test_what_the_key_says_of_its_host_and_end(companies: Companies) -> None:
+    """A key that has ended is in the way; one that another host has issued, or that ends soon, is only a note."""
+    soon_over = {"iss": "https://api.procountor.com", "exp": int(time.time()) + 86_400}
+    companies.add("ended", api_key=jwt.encode({"exp": 1_600_000_000}, "c" * 32, algorithm="HS256"))
+    companies.add("soon", api_key=jwt.encode(soon_over, "c" * 32, algorithm="HS256"))
+    profiles = companies.write()
+    ended, soon = (check(profiles, name, TARGET) for name in ("ended", "soon"))
+    assert [(reason.code, reason.variable) for reason in ended.reasons] == [("expired", "PROCOUNTOR_API_KEY")]
+    assert soon.ready
+    assert [note.partition(" says that ")[2][:5] for note in soon.notes] == ["https", "it en"]
 
 
 def test_a_profile_with_everything_is_ready(companies: Companies) -> None:
@@ -128,7 +142,7 @@ def test_without_profiles_there_is_one_configuration(
 ) -> None:
     """An integration for one company is checked by the name None."""
     environment(sandbox.environment("client_credentials") | sandbox.environment("legacy_password"))
-    profiles = type(companies.write()).read()
+    profiles = type(companies.write()).search()
     assert len(profiles) == 0
     verdict = check(profiles, None, TARGET)
     assert verdict.ready

@@ -39,15 +39,15 @@ BACK = size(6, 50)
 BROKEN: dict[str, tuple[str, bool]] = {
     # what is broken: a word of the reason, and whether it can be seen before anything is sent
     "missing_key": ("PROCOUNTOR_API_KEY is missing", True),
-    "malformed_key": ("PROCOUNTOR_API_KEY has white space", True),
+    "malformed_key": ("PROCOUNTOR_API_KEY contains white space", True),
     "misspelt_variable": ("did you mean PROCOUNTOR_API_KEY?", True),
     "key_of_another_company": ("company", True),
     "key_of_another_client": ("client", True),
-    "revoked_key": ("invalid_grant", False),
-    "wrong_secret": ("invalid_client", False),
+    "revoked_key": ("api_key", False),
+    "wrong_secret": ("Client authentication failed", False),
     "user_without_rights": ("GET sessioninfo (status 403)", False),
-    "user_shut_out": ("client_credentials: The server refused", False),
-    "wrong_password": ("legacy_password: The server refused", False),
+    "user_shut_out": ("client_credentials: The server rejected", False),
+    "wrong_password": ("legacy_password: The server rejected", False),
 }
 
 UNSENDABLE = ("missing_key", "malformed_key", "misspelt_variable")
@@ -178,7 +178,7 @@ def test_all_move_and_some_go_back(many: tuple[Companies, dict[str, str]], progr
     status, standing = run("status", "--to", TARGET)
     assert Counter(each["state"] for each in standing.values()) == {
         "done": len(stay),
-        "ready": len(back),
+        "can_switch": len(back),
         "blocked": len(kinds),
     }
 

@@ -134,7 +134,7 @@ def mix_up(it: Integration, name: str, kind: str) -> None:  # noqa: C901 - a tab
             table["api_key"] = other["api_key"]
             companies.write()
             token = TokenSource.from_env(profile="p00").token()
-            provider = ProviderPool(Profiles.read()).provider(name)
+            provider = ProviderPool(Profiles.search()).provider(name)
             with provider.store.transaction(provider.key, timeout=5) as transaction:
                 transaction.write(token)
         case "fallback to another company":

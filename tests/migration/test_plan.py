@@ -34,7 +34,7 @@ def lines(made: Plan) -> list[str]:
 def test_of_one_configuration_one_line_changes(sandbox: Sandbox, environment: Callable[[dict[str, str]], None]) -> None:
     """With the key staged, the plan is the strategy's old line and its new one; what stays is masked."""
     environment(sandbox.environment("client_credentials") | sandbox.environment("legacy_password"))
-    made = planned(Profiles.read(), None)
+    made = planned(Profiles.search(), None)
     assert lines(made) == [
         "-PROCOUNTOR_STRATEGY=legacy_password",
         "+PROCOUNTOR_STRATEGY=client_credentials",
@@ -49,10 +49,24 @@ def test_of_one_configuration_one_line_changes(sandbox: Sandbox, environment: Ca
     assert made.switch == ("PROCOUNTOR_STRATEGY", TARGET)
 
 
+def test_the_document_has_a_list_for_each_kind_of_change(
+    sandbox: Sandbox, environment: Callable[[dict[str, str]], None]
+) -> None:
+    """What is taken away at once is in `remove`, and each list is there, however empty."""
+    environment(sandbox.environment("client_credentials") | sandbox.environment("legacy_password"))
+    made = planned(Profiles.search(), None)
+    gone = made.now[0]._replace(variable="PROCOUNTOR_COMPANY")
+    document = made._replace(now=(*made.now, gone)).as_dict()
+    assert [each["variable"] for each in document["change"]] == ["PROCOUNTOR_STRATEGY"]
+    assert [each["variable"] for each in document["remove"]] == ["PROCOUNTOR_COMPANY"]
+    assert len(document["remove_later"]) == 3
+    assert document["add"] == []
+
+
 def test_what_is_missing_is_to_be_added(sandbox: Sandbox, environment: Callable[[dict[str, str]], None]) -> None:
     """A variable that the next strategy needs and that is not there is a line to add, and a blocker."""
     environment(sandbox.environment("legacy_password"))
-    made = planned(Profiles.read(), None)
+    made = planned(Profiles.search(), None)
     assert "+PROCOUNTOR_API_KEY=<to be set>" in lines(made)
     assert made.as_dict()["add"][0]["variable"] == "PROCOUNTOR_API_KEY"
     assert not made.readiness.ready
@@ -104,7 +118,7 @@ def test_places_are_told_apart(
     Path(".env").write_text(f"PROCOUNTOR_STRATEGY={strategy}\n")
     environment(variables)
     monkeypatch.setenv("PROCOUNTOR_SECRETS_DIR", str(secrets))
-    made = planned(Profiles.read(), None)
+    made = planned(Profiles.search(), None)
     assert {change.variable: change.place for change in made.now} == {
         "PROCOUNTOR_STRATEGY": "the .env file",
         "PROCOUNTOR_API_KEY": "the secrets directory",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,7 @@ from procountor_auth.sandbox import Faults, Quirks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
     from pathlib import Path
 
     from procountor_auth.migration.readiness import Readiness
@@ -88,15 +90,17 @@ def test_a_revoked_key_and_a_wrong_client_are_refused(companies: Companies) -> N
     companies.add("client", client_secret="wrong")
     revoked, client = rehearse(companies.write(), "revoked", "client")
     assert [reason.code for reason in revoked.reasons] == ["invalid_grant"]
-    assert revoked.reasons[0].message.startswith("client_credentials: The server refused")
+    assert revoked.reasons[0].message.startswith("client_credentials: The server rejected")
     assert {reason.code for reason in client.reasons} == {"invalid_client"}
     assert {reason.message.partition(":")[0] for reason in client.reasons} == {TARGET, "legacy_password"}
 
 
 def test_a_broken_today_is_no_go(companies: Companies) -> None:
-    """Without a working strategy of today there is nothing to compare with."""
+    """Without a working strategy of today there is nothing to compare with; the profile counts as rehearsed."""
     companies.add("acme", password="wrong")
-    [verdict] = rehearse(companies.write(), "acme")
+    rehearsal = Rehearsal(companies.write(), TARGET)
+    [verdict] = rehearsal.run(["acme"])
+    assert rehearsal.completed == 1
     assert [reason.message.partition(":")[0] for reason in verdict.reasons] == ["legacy_password"]
 
 
@@ -142,7 +146,7 @@ def test_lost_rights_are_found_by_asking_for_them(companies: Companies) -> None:
     world.limit_user(key_user, company, {"sessioninfo"})
     [verdict] = rehearse(companies.write(), "acme", resources=["users", "nowhere"])
     assert [reason.message for reason in verdict.reasons] == [
-        f"user {key_user} may not read users with client_credentials, and user {old.id} may today"
+        f"user {key_user} can't read users with client_credentials, but user {old.id} can today"
     ]
     [free] = rehearse(companies.write(), "acme")
     assert free.ready
@@ -209,6 +213,23 @@ def test_it_goes_on_where_it_was_interrupted(companies: Companies, tmp_path: Pat
     assert asked(companies.sandbox)["sessioninfo", None] == 12
 
 
+def test_an_interruption_loses_no_count(companies: Companies, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was rehearsed when the interruption came counts, also if nobody has been told of it yet."""
+    for number in range(3):
+        companies.add(f"c{number}")
+
+    def interrupt(pending: set[Future[Readiness]], **_options: object) -> None:
+        monkeypatch.setattr("procountor_auth.migration.rehearsal.wait", wait)
+        wait(pending)
+        raise KeyboardInterrupt
+
+    rehearsal = Rehearsal(companies.write(), TARGET, at_once=2)
+    monkeypatch.setattr("procountor_auth.migration.rehearsal.wait", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        next(rehearsal.run(companies.tables))
+    assert rehearsal.completed == 3
+
+
 def test_a_result_counts_for_its_configuration_and_its_day(companies: Companies, tmp_path: Path) -> None:
     """Another key, a blocked result, or one of the day before yesterday is tried again."""
     companies.add("acme")
@@ -270,7 +291,7 @@ def test_announced_ends_are_told(companies: Companies) -> None:
     companies.sandbox.faults = Faults(sunset="2030-03-17T00:00:00Z")
     [verdict] = rehearse(companies.write(), "acme")
     assert verdict.ready
-    assert any("gone from 2030-03-17 on" in line for line in verdict.found["today"]["announced"])
+    assert any("removed as of 2030-03-17" in line for line in verdict.found["today"]["announced"])
 
 
 def test_no_secret_is_in_a_verdict_or_in_the_record(companies: Companies, tmp_path: Path) -> None:

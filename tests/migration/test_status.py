@@ -30,13 +30,17 @@ def stands(companies: Companies, profile: str, record: RehearsalResults | None =
     return status_of(companies.write(), profile, TARGET, results=record)
 
 
-def test_done_ready_and_blocked(companies: Companies) -> None:
-    """Who has switched is done, who could is ready, who can't is blocked with the reason."""
+def test_done_can_switch_and_blocked(companies: Companies) -> None:
+    """Who has switched is done, who could can switch, who can't is blocked with the reason."""
     companies.add("done", strategy=TARGET)
     companies.add("ready")
     companies.add("blocked", api_key=None)
     found = {name: stands(companies, name) for name in companies.tables}
-    assert {name: each.state for name, each in found.items()} == {name: name for name in companies.tables}
+    assert {name: each.state for name, each in found.items()} == {
+        "done": "done",
+        "ready": "can_switch",
+        "blocked": "blocked",
+    }
     assert {name: each.deprecated for name, each in found.items()} == {"done": False, "ready": True, "blocked": True}
     assert found["blocked"].as_dict()["reasons"] == ["PROCOUNTOR_API_KEY is missing (client_credentials needs it)"]
     assert companies.sandbox.log() == []
@@ -48,9 +52,11 @@ def test_the_stored_token_is_shown_without_its_secret(companies: Companies) -> N
     companies.add("acme")
     companies.write()
     token = TokenSource.from_env(profile="acme").token()
-    shown = stands(companies, "acme").as_dict()
+    found = stands(companies, "acme")
+    shown = found.as_dict()
     assert shown["last_token_at"] == token.issued_at
-    assert shown["refresh_token_days"] == 182
+    assert token.refresh_expires_at is not None
+    assert shown["refresh_token_days"] == (token.refresh_expires_at - found.now) // 86_400 > 180
     assert shown["sunset_at"] == 1_899_936_000
     assert token.access_token not in json.dumps(shown)
     assert str(token.refresh_token) not in json.dumps(shown)
@@ -60,7 +66,7 @@ def test_a_rehearsal_wins_over_appearances(companies: Companies, tmp_path: Path)
     """What the server has said counts, as long as the configuration is the same."""
     record = RehearsalResults(tmp_path / "record" / "results.jsonl")
     companies.sandbox.world.revoke_api_key(companies.add("acme")["api_key"])
-    assert stands(companies, "acme", record).state == "ready"
+    assert stands(companies, "acme", record).state == "can_switch"
     list(Rehearsal(companies.write(), TARGET, results=record).run(["acme"]))
     found = stands(companies, "acme", record)
     assert found.state == "blocked"
@@ -69,7 +75,7 @@ def test_a_rehearsal_wins_over_appearances(companies: Companies, tmp_path: Path)
         companies.sandbox.client_id, companies.user_id("acme"), companies.company_id("acme")
     )
     again = stands(companies, "acme", record)
-    assert (again.state, again.rehearsed) == ("ready", None)
+    assert (again.state, again.rehearsed) == ("can_switch", None)
 
 
 def test_rights_that_were_asked_for_are_remembered(companies: Companies, tmp_path: Path) -> None:
@@ -149,4 +155,4 @@ def test_finish_without_the_old_variables_says_so(companies: Companies, gone: st
     companies.add("acme", strategy=TARGET, **{gone: None})
     done = finish(companies.write(), "acme", LEGACY)
     assert done.readiness.ready
-    assert "are gone already" in done.readiness.notes[0]
+    assert "are already removed" in done.readiness.notes[0]
