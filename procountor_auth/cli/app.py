@@ -2,58 +2,135 @@
 
 from __future__ import annotations
 
-import sys
-from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from procountor_auth import __version__
+
+from .exit_status import MEANINGS
+from .message import is_framed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import typer
 
 _EPILOG = (
-    'To begin with: "procountor-auth doctor" looks at everything and says what to do; "procountor-auth status" shows '
-    'what is stored, for all profiles; "procountor-auth token" prints the access token for a script.\n\n'
-    "Exit status: 0 if all is well; 1 if something failed or some profile is not ready; 2 if the configuration or the "
-    "command has to be written differently; 130 after Ctrl-C."
+    'To start: "procountor-auth init" writes a .env file for you to fill in; "procountor-auth doctor" checks '
+    'everything that a token needs and says what to do; "procountor-auth status" shows the stored tokens of all '
+    'profiles; "procountor-auth token" prints the access token for a script.\n\n'
+    f"Exit status: {'; '.join(f'{status}: {meaning[0].lower()}{meaning[1:]}' for status, meaning in MEANINGS.items())}."
 )
-"""What stands below `--help`: each paragraph is one line, as Typer keeps line breaks on a terminal."""
+"""The text below `--help`: each paragraph is one line, as Typer keeps line breaks on a terminal."""
 
 
-def build_app() -> typer.Typer:
-    """Return the Typer application with all subcommands.
+class _Place(NamedTuple):
+    """The location of a subcommand, and what help says about it.
+
+    Attributes:
+        module: The module, below this package.
+        panel: The part of the help that it is listed in.
+        is_group: Whether it has subcommands of its own.
+        short_help: The text in the list of commands, if it differs from the first sentence of its help.
+        example: An example, printed at the end of its help.
+    """
+
+    module: str
+    panel: str
+    is_group: bool = False
+    short_help: str | None = None
+    example: str = ""
+
+
+_PLACES: Final = {
+    "init": _Place(
+        "init",
+        "Tokens",
+        short_help="Write a commented .env file.",
+        example="init --strategy client_credentials",
+    ),
+    "doctor": _Place(
+        "doctor.command", "Tokens", short_help="Check everything that a token needs.", example="doctor --profile acme"
+    ),
+    "status": _Place(
+        "status.command", "Tokens", short_help="Show settings and stored tokens.", example="status --json"
+    ),
+    "token": _Place(
+        "token", "Tokens", short_help="Print an access token.", example="token --format header | curl -sS -H @- URL"
+    ),
+    "api": _Place(
+        "api", "Tokens", short_help="Send one request to the API.", example="api GET invoices -f status=UNFINISHED"
+    ),
+    "login": _Place(
+        "login.command",
+        "Tokens",
+        short_help="Log in with a browser.",
+        example="login --profile acme",
+    ),
+    "logout": _Place("logout", "Tokens", short_help="Remove the stored token.", example="logout --profile acme"),
+    "key": _Place("login.key_command", "Tokens", is_group=True, short_help="Create an API key, with a browser."),
+    "store": _Place("store.command", "Tokens", is_group=True, short_help="Inspect and clean up the token store."),
+    "migrate": _Place("migrate.commands", "Migration", is_group=True, short_help="Move to another strategy."),
+    "bridge": _Place(
+        "bridge.command",
+        "Migration",
+        is_group=True,
+        short_help="Serve the legacy login for a program that can't be changed.",
+        example="bridge --profile acme --read-only",
+    ),
+    "sandbox": _Place(
+        "sandbox.command",
+        "Sandbox",
+        is_group=True,
+        short_help="Run a local stand-in for Procountor.",
+        example="sandbox --env-file .env",
+    ),
+}
+
+COMMANDS: Final = tuple(_PLACES)
+"""The subcommands, in the order of the help."""
+
+
+def build_app(command: str | None = None) -> typer.Typer:
+    """Return the Typer application.
+
+    Args:
+        command: The only subcommand to import, which saves time. None imports all of them.
 
     Raises:
         ModuleNotFoundError: A package of the extra is not installed.
     """
     import typer  # noqa: PLC0415 - the package can be used without the extra that has Typer
 
-    from . import logout, token  # noqa: PLC0415 - the same
-    from .doctor import command as doctor  # noqa: PLC0415 - the same
+    from .command import CONTEXT, VERBOSE, Application  # noqa: PLC0415 - the same
     from .log_output import configure_log_output  # noqa: PLC0415 - the same
-    from .login import command as login  # noqa: PLC0415 - the same
-    from .login import key_command as key  # noqa: PLC0415 - the same
-    from .migrate import commands as migrate  # noqa: PLC0415 - the same
-    from .sandbox import command as sandbox  # noqa: PLC0415 - the same
-    from .status import command as status  # noqa: PLC0415 - the same
 
+    framed = is_framed()
     app = typer.Typer(
         name="procountor-auth",
+        cls=Application,
+        context_settings=CONTEXT,
         no_args_is_help=True,
-        add_completion=False,
         epilog=_EPILOG,
-        # Frames are for users, not for files and pipes.
-        rich_markup_mode="rich" if sys.stdout and sys.stdout.isatty() else None,
+        rich_markup_mode="rich" if framed else None,
         # A traceback with local variables would print secrets.
         pretty_exceptions_enable=False,
     )
+    if framed:
+        _restyle_help()
 
     def show_version(value: bool) -> None:  # noqa: FBT001 - Typer's callback signature
         if value:
-            typer.echo(f"procountor-auth {installed_version()}")
+            typer.echo(f"procountor-auth {__version__}")
             raise typer.Exit
+
+    def show_log(value: bool) -> None:  # noqa: FBT001 - Typer's callback signature
+        if value:
+            configure_log_output(verbose=True)
 
     @app.callback()
     def root(
-        version: bool = typer.Option(  # noqa: ARG001, FBT001 - Typer reads it from the signature
+        version: bool = typer.Option(  # noqa: FBT001 - Typer reads it from the signature
             False,  # noqa: FBT003 - Typer's default
             "--version",
             help="Show the version and exit.",
@@ -62,28 +139,49 @@ def build_app() -> typer.Typer:
         ),
         verbose: bool = typer.Option(  # noqa: FBT001 - Typer reads it from the signature
             False,  # noqa: FBT003 - Typer's default
-            "--verbose",
+            f"--{VERBOSE}",
             "-v",
-            help="Show the log on stderr. There is no secret in it.",
+            help="Show the log on stderr, without secrets. Can be given anywhere.",
+            callback=show_log,
+            expose_value=False,
         ),
     ) -> None:
-        """Authenticate against the Procountor API, as PROCOUNTOR_STRATEGY and the other variables say."""
-        configure_log_output(verbose=verbose)
+        """Authenticate against the Procountor API, as configured by PROCOUNTOR_STRATEGY and the other variables."""
 
-    app.command("doctor")(doctor.doctor)
-    app.command("status")(status.status)
-    app.command("token")(token.token)
-    app.command("login", short_help="Log in with a browser, and store the token.")(login.login)
-    app.command("logout")(logout.logout)
-    app.add_typer(key.app, name="key", short_help="Make an API key, with a browser.")
-    app.add_typer(migrate.app, name="migrate", short_help="Move to another strategy, step by step.")
-    app.add_typer(sandbox.app, name="sandbox", short_help="Serve a local Procountor to try things on.")
+    for name in (command,) if command in COMMANDS else COMMANDS:
+        _add(app, name)
     return app
 
 
-def installed_version() -> str:
-    """Return the version of the installed distribution, or ``unknown`` in a bare checkout."""
-    try:
-        return version("procountor-auth")
-    except PackageNotFoundError:
-        return "unknown"
+def _restyle_help() -> None:
+    """Remove yellow, which is unreadable on white, and the dimmest text from Typer's help."""
+    from typer import rich_utils  # noqa: PLC0415 - only needed for help and errors
+
+    rich_utils.STYLE_USAGE = "bold"
+    rich_utils.STYLE_HELPTEXT = ""
+    rich_utils.STYLE_OPTIONS_PANEL_BORDER = ""
+    rich_utils.STYLE_COMMANDS_PANEL_BORDER = ""
+    rich_utils.STYLE_OPTION_DEFAULT = ""
+    rich_utils.STYLE_TYPES = "bold"
+
+
+def command_in(arguments: Sequence[str]) -> str | None:
+    """Return the subcommand that the arguments of the command line name, if any: no option before it has a value."""
+    return next((argument for argument in arguments if not argument.startswith("-")), None)
+
+
+def _add(app: typer.Typer, name: str) -> None:
+    """Import what a subcommand needs, and add it: a function, or an application of its own with subcommands."""
+    from .command import Command, Group  # noqa: PLC0415 - as above
+
+    place = _PLACES[name]
+    module = importlib.import_module(f"procountor_auth.cli.{place.module}")
+    epilog = f"Example: procountor-auth {place.example}" if place.example else None
+    if place.is_group:
+        app.add_typer(
+            module.app, name=name, cls=Group, short_help=place.short_help, epilog=epilog, rich_help_panel=place.panel
+        )
+    else:
+        app.command(name, cls=Command, short_help=place.short_help, epilog=epilog, rich_help_panel=place.panel)(
+            getattr(module, name)
+        )

@@ -1,4 +1,4 @@
-"""What a command writes to stderr besides its own messages: warnings, and the log."""
+"""Warnings and the log, which a command writes to stderr besides its own messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import warnings
 from typing import TYPE_CHECKING, Final
 
 from procountor_auth.errors import printable
+from procountor_auth.protocol.json_object import is_json_object
 from procountor_auth.strategies.deprecation import LegacyAuthWarning
+
+from .message import say
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -18,14 +21,14 @@ _logger: Final = logging.getLogger("procountor_auth")
 
 
 def accept_any_text() -> None:
-    """Have standard output and error take every text, whatever their encoding: what that lacks is escaped."""
+    """Let standard output and error accept any text: characters that their encoding lacks are escaped."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # not if it is closed, or a program's own
+        if isinstance(stream, io.TextIOWrapper):  # not if it is closed or replaced by a program
             stream.reconfigure(errors="backslashreplace")
 
 
 def configure_log_output(*, verbose: bool) -> None:
-    """Set up which warnings and log records reach stderr.
+    """Configure which warnings and log records are written to stderr.
 
     Without `verbose` those are the warning of the deprecated strategy, in one line; and of our log the errors, and the
     times that the fallback strategy was used: the command goes on after those, and nothing else would mention them. An
@@ -47,24 +50,24 @@ def configure_log_output(*, verbose: bool) -> None:
 
 
 class _Handler(logging.Handler):
-    """Writes to whatever `sys.stderr` is at the moment."""
+    """Writes to the current `sys.stderr`."""
 
     verbose = False
 
     def filter(self, record: logging.LogRecord) -> bool:
         event = getattr(record, "procountor_event", None)
-        fell_back = isinstance(event, dict) and event.get("event") == "fell_back"
+        fell_back = is_json_object(event) and event.get("event") == "fell_back"
         return self.verbose or fell_back or record.levelno >= logging.ERROR
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            sys.stderr.write(f"procountor-auth: {record.levelname.lower()}: {printable(record.getMessage())}\n")
+            say(f"procountor-auth: {record.levelname.lower()}: {printable(record.getMessage())}")
         except Exception:  # noqa: BLE001 - as every handler does
             self.handleError(record)
 
 
 def _shorten_warnings() -> None:
-    """Show the warning of the deprecated strategy without the line of code that it comes from: it is ours."""
+    """Show the warning about the deprecated strategy without a line of source code, which would be this package's."""
     shown_before = warnings.showwarning
 
     def show(  # noqa: PLR0917 - Python's own signature
@@ -76,7 +79,7 @@ def _shorten_warnings() -> None:
         line: str | None = None,
     ) -> None:
         if issubclass(category, LegacyAuthWarning):
-            (file or sys.stderr).write(f"procountor-auth: warning: {printable(str(message))}\n")
+            say(f"procountor-auth: warning: {printable(str(message))}")
         else:
             shown_before(message, category, filename, lineno, file, line)
 

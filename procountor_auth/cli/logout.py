@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from .exit_status import FAILED
+from .message import print_text
 from .options import AccountOption, ProfileOption  # noqa: TC001 - Typer reads the annotations
 from .output import Json, print_json
 
 if TYPE_CHECKING:
+    from procountor_auth.errors import ProcountorAuthError
     from procountor_auth.tokens.provider import TokenProvider
 
 _NOTHING_STORED: Final = {
@@ -23,10 +26,10 @@ _NOTHING_STORED: Final = {
 def logout(*, profile: ProfileOption = None, account: AccountOption = "", as_json: Json = False) -> None:
     """Remove the stored token, here and at Procountor.
 
-    The configuration stays as it is: with client_credentials, the next program simply gets another token; with
-    authorization_code, a person has to log in again, unless PROCOUNTOR_REFRESH_TOKEN is set.
+    The configuration is not changed. With client_credentials, the next program simply gets another token; with
+    authorization_code, a user has to log in again, unless PROCOUNTOR_REFRESH_TOKEN is set.
     """
-    from procountor_auth.errors import ProcountorAuthError, StoreError, UnreadableEntry, printable  # noqa: PLC0415 - help need not wait for it
+    from procountor_auth.errors import ProcountorAuthError, StoreError, UnreadableEntry, printable  # noqa: PLC0415 - not needed for help
     from procountor_auth.settings.settings import Settings  # noqa: PLC0415 - the same
     from procountor_auth.tokens.provider import TokenProvider  # noqa: PLC0415 - the same
     from procountor_auth.tokens.renewing_cache import RenewingCache  # noqa: PLC0415 - the same
@@ -34,7 +37,7 @@ def logout(*, profile: ProfileOption = None, account: AccountOption = "", as_jso
 
     settings = Settings() if profile is None else Settings(profile=profile)
     telemetry = Telemetry()
-    # Not a source: whoever leaves the deprecated strategy needs no warning, and must not be kept from it.
+    # Not a `TokenSource`: a logout needs no warning about a deprecated strategy, and must not be refused.
     provider = TokenProvider.from_settings(settings, account=account, on_fallback=telemetry.emit)
     where = printable(settings.store_label)
     unreadable = False
@@ -54,15 +57,29 @@ def logout(*, profile: ProfileOption = None, account: AccountOption = "", as_jso
         removed = stored and not _has_token(provider)
     invalidated = stored and error is None and not unreadable
     if as_json:
-        print_json({"profile": provider.whose.name, "store": where, "removed": removed, "invalidated": invalidated})
-    elif not stored:
-        typer.echo(_NOTHING_STORED.get(where, f"Nothing was stored in {where}: there is nobody to log out."))
+        _print_document(provider.whose.name, where, removed=removed, invalidated=invalidated, error=error)
+        return
+    if not stored:
+        print_text(_NOTHING_STORED.get(where, f"Nothing to log out: {where} has no token."))
     elif invalidated:
-        typer.echo(f"Logged out: the token was removed from {where}, and Procountor has invalidated it.")
+        print_text(f"Logged out: the token was removed from {where}, and Procountor has invalidated it.")
     elif removed:
-        typer.echo(f"The token was removed from {where}, but Procountor was not told: it ends by itself.")
+        print_text(f"The token was removed from {where}, but Procountor did not invalidate it: it expires later.")
     if error is not None:
         raise error
+
+
+def _print_document(
+    profile: str | None, store: str, *, removed: bool, invalidated: bool, error: ProcountorAuthError | None
+) -> None:
+    """Print the result, including an error: standard output must be one JSON document."""
+    from .documents.base import ErrorDetail  # noqa: PLC0415 - not needed for text
+    from .documents.tokens import LogoutDocument  # noqa: PLC0415 - the same
+
+    failed = ErrorDetail.of(error) if error is not None else None
+    print_json(LogoutDocument(profile=profile, store=store, removed=removed, invalidated=invalidated, error=failed))
+    if error is not None:
+        raise typer.Exit(FAILED)
 
 
 def _has_token(provider: TokenProvider) -> bool:

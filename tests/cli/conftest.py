@@ -1,4 +1,4 @@
-"""The command as a process, a browser that it opens, and the person in front of both."""
+"""The command as a process, a browser that it opens, and the user of both."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -44,7 +45,7 @@ print("a browser may be talkative", flush=True)
 
 
 class Browser:
-    """The system's browser, which is a script, and the person who uses it.
+    """The system's browser, which is a script, and its user.
 
     Attributes:
         program: The path of the script, for the variable `BROWSER`.
@@ -69,7 +70,7 @@ class Browser:
 
 
 class Person:
-    """The person who logs in, with a browser of the test's own that keeps no cookies."""
+    """The user who logs in, with a test browser that keeps no cookies."""
 
     def logs_in(self, url: str, sandbox: Sandbox, **answers: str) -> str:
         """Fill in the login page at a URL; return where the browser is sent afterwards."""
@@ -94,11 +95,32 @@ class Terminal:
 
     def __init__(self) -> None:
         self._ours, self.side = pty.openpty()
+        self._said = b""
+
+    def shows(self, pattern: str) -> re.Match[str]:
+        """Wait until a running command has shown what matches, without its colours."""
+        while (found := re.search(pattern, self._plain())) is None:
+            if not select.select([self._ours], [], [], 30)[0]:
+                raise AssertionError(self._plain())
+            self._said += os.read(self._ours, 65_536)
+        return found
+
+    def types(self, line: str) -> None:
+        """Type a line."""
+        os.write(self._ours, f"{line}\n".encode())
+
+    def close(self) -> None:
+        """Close it, as somebody does who closes the window."""
+        os.close(self.side)
+        os.close(self._ours)
+
+    def _plain(self) -> str:
+        return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", self._said.decode(errors="replace"))
 
     def shown(self) -> str:
         """Return what the commands have shown so far, when all of them have ended."""
         os.close(self.side)
-        said = b""
+        said = self._said
         while True:
             try:
                 part = os.read(self._ours, 65_536)
@@ -146,13 +168,20 @@ class Command:
         self.process.stdin.flush()
 
     def interrupt(self) -> None:
-        """Press Ctrl-C, and leave the rest as it is until that has ended the command."""
-        self.process.send_signal(signal.SIGINT)
-        try:
-            self.process.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            pytest.fail(f"Ctrl-C does not end it: {self.process.communicate()}")
+        """Press Ctrl-C, and leave the rest as it is until that has ended the command.
+
+        Python loses a signal that comes between its last look for one and a system call that waits, about once in a
+        hundred times where both come at the same moment: then it is pressed once more, as a person would.
+        """
+        for _ in range(3):
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                continue
+            return
+        self.process.kill()
+        pytest.fail(f"Ctrl-C does not end it: {self.process.communicate()}")
 
     def ends(self) -> tuple[int, str, str]:
         """Wait for its end; return the status and the rest of what it prints. There is never a traceback."""
@@ -238,7 +267,7 @@ def store_token() -> Callable[..., None]:
     """Put a token, or a failure, into the entry of a profile, as the environment describes it now."""
 
     def put(token: Token | None, failure: Failure | None = None, profile: str | None = None) -> None:
-        provider = ProviderPool(Profiles.read()).provider(profile)
+        provider = ProviderPool(Profiles.search()).provider(profile)
         with provider.store.transaction(provider.key, timeout=10) as transaction:
             transaction.write(token, failure)
 
@@ -265,5 +294,5 @@ def write_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
 
 @pytest.fixture
 def person() -> Person:
-    """The person in front of the command."""
+    """The user of the command."""
     return Person()

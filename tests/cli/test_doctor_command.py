@@ -7,6 +7,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
+import jwt
 import pytest
 
 from procountor_auth import Token, TokenSource
@@ -14,6 +15,7 @@ from procountor_auth.errors import InvalidGrant, ServiceUnavailable
 from procountor_auth.sandbox import Faults, Quirks, Sandbox
 from procountor_auth.stores.failure import Failure
 from procountor_auth.transport.transport import Transport
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,12 +79,14 @@ def test_all_is_well(sandbox: Sandbox, described: dict[str, str], examine: Exami
     _, found = examine()
     assert set(states(found).values()) == {"ok"}
     assert list(states(found)) == [
+        "profile",
         "versions",
         "HTTP library",
         "variables",
         "configuration",
         "strategy",
         "fallback",
+        "API key",
         "token store",
         "encryption",
         "host",
@@ -91,10 +95,11 @@ def test_all_is_well(sandbox: Sandbox, described: dict[str, str], examine: Exami
         "sessioninfo",
         "announced end",
     ]
-    assert said(found, "token").startswith("Procountor has given one, good until ")
+    assert said(found, "token").startswith("new from Procountor, valid until ")
+    assert said(found, "API key") == f"it claims to be for this client, company {sandbox.company}, this host\n"
     message = f"the token is for Sandbox Oy, company {sandbox.company}, user {sandbox.user_id}\n"
     assert said(found, "sessioninfo") == message
-    assert said(examine()[1], "token").startswith("the store has one, good until ")
+    assert said(examine()[1], "token").startswith("from the store, valid until ")
     assert token_requests(sandbox) == [CHOSEN]
 
 
@@ -106,25 +111,30 @@ def test_in_text_each_check_has_a_line(described: dict[str, str], run: Run, tmp_
     status, out, err = run("doctor", "--offline")
     lines = out.splitlines()
     assert (status, err) == (0, "")
-    assert re.fullmatch(r"ok       versions       Python 3\.\S+ on \w+, procountor-auth \S+, .*", lines[0])
+    assert lines[0] == "ok       profile        there are no profiles: this is the only configuration"
+    assert re.fullmatch(r"ok       versions       Python 3\.\S+ on \w+, procountor-auth \S+, .*", lines[1])
     warned = next(number for number, line in enumerate(lines) if line.startswith("warning"))
-    assert lines[warned] == "warning  access rights  .env is open to other users of this machine (mode 0644)"
+    assert lines[warned] == "warning  access rights  other users of this machine can access .env (mode 0644)"
     assert lines[warned + 1] == "                        -> Run: chmod 600 .env"
-    assert re.fullmatch(r"\d+ ok, 1 warning, 0 failed", lines[-1])
+    assert re.fullmatch(r"\d+ ok, 1 warning, 0 failed", lines[-2])
+    assert lines[-1] == "Next: procountor-auth token"
 
 
+@pytest.mark.parametrize("columns", [80, 50])
 def test_on_a_terminal_nothing_is_wider_than_it(
-    described: dict[str, str], start: Callable[..., Command], make_terminal: Callable[[], Terminal]
+    described: dict[str, str], start: Callable[..., Command], make_terminal: Callable[[], Terminal], columns: int
 ) -> None:
-    """At 80 columns the lines are wrapped in their column, with colours."""
+    """At 80 columns the lines are wrapped in their column, at 50 below the name; no variable is broken in two."""
     terminal = make_terminal()
-    variables = described | {"TERM": "xterm-256color", "COLUMNS": "80", "NO_COLOR": ""}
+    variables = described | {"TERM": "xterm-256color", "COLUMNS": str(columns), "NO_COLOR": ""}
+    variables["HTTPS_PROXY"] = "http://me:canary@proxy.example:3128"
     assert start("doctor", "--offline", environment=variables, pipes={"stdout": terminal.side}).ends()[0] == 0
     shown = terminal.shown()
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown).replace("\r", "")
-    assert "\x1b[32mok" in shown
-    assert max(len(line) for line in plain.split("\n")) <= 80
-    assert "PROCOUNTOR_CLIENT_SECRET" in plain
+    assert "\x1b[38;5;28mok" in shown
+    assert max(len(line) for line in plain.split("\n")) <= columns
+    assert set(re.findall(r"PROCOUNTOR_\w+", plain)) == described.keys()
+    assert " configuration" in plain
 
 
 def test_offline_asks_nobody(sandbox: Sandbox, described: dict[str, str], examine: Examine) -> None:
@@ -132,10 +142,10 @@ def test_offline_asks_nobody(sandbox: Sandbox, described: dict[str, str], examin
     assert described
     _, found = examine("--offline")
     assert sandbox.log() == []
-    assert said(found, "token") == "none is stored; the next program gets one\n"
+    assert said(found, "token") == "none is stored; the next program requests one\n"
     assert not {"host", "clock", "sessioninfo"} & states(found).keys()
     TokenSource.from_env().token()
-    assert said(examine("--offline")[1], "token").startswith("the stored one is fresh, until ")
+    assert said(examine("--offline")[1], "token").startswith("the stored one is fresh, and expires ")
 
 
 def test_where_each_variable_comes_from(
@@ -171,7 +181,7 @@ def test_where_each_variable_comes_from(
         "from [profiles.acme] of the profiles file: client_id",
         "from the top of the profiles file: strategy\n",
     ]
-    assert said(found, "profiles") == "1; this is acme\n"
+    assert said(found, "profile") == "acme, the only one, chosen by --profile\n"
 
 
 def test_what_contradicts_is_told(described: dict[str, str], examine: Examine, tmp_path: Path) -> None:
@@ -188,7 +198,7 @@ def test_what_is_ignored_is_told(described: dict[str, str], examine: Examine, en
     """A variable under our prefix that is none of ours is a warning."""
     environment(described | {"PROCOUNTOR_COLOUR_OF_MY_APP": "canary"})
     _, found = examine("--offline")
-    assert "PROCOUNTOR_COLOUR_OF_MY_APP is no setting of procountor_auth and is ignored" in said(found, "variables")
+    assert "PROCOUNTOR_COLOUR_OF_MY_APP is not a setting of procountor_auth and is ignored" in said(found, "variables")
     assert states(found)["variables"] == "warning"
 
 
@@ -196,7 +206,7 @@ def test_what_is_ignored_is_told(described: dict[str, str], examine: Examine, en
     ("changes", "reasons"),
     [
         (
-            {"API_KEY": "", "BASE_URL": "https://canary/api"},
+            {"API_KEY": "", "BASE_URL": "https://canary/rest"},
             ["PROCOUNTOR_API_KEY is missing (client_credentials needs it)", "PROCOUNTOR_BASE_URL must be the host al"],
         ),
         ({"CLIENT_IT": "canary", "CLIENT_ID": ""}, ["PROCOUNTOR_CLIENT_ID is", "PROCOUNTOR_CLIENT_IT is unknown: did"]),
@@ -206,7 +216,7 @@ def test_what_is_ignored_is_told(described: dict[str, str], examine: Examine, en
         ({"TOKEN_STORE_KEY": "canary"}, ["PROCOUNTOR_TOKEN_STORE_KEY: the key is not 32 bytes"]),
         ({"BASE_URL": "http://127.0.0.1:1"}, ["http://127.0.0.1:1 can't be reached"]),
         ({"BASE_URL": "https://" + "a" * 64 + ".example"}, ["is not found (DNS)"]),
-        ({"CLIENT_SECRET": "canary"}, ["The server refused the client credentials grant"]),
+        ({"CLIENT_SECRET": "canary"}, ["The server rejected the client credentials grant"]),
         ({"CA_BUNDLE": "/canary.pem"}, ["PROCOUNTOR_CA_BUNDLE does not name a PEM file"]),
         ({"PROXY": "http://me:canary@127.0.0.1:1", "BASE_URL": "https://host.invalid"}, ["can't be reached"]),
         ({"PROFILE": "nobody"}, ["there is no profile 'nobody'"]),
@@ -243,8 +253,44 @@ def test_a_profile_has_to_be_chosen(described: dict[str, str], examine: Examine,
     assert described
     write_profiles(acme={}, beta={})
     found = examine("--offline")[1]
-    assert said(found, "profiles") == ("2; none is chosen\nChoose one with --profile, or with PROCOUNTOR_PROFILE.")
-    assert states(found)["profiles"] == "warning"
+    assert said(found, "profile") == (
+        "none of 2 is chosen (acme, beta): this is what they have in common\n"
+        "Choose one with --profile, or with PROCOUNTOR_PROFILE."
+    )
+    assert (found["profile"], states(found)["profile"]) == (None, "warning")
+
+
+def test_the_first_check_says_which_profile(
+    described: dict[str, str],
+    environment: Environment,
+    examine: Examine,
+    run: Run,
+    write_profiles: WriteProfiles,
+) -> None:
+    """Whatever is wrong, the first check says which profile this is and who chose it, or which there are."""
+
+    def first(*arguments: str) -> tuple[str | None, str]:
+        found = examine("--offline", *arguments)[1]
+        assert found["checks"][0]["name"] == "profile"
+        return found["profile"], found["checks"][0]["message"]
+
+    file = write_profiles({"strategy": CHOSEN}, **{f"c-{number}": {} for number in range(12)}, a_b={"api_kye": "x"})
+    names = ", ".join(f"c-{number}" for number in range(10))
+    chosen = described | {"PROCOUNTOR_PROFILES_FILE": str(file), "PROCOUNTOR_PROFILE": "A-B"}
+    environment(chosen)
+    assert first() == ("a_b", "a_b, one of 13, chosen by PROCOUNTOR_PROFILE (the environment)")
+    assert first("--profile", "c_1") == ("c-1", "c-1, one of 13, chosen by --profile")
+    environment(chosen | {"PROCOUNTOR_PROFILE": "nobody"})
+    assert first() == (None, f"the profile in PROCOUNTOR_PROFILE is none of 13 ({names} and 3 more)")
+    assert f"There are 13. They are {names} and 3 more." in run("doctor", "--profile", "nobody")[2]
+    environment(described | {"PROCOUNTOR_PROFILE": "nobody"})
+    assert first() == (None, "the profile in PROCOUNTOR_PROFILE is none: there are no profiles")
+    file.write_text("[profiles.acme\n")
+    environment(chosen)
+    message = "which profile this is, or which there are, is not known: not everything can be read"
+    assert first() == (None, message)
+    message = "acme is requested; which profiles there are is not known: not everything can be read"
+    assert first("--profile", "acme") == ("acme", message)
 
 
 def test_files_of_secrets_are_for_their_owner(
@@ -253,7 +299,7 @@ def test_files_of_secrets_are_for_their_owner(
     """A profiles file that others may read is a warning with the command that fixes it."""
     assert described
     file = write_profiles(acme={})
-    assert said(examine("--offline", "--profile", "acme")[1], "access rights") == f"{file} is this user's alone\n"
+    assert said(examine("--offline", "--profile", "acme")[1], "access rights") == f"only this user can access {file}\n"
     file.chmod(0o640)
     found = examine("--offline", "--profile", "acme")[1]
     assert (states(found)["access rights"], f"chmod 600 {file}" in said(found, "access rights")) == ("warning", True)
@@ -330,7 +376,7 @@ def test_a_token_that_was_revoked_is_replaced(described: dict[str, str], run: Ru
     Transport().run(first.strategy.logout(first.token()))
     status, found = examine()
     assert (status, states(found)["sessioninfo"]) == (0, "warning")
-    assert said(found, "sessioninfo").endswith("; the token of before was refused\n")
+    assert said(found, "sessioninfo").endswith("; the previous token was rejected\n")
     assert run("token")[1].strip() != first.token().access_token
 
 
@@ -353,11 +399,11 @@ def test_announced_ends_are_warnings(sandbox: Sandbox, described: dict[str, str]
     sandbox.faults = Faults(deprecation="2026-01-01", sunset="2030-03-17", sunset_link="https://x.example/end")
     _, found = examine()
     assert said(found, "announced end").split("\n")[0] == (
-        "the server says: deprecated from 2026-01-01 on, gone from 2030-03-17 on, see https://x.example/end"
+        "the server announces: deprecated as of 2026-01-01, removed as of 2030-03-17, see https://x.example/end"
     )
     assert len([check for check in found["checks"] if check["name"] == "announced end"]) == 1
     sandbox.faults = Faults()
-    assert "gone from 2030-03-17 on" in said(examine("--offline")[1], "announced end")
+    assert "removed as of 2030-03-17" in said(examine("--offline")[1], "announced end")
 
 
 @pytest.mark.parametrize(("retryable", "state"), [(True, "warning"), (False, "failed")])
@@ -397,7 +443,7 @@ def test_a_person_has_to_log_in(
     environment(sandbox.environment("authorization_code", refresh_token=True))
     _, found = examine(*offline)
     assert found["ready"]
-    assert "so that a replaced refresh token lasts" in said(found, "token store")
+    assert "so that a replaced refresh token is kept" in said(found, "token store")
 
 
 def test_what_protects_the_store(
@@ -408,15 +454,94 @@ def test_what_protects_the_store(
 ) -> None:
     """A Redis without a key is a warning, with one it is not; the file store's files are private."""
     assert said(examine("--offline")[1], "encryption") == (
-        "stored tokens are not sealed; the files are this user's alone\n"
+        "stored tokens are not sealed; only this user can access the files\n"
     )
     environment(described | {"PROCOUNTOR_TOKEN_STORE": redis_url})
     _, found = examine("--offline")
     assert states(found)["encryption"] == "warning"
     assert said(found, "token store") == (
-        "redis: it can be read and locked, and is shared by every host that reaches it\n"
+        "redis can be read and locked, and is shared by every host that can reach it\n"
     )
     environment(described | {"PROCOUNTOR_TOKEN_STORE": redis_url, "PROCOUNTOR_TOKEN_STORE_KEY": KEY})
     _, found = examine()
     assert (states(found)["encryption"], found["ready"]) == ("ok", True)
     assert redis_url not in str(found)
+
+
+def _key(sandbox: Sandbox, **claims: object) -> str:
+    """Return a key that says something of itself, and that the sandbox does not know."""
+    said = {
+        "iss": sandbox.environment(CHOSEN)["PROCOUNTOR_BASE_URL"],
+        "aud": sandbox.client_id,
+        "cid": sandbox.company,
+        "sub": "canary",
+    }
+    return jwt.encode(said | claims, "c" * 32, algorithm="HS256")
+
+
+@pytest.mark.parametrize(
+    ("claims", "company", "message", "in_the_way"),
+    [
+        (
+            {"aud": "canary"},
+            "",
+            "PROCOUNTOR_API_KEY says that it is for another client than PROCOUNTOR_CLIENT_ID",
+            True,
+        ),
+        ({"cid": "14160"}, "14159", "PROCOUNTOR_API_KEY is for company 14160; PROCOUNTOR_COMPANY is 14159.", True),
+        ({"exp": 1_600_000_000}, "", "PROCOUNTOR_API_KEY says that it has ended on 2020-09-13", True),
+        (
+            {"iss": "https://api.procountor.com"},
+            "",
+            "PROCOUNTOR_API_KEY says that https://api.procountor.com (production) has issued it; 127.0.0.1 is asked",
+            False,
+        ),
+    ],
+)
+@pytest.mark.parametrize("store", ["memory", "file"])
+def test_a_key_that_says_it_does_not_fit(
+    sandbox: Sandbox,
+    described: dict[str, str],
+    environment: Environment,
+    examine: Examine,
+    claims: dict[str, object],
+    company: str,
+    message: str,
+    store: str,
+    *,
+    in_the_way: bool,
+) -> None:
+    """It is told once: a failure where nobody else will say so, and a warning where the server's answer decides."""
+    key = _key(sandbox, **claims)
+    variables = described | {"PROCOUNTOR_API_KEY": key, "PROCOUNTOR_COMPANY": company}
+    if store == "memory":
+        variables["PROCOUNTOR_TOKEN_STORE"] = "memory"
+    environment(variables)
+    _, found = examine("--offline")
+    (check,) = [check for check in found["checks"] if check["name"] == "API key"]
+    assert (check["message"], check["state"]) == (message, "failed" if in_the_way else "warning")
+    assert check["hint"]
+    assert found["reasons"] == ([message] if in_the_way else [])
+    _, found = examine()
+    assert states(found)["API key"] == "warning"
+    assert states(found)["token"] == "failed"  # the sandbox does not know this key
+    assert key not in str(found)
+    assert "canary" not in str(found)
+
+
+@pytest.mark.parametrize("key", ["an-opaque-key", "a.b.c", "e30.e30.c2ln"])
+def test_a_key_that_says_nothing(
+    described: dict[str, str], environment: Environment, examine: Examine, key: str
+) -> None:
+    """Of a key that is no JWT, or has no claims, nothing is said."""
+    environment(described | {"PROCOUNTOR_API_KEY": key})
+    assert "API key" not in states(examine("--offline")[1])
+
+
+def test_a_key_that_works_is_right_whatever_it_says(environment: Environment, examine: Examine) -> None:
+    """A key that says it was issued elsewhere, and that the host takes, is a warning and no failure."""
+    port = free_port()
+    with Sandbox(port=port, base_url="https://api.procountor.com") as sandbox:
+        environment(sandbox.environment(CHOSEN) | {"PROCOUNTOR_BASE_URL": f"http://127.0.0.1:{port}"})
+        _, found = examine()
+    assert (found["ready"], states(found)["API key"], states(found)["sessioninfo"]) == (True, "warning", "ok")

@@ -87,7 +87,7 @@ def test_a_key_is_printed_as_the_variable_to_set(
     command = start("key", "create", at=service)
     url = command.login_url()
     assert url.startswith(f"{service.base_url}/keylogin?")
-    assert "The login is complete" in person.opens(person.logs_in(url, service, company="14160"))
+    assert "Login complete" in person.opens(person.logs_in(url, service, company="14160"))
     status, out, err = command.ends()
     assert (status, out.count("\n"), err.count("secret")) == (0, 1, 0)
     (tmp_path / ".env").write_text(out)
@@ -176,9 +176,9 @@ def test_keys_of_two_companies_are_two_entries(
 @pytest.mark.parametrize(
     ("backend", "said"),
     [
-        ("keyring.backends.fail.Keyring", "keeps nothing"),
-        ("keyring.backends.null.Keyring", "keeps nothing"),
-        ("plain.PlaintextKeyring", "keeps plain text"),
+        ("keyring.backends.fail.Keyring", "stores nothing"),
+        ("keyring.backends.null.Keyring", "stores nothing"),
+        ("plain.PlaintextKeyring", "stores plain text"),
     ],
 )
 def test_a_keychain_that_keeps_no_secret_is_told_before_there_is_a_key(

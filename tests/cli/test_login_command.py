@@ -60,10 +60,11 @@ def test_a_login_is_stored_for_the_programs(
     url, _ = system_browser.opened()
     page = person.opens(person.logs_in(url, service))
     status, out, err = command.ends()
-    assert (status, "The login is complete" in page) == (0, True)
+    assert (status, "Login complete" in page) == (0, True)
     assert re.fullmatch(
-        rf"Logged in: company {service.company}, user {service.user_id}, as the token says\. "
-        r"It is kept in file:\S+/tokens and is renewed until \d{4}-\d\d-\d\d \d\d:\d\d UTC, if it is used\.\n",
+        rf"Logged in: company {service.company}, user {service.user_id} \(from the token\)\. "
+        r"The token is stored in file:\S+/tokens and can be renewed until \d{4}-\d\d-\d\d \d\d:\d\d UTC\.\n"
+        r"Next: procountor-auth token\n",
         out,
     )
     environment(variables(service))
@@ -126,14 +127,14 @@ def test_the_address_can_be_pasted(start: Start, person: Person, registered: str
         right = person.logs_in(url, service)
         for wrong, problem in (
             ("", ""),
-            ("what?", "leads to another address"),
-            (url, "leads to another address"),
+            ("what?", "does not lead to the client's redirect URI"),
+            (url, "does not lead to the client's redirect URI"),
             (right.replace("state=", "state=x"), "not the one that was sent"),
             (right.partition("&")[0], "has no state"),
         ):
             command.says(wrong)
             if problem:
-                assert command.asks(f"That is not it.*({problem})")
+                assert command.asks(f"does not complete the login.*({problem})")
         command.says(f"  {right}  ")
         status, out, err = command.ends()
         assert (status, json.loads(out)["company_id"]) == (0, int(service.company))
@@ -187,8 +188,8 @@ def test_row_06_a_wrong_state_does_not_end_the_command(service: Sandbox, start: 
     """While the command waits, a redirect with another state is refused, and then the right one accepted."""
     command = start("login", at=service)
     right = person.logs_in(command.login_url(), service)
-    assert "not the answer to the login" in person.opens(right.replace("state=", "state=x"))
-    assert "The login is complete" in person.opens(right)
+    assert "not the response to the login" in person.opens(right.replace("state=", "state=x"))
+    assert "Login complete" in person.opens(right)
     assert command.ends()[0] == 0
 
 
@@ -228,7 +229,7 @@ def test_row_19_a_registered_port_that_is_taken(start: Start) -> None:
             status, out, err = start("login", at=service).ends()
             assert service.log() == []
     assert (status, out) == (1, "")
-    assert f"Port {port} of 127.0.0.1, where PROCOUNTOR_REDIRECT_URI leads" in err
+    assert f"Port {port} of 127.0.0.1, as in PROCOUNTOR_REDIRECT_URI" in err
     assert "--no-browser" in err
 
 
@@ -237,7 +238,7 @@ def test_a_browser_that_can_t_be_started_is_told(service: Sandbox, start: Start,
     command = start("login", at=service, environment={"BROWSER": "/bin/false", "PATH": ""})
     url = command.login_url()
     assert command.asks("(No browser could be started)")
-    assert "The login is complete" in person.opens(person.logs_in(url, service))
+    assert "Login complete" in person.opens(person.logs_in(url, service))
     assert command.ends()[0] == 0
 
 
@@ -265,7 +266,7 @@ def test_a_file_named_like_a_module_is_not_run(
             r"PROCOUNTOR_STRATEGY=authorization_code procountor-",
         ),
         ({"client_secret": ""}, 2, r"PROCOUNTOR_CLIENT_SECRET is missing"),
-        ({"base_url": "https://x/api"}, 2, r"PROCOUNTOR_BASE_URL must be the host alone"),
+        ({"base_url": "https://x/rest"}, 2, r"PROCOUNTOR_BASE_URL must be the host alone"),
         ({"token_store": "file:/dev/null/x"}, 1, r"/dev/null"),
         ({"token_store": "redis://127.0.0.1:1/0"}, 1, r"Redis"),
     ],
@@ -301,7 +302,7 @@ def test_a_token_that_could_not_be_stored_is_no_success(service: Sandbox, start:
     assert (status, out) == (1, "")
     why, what = err.splitlines()[-3:-1]
     assert why.startswith("procountor-auth: error: the new token is not stored: ")
-    assert what == "procountor-auth: The login was completed, but the token could not be stored."
+    assert what == "procountor-auth: The login succeeded, but the token could not be stored."
 
 
 def test_an_exchange_that_fails_is_told(service: Sandbox, start: Start, person: Person) -> None:
@@ -366,8 +367,17 @@ def test_usage_errors(start: Start, arguments: list[str]) -> None:
     assert arguments[0] in err
 
 
-@pytest.mark.parametrize("package", ["typer", "rich"])
-@pytest.mark.parametrize("arguments", [["login"], ["key", "create"], ["sandbox", "faults"], []])
+@pytest.mark.parametrize(
+    ("package", "arguments"),
+    [
+        ("typer", ["login"]),
+        ("typer", ["key", "create"]),
+        ("typer", ["sandbox", "faults"]),
+        ("typer", []),
+        ("rich", ["status"]),
+        ("rich", ["doctor", "--offline"]),
+    ],
+)
 def test_a_missing_extra_is_the_right_one(start: Start, package: str, arguments: list[str]) -> None:
     """Without the command's packages, the extra to install is `[cli]`, except for the sandbox."""
     status, out, err = start(*arguments, program=HIDE.format(package)).ends()

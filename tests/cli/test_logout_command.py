@@ -45,7 +45,7 @@ def test_the_token_ends_here_and_there(sandbox: Sandbox, described: dict[str, st
     assert not is_valid(sandbox, token)
     assert json.loads(run("status", "--json")[1])["profiles"][0]["token_state"] == "none"
     asked = len(sandbox.log())
-    assert run("logout") == (0, f"Nothing was stored in {where}: there is nobody to log out.\n", "")
+    assert run("logout") == (0, f"Nothing to log out: {where} has no token.\n", "")
     assert len(sandbox.log()) == asked
 
 
@@ -56,17 +56,17 @@ def test_a_token_that_can_not_be_opened(described: dict[str, str], environment: 
     run("token")
     environment(described)
     where = described["PROCOUNTOR_TOKEN_STORE"]
-    said = f"The token was removed from {where}, but Procountor was not told: it ends by itself.\n"
+    said = f"The token was removed from {where}, but Procountor did not invalidate it: it expires later.\n"
     assert run("logout") == (0, said, "")
-    assert run("logout") == (0, f"Nothing was stored in {where}: there is nobody to log out.\n", "")
+    assert run("logout") == (0, f"Nothing to log out: {where} has no token.\n", "")
 
 
 def test_json(described: dict[str, str], run: Run) -> None:
     """With `--json` there is one object that says what was done."""
     run("token")
     expected = {"profile": None, "store": described["PROCOUNTOR_TOKEN_STORE"]}
-    assert json.loads(run("logout", "--json")[1]) == expected | {"removed": True, "invalidated": True}
-    assert json.loads(run("logout", "--json")[1]) == expected | {"removed": False, "invalidated": False}
+    assert json.loads(run("logout", "--json")[1]) == expected | {"removed": True, "invalidated": True, "error": None}
+    assert json.loads(run("logout", "--json")[1]) == expected | {"removed": False, "invalidated": False, "error": None}
 
 
 @pytest.mark.parametrize("as_json", [False, True])
@@ -75,14 +75,15 @@ def test_a_server_that_is_away(sandbox: Sandbox, described: dict[str, str], run:
     run("token")
     sandbox.stop()
     status, out, err = run("logout", *(["--json"] if as_json else []))
-    assert (status, err.startswith(f"procountor-auth: {described['PROCOUNTOR_BASE_URL']} can't be reached")) == (
-        1,
-        True,
-    )
+    said = f"{described['PROCOUNTOR_BASE_URL']} can't be reached"
+    assert status == 1
     if as_json:
-        assert (json.loads(out)["removed"], json.loads(out)["invalidated"]) == (True, False)
+        found = json.loads(out)
+        assert (err, found["removed"], found["invalidated"]) == ("", True, False)
+        assert found["error"]["message"].startswith(said)
     else:
-        assert out.endswith(", but Procountor was not told: it ends by itself.\n")
+        assert err.startswith(f"procountor-auth: {said}")
+        assert out.endswith(", but Procountor did not invalidate it: it expires later.\n")
     assert json.loads(run("status", "--json")[1])["profiles"][0]["token_state"] == "none"
 
 

@@ -79,16 +79,17 @@ def test_check_says_what_is_missing_in_text(companies: Companies, run: Run) -> N
     companies.write()
     status, out, err = run("check", "--to", TARGET)
     hint = (
-        "Set it in [profiles.beta] of the profiles file, or as PROCOUNTOR_PROFILES__BETA__API_KEY. What belongs to one "
-        "company (api_key, company, refresh_token) is never inherited from the common values."
+        "Set it in [profiles.beta] of the profiles file, or as PROCOUNTOR_PROFILES__BETA__API_KEY. Settings of one "
+        "company (api_key, company, refresh_token) are never inherited from the common values."
     )
     assert (status, err) == (1, "")
     assert out.splitlines() == [
-        "acme  legacy_password -> client_credentials  ready",
+        "acme  legacy_password -> client_credentials  can switch",
         "beta  blocked",
         "  PROCOUNTOR_API_KEY is missing (client_credentials needs it)",
         f"    {hint}",
-        "2 profiles: 1 ready, 1 blocked, 0 done",
+        "2 profiles: 1 can switch, 1 blocked, 0 done",
+        "Next: procountor-auth migrate rehearse",
     ]
     assert run("check", "--profile", "ACME")[0] == 0
 
@@ -100,7 +101,7 @@ def test_of_many_profiles_only_the_blocked_are_listed(companies: Companies, run:
     companies.write()
     _, out, _ = run("check")
     assert re.findall(r"\bc\d\d\b", out.split("Set it")[0]) == ["c17"]
-    assert out.endswith("30 profiles: 29 ready, 1 blocked, 0 done\n")
+    assert "\n30 profiles: 29 can switch, 1 blocked, 0 done\n" in out
 
 
 def test_plan_is_a_difference(companies: Companies, run: Run) -> None:
@@ -122,6 +123,8 @@ def test_plan_is_a_difference(companies: Companies, run: Run) -> None:
         '-password = "********"',
         '-company = "********"',
         "",
+        f"Next: make the changes in {companies.file}, then restart the programs (or call reload())",
+        "      procountor-auth migrate status shows who has switched",
     ]
 
 
@@ -149,7 +152,12 @@ def test_rehearse_says_go_and_no_go(companies: Companies, run: Run) -> None:
     assert (status, err) == (1, "")
     assert out.splitlines()[0] == "acme  legacy_password -> client_credentials  GO"
     assert "beta  NO GO" in out
-    assert out.endswith("2 profiles: 1 GO, 1 NO GO, 0 done\n")
+    assert out.splitlines()[-4:] == [
+        "2 profiles: 1 GO, 1 NO GO, 0 done",
+        "Next: set",
+        "        PROCOUNTOR_PROFILES__ACME__STRATEGY=client_credentials",
+        "      procountor-auth migrate plan shows where",
+    ]
     companies.sandbox.clear_log()
     assert run("rehearse")[0] == 1
     assert [entry["path"] for entry in companies.sandbox.log()].count("/api/sessioninfo") == 1
@@ -183,10 +191,14 @@ def test_status_shows_all_in_one_table(companies: Companies, run: Run) -> None:
     assert lines[:4] == [
         "profile strategy state last token rehearsed refresh ends announced end",
         "done client_credentials done none",
-        "ready legacy_password* ready just now GO just now half a year 2030-03-17",
+        "ready legacy_password* can switch just now GO just now half a year 2030-03-17",
         "stuck legacy_password* blocked none",
     ]
-    assert lines[-2:] == ["* deprecated", f"{'█' * 13}{'▒' * 13}{'░' * 13} 1 of 3 done, 1 ready, 1 blocked"]
+    assert lines[-3:] == [
+        "* deprecated",
+        f"{'█' * 13}{'▒' * 13}{'░' * 13} 1 of 3 done, 1 can switch, 1 blocked",
+        "Next: procountor-auth migrate plan",
+    ]
     assert not [line for line in out.splitlines() if line != line.rstrip()]
 
 
@@ -205,7 +217,7 @@ def test_status_for_machines(companies: Companies, run: Run) -> None:
     assert found["stuck"]["reasons"] == ["PROCOUNTOR_API_KEY is missing (client_credentials needs it)"]
     assert {name: value for name, value in json.loads(out).items() if name != "profiles"} == {
         "done": 1,
-        "ready": 0,
+        "can_switch": 0,
         "blocked": 1,
     }
 
@@ -226,8 +238,9 @@ def test_finish_says_what_to_delete(companies: Companies, run: Run) -> None:
         "1 stored token of legacy_password removed.",
         "Delete these now, wherever they are kept, and change the passwords that were in them:",
         "  username, password, company  ([profiles.acme] of the profiles file)",
-        "Not switched, and left alone (1 profile): beta",
-        "  `procountor-auth migrate status --profile beta` says what is in the way.",
+        "Not switched, and left unchanged (1 profile): beta",
+        "  `procountor-auth migrate status --profile beta` shows what blocks it.",
+        "Next: procountor-auth migrate status",
     ]
     assert run("finish", "--profile", "acme")[1].startswith("0 stored tokens")
 
@@ -284,7 +297,7 @@ def test_without_profiles_it_is_about_the_one_configuration(
 ) -> None:
     """For one company there is one line, and `null` for its name."""
     environment(sandbox.environment(TARGET) | sandbox.environment("legacy_password"))
-    assert run("check")[1].splitlines()[0] == "this configuration  legacy_password -> client_credentials  ready"
+    assert run("check")[1].splitlines()[0] == "this configuration  legacy_password -> client_credentials  can switch"
     assert profiles_of(run("check", "--json")[1]).keys() == {None}
 
 

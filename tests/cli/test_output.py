@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.abc
 import json
 import os
 import subprocess
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from procountor_auth.cli import main
 from procountor_auth.cli.doctor.check import Findings
-from procountor_auth.cli.output import console, print_reasons
+from procountor_auth.cli.screen import console, print_reasons
 from procountor_auth.migration.readiness import Reason
 
 if TYPE_CHECKING:
@@ -61,6 +63,62 @@ def test_json_is_json_on_every_encoding(encoding: str) -> None:
     )
     (found,) = json.loads(done.stdout.decode("ascii"))["profiles"]
     assert found["profile"] == "łódź"
+
+
+@pytest.mark.parametrize(
+    "command", ["token --json", "status --json", "doctor --json", "migrate check --json", "status"]
+)
+def test_a_closed_stdout_is_no_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """With nowhere to write to (`>&-`), a command has its status, and no traceback."""
+    monkeypatch.setattr(sys, "argv", ["procountor-auth", *command.split()])
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code in {1, 2}
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_ctrl_c_during_the_imports_is_told_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever presses it at once sees no traceback either, and the status is 130."""
+
+    class Interrupting(importlib.abc.MetaPathFinder):
+        def find_spec(self, fullname: str, path: object, target: object = None) -> None:  # noqa: ARG002 - Python's own
+            if fullname == "procountor_auth.cli.run":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "procountor_auth.cli.run", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "meant"),
+    [
+        ("migrate check", {"PROCOUNTOR_STRATEGY": "lgacy"}, "did you mean legacy_password?"),
+        ("token", {"PROCOUNTOR_FALLBACK_STRATEGY": "client"}, "did you mean client_credentials?"),
+        ("token", {"PROCOUNTOR_ENVIRONMENT": "tset"}, "must be production or test: did you mean test?"),
+        ("token", {"PROCOUNTOR_LEGACY_POLICY": "eror"}, "must be warn or error or allow: did you mean error?"),
+        ("token", {"PROCOUNTOR_TOKEN_STORE": "memry"}, "did you mean memory?"),
+        ("token", {"PROCOUNTOR_API_VERSION": "lates"}, "did you mean latest?"),
+        ("token", {"PROCOUNTOR_PKCE": "ture"}, "PROCOUNTOR_PKCE must be true or false"),
+        ("token --format heder", {}, "Did you mean header?"),
+        ("bridge --log jsn", {}, "Did you mean json?"),
+        ("init --strategy clinet", {}, "Did you mean client_credentials?"),
+        ("sandbox --fault wher=token", {}, "did you mean where"),
+    ],
+)
+def test_a_misspelt_value_is_recognised(
+    environment: Callable[[dict[str, str]], None], run: Run, arguments: str, variables: dict[str, str], meant: str
+) -> None:
+    """A value, like a name, is told with the one that is probably meant."""
+    environment(variables)
+    status, out, err = run(*arguments.split())
+    assert status in {1, 2}
+    assert meant in out + err
 
 
 def test_a_profile_s_name_is_not_obeyed(environment: Callable[[dict[str, str]], None], run: Run) -> None:

@@ -68,8 +68,9 @@ def test_one_configuration_is_a_list_of_lines(
         f"client ID    {sandbox.client_id}",
         f"token store  file:{tmp_path / 'tokens'}",
         f"token        fresh, ends {ends}",
-        f"company      {sandbox.company}, user {sandbox.user_id}, as the token says",
+        f"company      {sandbox.company}, user {sandbox.user_id} (from the token)",
         "state        ready",
+        "Next: procountor-auth token",
     ]
 
 
@@ -147,7 +148,7 @@ def test_whether_a_person_has_to_log_in(
     configured: int | None,
     ready: bool,
 ) -> None:
-    """Without a usable token and a refresh token that has not ended, a person has to log in; status 1 and how."""
+    """Without a usable token and a refresh token that has not ended, a user has to log in; status 1 and how."""
     variables = sandbox.environment("authorization_code") | {"PROCOUNTOR_TOKEN_STORE": f"file:{tmp_path / 'tokens'}"}
     if configured is not None:
         variables["PROCOUNTOR_REFRESH_TOKEN"] = jwt_that_ends(configured)
@@ -159,11 +160,11 @@ def test_whether_a_person_has_to_log_in(
         store_token(Token("access-CANARY", now + left - 3600, now + left, "authorization_code", refresh_token))
     status, out, _ = run("status")
     assert status == (0 if ready else 1)
-    assert ("a person has to log in\n    Run `procountor-auth login`, or set PROCOUNTOR_REFRESH_TOKEN.\n" in out) is (
+    assert ("a user has to log in\n    Run `procountor-auth login`, or set PROCOUNTOR_REFRESH_TOKEN.\n" in out) is (
         not ready
     )
     if stored is not None and stored[1] == 10 * DAY:
-        assert re.search(r"refresh token  ends [-0-9]{10} .* UTC, in (9|10) days\n", out)
+        assert re.search(r"refresh token  expires [-0-9]{10} .* UTC, in (9|10) days\n", out)
 
 
 def jwt_that_ends(seconds: int) -> str:
@@ -198,7 +199,7 @@ def test_a_refused_renewal_is_not_ready(sandbox: Sandbox, described: dict[str, s
     status, out, _ = run("status", "--json")
     found = one(out)
     assert (status, found["ready"], found["last_failure"]["code"]) == (1, False, "invalid_grant")
-    assert found["reasons"][0].startswith("the last renewal failed: The server refused the client credentials grant")
+    assert found["reasons"][0].startswith("the last renewal failed: The server rejected the client credentials grant")
     assert found["problems"][0]["hint"].startswith("Check PROCOUNTOR_API_KEY")
 
 
@@ -216,12 +217,12 @@ def test_a_renewal_that_may_succeed_later_is_told(described: dict[str, str], run
     ("changes", "reason"),
     [
         ({"API_KEY": "", "CLIENT_ID": ""}, "PROCOUNTOR_API_KEY is missing"),
-        ({"BASE_URL": "https://canary/api"}, "PROCOUNTOR_BASE_URL must be the host alone"),
+        ({"BASE_URL": "https://canary/rest"}, "PROCOUNTOR_BASE_URL must be the host alone"),
         ({"TOKEN_STORE": "file:/dev/null/x"}, "/dev/null/x"),
         ({"TOKEN_STORE": "redis://:canary@127.0.0.1:1/0"}, "Redis at 127.0.0.1:1/0 can't be reached."),
         ({"TOKEN_STORE": "redis://:can#ary@x/y"}, "PROCOUNTOR_TOKEN_STORE is not a URL"),
         ({"TOKEN_STORE_KEY": "canary"}, "PROCOUNTOR_TOKEN_STORE_KEY: the key is not"),
-        ({"API_KEY": "keyring:nothing"}, "which keeps nothing"),
+        ({"API_KEY": "keyring:nothing"}, "which stores nothing"),
         ({"STRATEGY": "magic"}, "PROCOUNTOR_STRATEGY must be one of"),
     ],
 )
@@ -258,7 +259,7 @@ def test_the_legacy_strategy_is_marked_and_nothing_else(sandbox: Sandbox, enviro
     status, out, err = run("status", "--json")
     assert (status, err) == (1, "")
     assert one(out)["reasons"] == [
-        "PROCOUNTOR_STRATEGY=legacy_password is refused, because PROCOUNTOR_LEGACY_POLICY=error."
+        "PROCOUNTOR_STRATEGY=legacy_password is not allowed, because PROCOUNTOR_LEGACY_POLICY=error."
     ]
 
 
@@ -269,7 +270,7 @@ def test_an_announced_end_is_shown(described: dict[str, str], run: Run, store_to
     token = Token("access", now, now + 3600, CHOSEN, deprecated_at=1_800_000_000.0, sunset_at=1_900_000_000.0)
     store_token(token)
     out = run("status")[1]
-    assert "announced    deprecated from 2027-01-15 on, gone from 2030-03-17 on\n" in out
+    assert "announced    deprecated as of 2027-01-15, removed as of 2030-03-17\n" in out
     found = one(run("status", "--json")[1])
     assert (found["deprecated_at"], found["sunset_at"]) == (1_800_000_000.0, 1_900_000_000.0)
 
@@ -321,13 +322,18 @@ def test_several_profiles_are_a_table(sandbox: Sandbox, three: dict[str, str], r
         "profile state strategy token company",
         "acme ready client_credentials fresh, 59 min 14159",
         "old ready legacy_password* none",
-        "a-company-with-quite-a-long-name not ready",
+        "a-company-with-quite-a-long-name",
     ]
-    assert lines[6:8] == [
+    assert lines[6] == "not ready"
+    assert lines[7:9] == [
         "a-company-with-quite-a-long-name",
         "PROCOUNTOR_API_KEY is missing (client_credentials needs it)",
     ]
-    assert lines[-2:] == ["* deprecated", "3 profiles: 2 ready, 1 not ready"]
+    assert lines[-3:] == [
+        "* deprecated",
+        "3 profiles: 2 ready, 1 not ready",
+        "Next: procountor-auth doctor --profile a-company-with-quite-a-long-name checks everything.",
+    ]
     assert not [line for line in out.splitlines() if line != line.rstrip()]
 
 
@@ -360,7 +366,7 @@ def test_on_a_terminal_nothing_is_wider_than_it(
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown).replace("\r", "")
     assert "\x1b[" in shown
     assert max(len(line) for line in plain.split("\n")) <= 80
-    assert re.search(r"client_credentials  fresh, \d\d min +14159", plain)
+    assert re.search(r"client_credentials  fresh, \d\d min +14159\n", plain)
     assert "legacy_password*  " in plain
     assert "This terminal has no room for: token store." in plain
     assert "…" not in plain.replace("LONG_NAME__…", "")  # the hint's own
@@ -419,7 +425,7 @@ def test_an_entry_that_can_not_be_read_now_is_one_profile_s(
     """Where another host has just replaced one file, the other profiles are read as ever."""
     environment(sandbox.environment(CHOSEN) | {"PROCOUNTOR_TOKEN_STORE": f"file:{tmp_path / 'tokens'}"})
     write_profiles(**{name: {"api_key": name} for name in ("first", "second", "third")})
-    stale = ProviderPool(Profiles.read()).provider("first").key
+    stale = ProviderPool(Profiles.search()).provider("first").key
     opened = os.open
 
     def fails(path: Any, *arguments: Any, **more: Any) -> int:  # noqa: ANN401 - as the function itself

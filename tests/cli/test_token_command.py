@@ -121,7 +121,7 @@ def test_wrong_options(
 
 def test_a_wrong_configuration_is_status_2(described: dict[str, str], run: Run, environment: Environment) -> None:
     """What is missing is named, without a value of what is there."""
-    environment(described | {"PROCOUNTOR_API_KEY": "", "PROCOUNTOR_BASE_URL": "https://canary/api"})
+    environment(described | {"PROCOUNTOR_API_KEY": "", "PROCOUNTOR_BASE_URL": "https://canary/rest"})
     status, out, err = run("token")
     assert (status, out) == (2, "")
     assert err.startswith("procountor-auth: PROCOUNTOR_API_KEY is missing (client_credentials needs it); PROCOUNTOR_BA")
@@ -134,7 +134,7 @@ def test_a_failure_is_told_once(sandbox: Sandbox, described: dict[str, str], sta
     status, out, err = start("token", environment=described).ends()
     assert (status, out) == (1, "")
     assert err.count("\n") == 2
-    assert err.startswith("procountor-auth: The server refused the client credentials grant (status 400): ")
+    assert err.startswith("procountor-auth: The server rejected the client credentials grant (status 400): ")
     assert described["PROCOUNTOR_API_KEY"] not in err
 
 
@@ -190,7 +190,7 @@ def test_on_a_terminal_the_secret_is_announced(
     terminal = make_terminal()
     command = start("token", *(["--json"] if as_json else []), environment=described, pipes={"stdout": terminal.side})
     status, _, err = command.ends()
-    assert (status, err) == (0, "The next line is a secret: it opens the company's data until it expires.\n")
+    assert (status, err) == (0, "The next line is a secret: it gives access to the company's data until it expires.\n")
     assert terminal.shown().startswith('{"access_token": "eyJ' if as_json else "eyJ")
 
 
@@ -219,3 +219,36 @@ def test_a_server_that_is_away_is_status_1(sandbox: Sandbox, described: dict[str
     status, out, err = run("token")
     assert (status, out) == (1, "")
     assert "503" in err
+
+
+@pytest.mark.parametrize(
+    ("form", "printed"),
+    [
+        ("bare", "{}"),
+        ("header", "Authorization: Bearer {}"),
+        ("env", "PROCOUNTOR_ACCESS_TOKEN={}"),
+        ("powershell", "$env:PROCOUNTOR_ACCESS_TOKEN = '{}'"),
+    ],
+)
+def test_a_format_is_a_line_for_another_program(described: dict[str, str], run: Run, form: str, printed: str) -> None:
+    """A header for curl, or a variable for a shell, is printed ready to be used."""
+    assert described
+    token = TokenSource.from_env().token().access_token
+    status, out, err = run("token", "--format", form)
+    assert (status, out, err) == (0, printed.format(token) + "\n", "")
+
+
+def test_json_is_a_format_as_well(described: dict[str, str], run: Run) -> None:
+    """`--format json` and `--json` are the same."""
+    assert described
+    assert run("token", "--format", "json") == run("token", "--json")
+
+
+def test_the_printed_variable_is_no_misspelt_setting(
+    described: dict[str, str], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that has it in its environment is not warned of it."""
+    assert described
+    monkeypatch.setenv("PROCOUNTOR_ACCESS_TOKEN", "n0t4u")
+    status, _, err = run("token")
+    assert (status, err) == (0, "")

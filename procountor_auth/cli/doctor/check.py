@@ -1,4 +1,4 @@
-"""One check of `procountor-auth doctor`, and what collects the checks."""
+"""One check of `procountor-auth doctor`, and the collection of checks."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from procountor_auth.errors import printable
 from procountor_auth.migration.readiness import reasons_of
+from procountor_auth.protocol.pages import MIGRATION
 from procountor_auth.protocol.sunset import SunsetNotice
 from procountor_auth.settings.profile import NO_PROFILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from procountor_auth.errors import ProcountorAuthError
 
@@ -22,12 +23,12 @@ State: TypeAlias = Literal["ok", "warning", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The result of one check. No secret is in it.
+    """The result of one check. It contains no secret.
 
     Attributes:
-        name: What it is about.
-        state: `failed` keeps programs from getting tokens or using them; a `warning` may do so one day.
-        message: What was found.
+        name: The subject of the check.
+        state: `failed` if programs can't get or use tokens; `warning` if that may happen later.
+        message: The result, in a sentence.
         hint: What to do about it.
     """
 
@@ -37,16 +38,16 @@ class Check:
     hint: str = ""
 
     def as_dict(self) -> dict[str, str]:
-        """Return it as plain values."""
+        """Return the check as JSON-ready values."""
         return asdict(self)
 
 
 class Findings:
-    """What the checks of one run have found.
+    """The results of one run.
 
     Attributes:
         checks: The results, in the order of the checks.
-        whose: The profile that is examined.
+        whose: The profile that is checked.
     """
 
     def __init__(self) -> None:
@@ -64,12 +65,12 @@ class Findings:
             self.add(name, "failed", reason.message, reason.hint)
 
     def add_sunset_notice(self, notice: SunsetNotice | None) -> None:
-        """Remember what a server has announced, each announcement once."""
+        """Record a server's announcement, unless it is recorded already."""
         if notice is not None and notice != SunsetNotice():
             self._sunset_notices[notice] = None
 
     def add_announced_ends(self) -> None:
-        """Add the result on everything that was announced."""
+        """Add the result for all announcements."""
         with_link = {
             str(SunsetNotice(each.deprecated_at, each.sunset_at))
             for each in self._sunset_notices
@@ -77,15 +78,15 @@ class Findings:
         }
         for notice in self._sunset_notices:
             if notice.link is None and str(notice) in with_link:
-                continue  # the same announcement, without its page
-            self.add("announced end", "warning", f"the server says: {notice}", "MIGRATION.md leads to what remains.")
+                continue  # the same announcement, without its link
+            self.add("announced end", "warning", f"the server announces: {notice}", f"See {MIGRATION}.")
         if not self._sunset_notices:
             self.add("announced end", "ok", "none is known")
 
 
 @contextmanager
-def collect_log_warnings() -> Iterator[list[str]]:
-    """Collect what our log says meanwhile from WARNING on, except for the events, which have checks of their own."""
+def collect_log_warnings() -> Generator[list[str]]:
+    """Collect log records of this package from WARNING up, except for events, which have separate checks."""
     lines: list[str] = []
 
     class Collector(logging.Handler):

@@ -1,4 +1,4 @@
-"""All checks of `procountor-auth doctor` in their order: from the versions over the configuration to an API request."""
+"""All checks of `procountor-auth doctor` in order: from versions and configuration to an API request."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from procountor_auth.errors import ProcountorAuthError
+from procountor_auth.settings.problems import variable_named
 from procountor_auth.settings.profile import Profile
 from procountor_auth.settings.profiles import Profiles
+from procountor_auth.settings.secret_reference import scheme_of
 from procountor_auth.strategies.deprecation import legacy_refusal
 from procountor_auth.strategies.registry import find_strategy
 from procountor_auth.tokens.pool import ProviderPool
@@ -15,8 +17,11 @@ from procountor_auth.tokens.pool import ProviderPool
 from .check import Findings, collect_log_warnings
 from .environment import check_access_rights, check_variables, check_versions
 from .host import check_host
+from .key import check_key
+from .profile import add_unread_profile, check_profile
 from .store import check_store
 from .token import check_token
+from .unread_variables import UnreadVariables, check_unread_variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,12 +33,12 @@ if TYPE_CHECKING:
 
 
 class Diagnosis:
-    """Checks one profile, or the one configuration, and goes on as far as there is something to check.
+    """Checks one profile, or the only configuration, and stops where a failure makes further checks pointless.
 
     Args:
         profile: The profile; by default the one that `PROCOUNTOR_PROFILE` names.
-        account: The program's own name for whose token it is; by default the profile's.
-        offline: Leave out whatever needs Procountor.
+        account: The program's name for the account of the token; by default the profile's.
+        offline: Skip the checks that need Procountor.
         clock: The wall clock, in Unix seconds.
 
     Attributes:
@@ -53,10 +58,11 @@ class Diagnosis:
         self._account = account
         self._offline = offline
         self._clock = clock
+        self._unread = UnreadVariables()
 
     @property
     def checks(self) -> list[Check]:
-        """What was found."""
+        """The results."""
         return self._findings.checks
 
     @property
@@ -65,7 +71,7 @@ class Diagnosis:
         return not any(check.state == "failed" for check in self.checks)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything as plain values."""
+        """Return all results as JSON-ready values."""
         return {
             "profile": self.profile,
             "ready": self.ready,
@@ -84,50 +90,57 @@ class Diagnosis:
             ConfigurationError: There is no such profile.
         """
         findings = self._findings
-        check_versions(findings)
-        try:
-            profiles = Profiles.read()
-        except ProcountorAuthError as error:
-            findings.add_error("configuration", error)
+        with collect_log_warnings() as log:
+            profiles = _profiles()
+        if isinstance(profiles, ProcountorAuthError):
+            add_unread_profile(findings, self.profile)
+            check_versions(findings)
+            findings.add_error("configuration", profiles)
             return
-        if self.profile is not None:
-            self._is_about(profiles.spelt(self.profile))
+        self._is_about(check_profile(findings, profiles, self.profile))
+        check_versions(findings)
+        for line in log:
+            findings.add("variables", "warning", line)
         provider = self._check_configuration(profiles)
         check_access_rights(findings, profiles)
         if provider is None:
             return
         allowed = self._check_strategy(provider)
         self._check_fallback(provider.settings)
-        usable = check_store(findings, provider, now=self._clock(), offline=self._offline)
-        if not self._offline and check_host(findings, provider.settings, self._clock) and allowed and usable:
-            check_token(findings, provider)
+        now = self._clock()
+        check_key(findings, provider, now=now, offline=self._offline)
+        usable = check_store(findings, provider, now=now, offline=self._offline)
+        if not self._offline:
+            responds = check_host(findings, provider.settings, self._unread, self._clock)
+            if responds and allowed and usable:
+                check_token(findings, provider)
         findings.add_announced_ends()
 
     def _check_configuration(self, profiles: Profiles) -> TokenProvider | None:
         """Return the settings and the strategy, or None if the configuration is wrong."""
         findings = self._findings
         with collect_log_warnings() as log:
-            try:
-                provider: TokenProvider | None = ProviderPool(profiles, clock=self._clock).provider(
-                    self.profile, account=self._account
-                )
-            except ProcountorAuthError as error:
-                provider, refused = None, error
-        if provider is not None:
-            self._is_about(provider.settings.profile)
-        if profiles:
-            which = f"this is {self.profile}" if self.profile else "none is chosen"
-            hint = "" if self.profile else "Choose one with --profile, or with PROCOUNTOR_PROFILE."
-            findings.add("profiles", "ok" if self.profile else "warning", f"{len(profiles)}; {which}", hint)
+            provider = self._provider(profiles)
         check_variables(findings, profiles, self.profile)
         for line in log:
             findings.add("variables", "warning", line, "Correct its name, or remove it.")
-        if provider is None:
-            findings.add_error("configuration", refused)
+        if isinstance(provider, ProcountorAuthError):
+            findings.add_error("configuration", provider)
         else:
             settings = provider.settings
+            self._unread = check_unread_variables(findings, settings)
+            for name, reference in settings.references.items():
+                message = f"{variable_named(name)} is a {scheme_of(reference)}: reference, and can be resolved"
+                findings.add("secrets", "ok", message)
             findings.add("configuration", "ok", f"complete for {settings.strategy} at {settings.endpoints.host}")
-        return provider
+            return provider
+        return None
+
+    def _provider(self, profiles: Profiles) -> TokenProvider | ProcountorAuthError:
+        try:
+            return ProviderPool(profiles, clock=self._clock).provider(self.profile, account=self._account)
+        except ProcountorAuthError as error:
+            return error
 
     def _check_strategy(self, provider: TokenProvider) -> bool:
         """Return whether programs may use the strategy."""
@@ -138,7 +151,7 @@ class Diagnosis:
         if refusal is not None:
             self._findings.add_error("strategy", refusal)
         elif lifecycle is not None:
-            hint = f"{lifecycle.advice} `procountor-auth migrate check` says what is missing for it."
+            hint = f"{lifecycle.advice} `procountor-auth migrate check` shows what is missing for it."
             self._findings.add("strategy", "warning", f"{strategy} is deprecated: {lifecycle.removed}", hint)
         else:
             self._findings.add("strategy", "ok", f"{strategy} is not deprecated")
@@ -147,8 +160,15 @@ class Diagnosis:
     def _check_fallback(self, settings: Settings) -> None:
         fallback = find_strategy(settings.fallback_strategy) if settings.fallback_strategy else None
         if fallback is None or fallback.name == settings.strategy:
-            self._findings.add("fallback", "ok", "none: a refusal is an error")
+            self._findings.add("fallback", "ok", "none: a rejected login is an error")
         else:
             message = f"{fallback.name}, up to {settings.fallback_limit} times in each program"
-            hint = "When the new strategy has proved itself, remove PROCOUNTOR_FALLBACK_STRATEGY."
+            hint = "When the new strategy works reliably, remove PROCOUNTOR_FALLBACK_STRATEGY."
             self._findings.add("fallback", "ok" if fallback.lifecycle is None else "warning", message, hint)
+
+
+def _profiles() -> Profiles | ProcountorAuthError:
+    try:
+        return Profiles.search()
+    except ProcountorAuthError as error:
+        return error

@@ -1,4 +1,4 @@
-"""Checks of this machine: what is installed, which variables are set where, and who may read the files with secrets."""
+"""Checks of this machine: installed packages, where variables are set, and who can read the files with secrets."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from procountor_auth.errors import ProcountorAuthError
 from procountor_auth.settings import variables
+from procountor_auth.settings.env_file import from_env_file
+from procountor_auth.settings.secrets_directory import from_secrets_dir
 from procountor_auth.transport.backend import backend
 
 if TYPE_CHECKING:
@@ -20,28 +22,28 @@ if TYPE_CHECKING:
     from .check import Findings
 
 _PLACES: Final = ("the environment", "the .env file", "the secrets directory")
-"""The places of variables: the first one that has a variable wins."""
+"""Where variables are read from: the first place that has a variable wins."""
 
 _REQUIRED_PACKAGES: Final = ("procountor-auth", "authlib", "pydantic-settings", "pyjwt")
 _HTTP_LIBRARIES: Final = ("httpx2", "httpx", "requests")
 
 
 def check_versions(findings: Findings) -> None:
-    """Say which versions are installed."""
+    """Report which versions are installed."""
     python = f"Python {platform.python_version()} on {platform.system()}"
     findings.add("versions", "ok", ", ".join([python, *_installed(_REQUIRED_PACKAGES)]))
     libraries = ", ".join(_installed(_HTTP_LIBRARIES))
-    findings.add("HTTP library", "ok", f"{backend.__name__} gets the tokens; installed: {libraries}")
+    findings.add("HTTP library", "ok", f"{backend.__name__} sends the token requests; installed: {libraries}")
 
 
 def check_variables(findings: Findings, profiles: Profiles, profile: str | None) -> None:
-    """Say which variables are set where, never their values, and which of them contradict each other."""
+    """Report where variables are set, without their values, and which of them contradict each other."""
     named = [name for name in (variables.ENV_FILE, variables.SECRETS_DIR) if os.environ.get(name)]
     places = {"the environment": named} if named else {}
     try:
         names = profiles.values_of(profile)
     except ProcountorAuthError:
-        names = {}  # PROCOUNTOR_PROFILE names none that exists: the check of the configuration says so
+        names = {}  # PROCOUNTOR_PROFILE names an unknown profile: the check of the configuration reports it
     for name in sorted(names):
         origin = profiles.origin(profile, name)
         if origin is not None:
@@ -49,10 +51,15 @@ def check_variables(findings: Findings, profiles: Profiles, profile: str | None)
     for place in sorted(places, key=lambda each: _PLACES.index(each) if each in _PLACES else len(_PLACES)):
         findings.add("variables", "ok", f"from {place}: {', '.join(places[place])}")
     if not places:
-        findings.add("variables", "warning", "none is set", "Copy a profile of strategies/ to .env and fill it in.")
+        findings.add(
+            "variables",
+            "warning",
+            "none is set",
+            "Run `procountor-auth init`, which writes a commented .env, and fill that in.",
+        )
     for name, (winner, loser) in _contradictions().items():
         message = f"{name} differs between {winner} and {loser}; {winner} wins"
-        findings.add("variables", "warning", message, "Remove the one that is not meant.")
+        findings.add("variables", "warning", message, "Remove the wrong one.")
 
 
 def check_access_rights(findings: Findings, profiles: Profiles) -> None:
@@ -63,15 +70,15 @@ def check_access_rights(findings: Findings, profiles: Profiles) -> None:
             continue
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
-            message = f"{path} is open to other users of this machine (mode {mode:04o})"
+            message = f"other users of this machine can access {path} (mode {mode:04o})"
             findings.add("access rights", "warning", message, f"Run: chmod 600 {shlex.quote(str(path))}")
         else:
-            findings.add("access rights", "ok", f"{path} is this user's alone")
+            findings.add("access rights", "ok", f"only this user can access {path}")
 
 
 def _installed(packages: tuple[str, ...]) -> list[str]:
-    """Return those packages that are installed, with their versions."""
-    found = []
+    """Return the packages that are installed, with their versions."""
+    found: list[str] = []
     for package in packages:
         try:
             found.append(f"{package} {version(package)}")
@@ -81,12 +88,12 @@ def _installed(packages: tuple[str, ...]) -> list[str]:
 
 
 def _contradictions() -> dict[str, tuple[str, str]]:
-    """Return the variables that have different values in two places, with the place that wins and one that loses."""
-    readers = (variables.from_environment, variables.from_env_file, variables.from_secrets_dir)
+    """Return the variables with different values in two places, with the place that wins and one that loses."""
+    readers = (variables.from_environment, from_env_file, from_secrets_dir)
     first: dict[str, tuple[str, str]] = {}
     found: dict[str, tuple[str, str]] = {}
     for place, read in zip(_PLACES, readers, strict=True):
-        for name, value in variables.named_values(read()):
+        for name, value in variables.named_values(read().values):
             winner, won = first.setdefault(name, (place, value))
             if won != value:
                 found.setdefault(f"{variables.PREFIX}{name}".upper(), (winner, place))

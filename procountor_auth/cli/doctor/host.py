@@ -1,4 +1,4 @@
-"""Checks of Procountor's host: whether its name is found, whether it responds, and whether the clocks agree."""
+"""Checks of Procountor's host: whether its name resolves, whether it responds, and whether the clocks agree."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from procountor_auth.errors import ProcountorAuthError
-from procountor_auth.protocol.error_response import is_temporary
+from procountor_auth.errors import ConnectionFailed, ProcountorAuthError
+from procountor_auth.protocol.availability import is_temporary
 from procountor_auth.protocol.flow import Repeat, Request
 from procountor_auth.protocol.sunset import read_sunset_notice
 from procountor_auth.settings.hosts import is_localhost
+from procountor_auth.transport.proxy import Proxy
 from procountor_auth.transport.transport import Transport
 
 if TYPE_CHECKING:
@@ -21,39 +22,43 @@ if TYPE_CHECKING:
     from procountor_auth.settings.settings import Settings
 
     from .check import Findings
+    from .unread_variables import UnreadVariables
 
 _MAX_CLOCK_SKEW: Final = 60.0
-"""Seconds by which this machine's clock may differ from the server's."""
+"""Tolerated difference between this machine's clock and the server's, in seconds."""
 
 
-def check_host(findings: Findings, settings: Settings, clock: Callable[[], float]) -> bool:
+def check_host(findings: Findings, settings: Settings, unread: UnreadVariables, clock: Callable[[], float]) -> bool:
     """Check the host with a request that has no token; return whether it responds.
 
     Args:
         findings: Where the results go.
         settings: The settings.
+        unread: Variables that may have been meant for this connection, but are not read.
         clock: The wall clock, in Unix seconds.
     """
     host = settings.endpoints.host
     transport = Transport.from_settings(settings)
-    if transport.proxy is None and not _resolve(findings, host):
+    if transport.proxy is None and not _resolve(findings, host, unread):
         return False
     try:
         response = transport.run(_get(f"{settings.endpoints.api}/sessioninfo"))
     except ProcountorAuthError as error:
+        if isinstance(error, ConnectionFailed):
+            error.hint = f"{error.hint} {unread.hint(error.message)}".rstrip()
         findings.add_error("host", error)
         return False
     findings.add_sunset_notice(read_sunset_notice(response.header))
-    through = " through the proxy" if transport.proxy else ""
+    through = f" through {Proxy.at(transport.proxy)}" if transport.proxy else ""
     if is_temporary(response.status):
-        hint = "Try again later; if it stays so, ask Procountor."
-        findings.add("host", "warning", f"{host} answers{through}, with status {response.status}", hint)
+        hint = "Try again later; if the problem persists, ask Procountor."
+        findings.add("host", "warning", f"{host} responds{through} with status {response.status}", hint)
     elif response.is_html:
-        message = f"{host} answers{through} with a web page, status {response.status}"
+        message = f"{host} responds{through} with a web page, status {response.status}"
         hint = "Check PROCOUNTOR_BASE_URL and PROCOUNTOR_API_VERSION; a gateway may also block this machine."
         findings.add("host", "warning", message, hint)
     else:
-        message = f"{host} answers{through}: status {response.status} to a request without a token"
+        message = f"{host} responds{through}: status {response.status} to a request without a token"
         findings.add("host", "ok", message)
     _check_clock(findings, response, clock())
     return True
@@ -63,15 +68,15 @@ def _get(url: str) -> Flow[Response]:
     return (yield Request("GET", url, repeat=Repeat.SAFE))
 
 
-def _resolve(findings: Findings, host: str) -> bool:
-    """Look the host's name up in the DNS; return whether it is found."""
+def _resolve(findings: Findings, host: str, unread: UnreadVariables) -> bool:
+    """Look up the host's name in the DNS; return whether it was found."""
     parts = urlsplit(host)
     if is_localhost(parts.hostname or ""):
-        return True  # it is this machine, whatever the DNS says
+        return True  # always this machine: no DNS lookup
     try:
         found = socket.getaddrinfo(parts.hostname, parts.port or parts.scheme, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        hint = "Check PROCOUNTOR_BASE_URL, and whether this machine has a network."
+        hint = f"Check PROCOUNTOR_BASE_URL, and whether this machine has a network. {unread.hint()}".rstrip()
         findings.add("host", "failed", f"{parts.hostname} is not found (DNS)", hint)
         return False
     addresses = sorted({str(each[4][0]) for each in found})
@@ -84,11 +89,11 @@ def _check_clock(findings: Findings, response: Response, now: float) -> None:
     try:
         ahead = now - parsedate_to_datetime(response.header("date") or "").timestamp()
     except (ValueError, TypeError):
-        findings.add("clock", "ok", "the server does not say what time it is")
+        findings.add("clock", "ok", "the server's response has no date")
         return
     if abs(ahead) > _MAX_CLOCK_SKEW:
         direction = "ahead of" if ahead > 0 else "behind"
         message = f"this machine's clock is {abs(ahead):.0f} seconds {direction} the server's"
-        findings.add("clock", "warning", message, "Have the machine set its clock by the network (NTP).")
+        findings.add("clock", "warning", message, "Synchronize the machine's clock over the network (NTP).")
     else:
         findings.add("clock", "ok", "this machine's clock agrees with the server's")

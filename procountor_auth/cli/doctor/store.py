@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from procountor_auth.cli.output import format_time, login_hint
 from procountor_auth.errors import ProcountorAuthError, UnreadableEntry
+from procountor_auth.protocol.pages import STORES
 from procountor_auth.protocol.sunset import SunsetNotice
 from procountor_auth.settings.hosts import is_loopback
 from procountor_auth.tokens.known_problems import find_wrong_company, needs_login
@@ -50,7 +51,7 @@ def check_store(findings: Findings, provider: TokenProvider, *, now: float, offl
         try:
             entry = read_entry(provider)
         except UnreadableEntry as error:
-            # A program that needs no person goes on without it.
+            # A strategy without a login page works without the store.
             findings.add(
                 "token store", "warning" if provider.strategy.unattended else "failed", error.message, error.hint
             )
@@ -59,8 +60,8 @@ def check_store(findings: Findings, provider: TokenProvider, *, now: float, offl
             findings.add_error("token store", error)
             return False
     label = settings.store_label
-    users = "every host that reaches it" if label == "redis" else "every process of this user"
-    message = f"{label}: it can be read and locked, and is shared by {users}"
+    users = "every host that can reach it" if provider.store.remote else "every process of this user"
+    message = f"{label} can be read and locked, and is shared by {users}"
     findings.add("token store", "ok", message)
     for line in log:
         findings.add("token store", "warning", line)
@@ -71,51 +72,52 @@ def check_store(findings: Findings, provider: TokenProvider, *, now: float, offl
 
 
 def check_last_renewal(findings: Findings, entry: Entry | None) -> None:
-    """Say if the last renewal failed: a stored token hides that."""
+    """Report a failure of the last renewal, which a stored token hides."""
     if entry is not None and entry.failure is not None:
         state: State = "warning" if entry.failure.retryable else "failed"
         findings.add("last renewal", state, f"it failed: {entry.failure.message}", entry.failure.hint)
 
 
 def _check_memory_store(findings: Findings, provider: TokenProvider, *, now: float, offline: bool) -> None:
-    message = "memory: each program has its own token, and gets one when it starts"
+    message = "memory: each program gets its own token when it starts"
     if provider.strategy.unattended:
         findings.add("token store", "ok", message)
     else:
-        hint = "Set PROCOUNTOR_TOKEN_STORE=file, keyring or redis://…, so that a replaced refresh token lasts."
+        hint = "Set PROCOUNTOR_TOKEN_STORE=file, keyring or redis://…, so that a replaced refresh token is kept."
         findings.add("token store", "warning", message, hint)
     if offline and needs_login(provider, None, now):
-        findings.add("token", "failed", "a person has to log in", "Set PROCOUNTOR_REFRESH_TOKEN.")
+        findings.add("token", "failed", "a user has to log in", "Set PROCOUNTOR_REFRESH_TOKEN.")
 
 
 def _check_encryption(findings: Findings, settings: Settings) -> None:
     url = settings.token_store.get_secret_value()
     label = settings.store_label
     if url.startswith("redis://") and not is_loopback(urlsplit(url).hostname or ""):
-        hint = "Use rediss:// (TLS): tokens and the password travel in plain text."
-        findings.add("encryption", "warning", "redis:// is not encrypted on its way", hint)
+        hint = "Use rediss:// (TLS): tokens and the password are sent in plain text."
+        findings.add("encryption", "warning", "the connection to redis:// is not encrypted", hint)
     if settings.token_store_keys:
         findings.add("encryption", "ok", "stored tokens are sealed with PROCOUNTOR_TOKEN_STORE_KEY")
     elif label == "keyring":
-        findings.add("encryption", "ok", "the keychain encrypts")
-    elif label == "redis":
-        hint = "Set PROCOUNTOR_TOKEN_STORE_KEY to seal them; docs/stores.md says how to make a key."
-        findings.add("encryption", "warning", "whoever can read this Redis can read the tokens", hint)
+        findings.add("encryption", "ok", "the keychain encrypts stored tokens")
+    elif label in {"redis", "postgresql"}:
+        hint = f"Set PROCOUNTOR_TOKEN_STORE_KEY to seal them; {STORES} says how to make a key."
+        place = {"redis": "Redis", "postgresql": "database"}[label]
+        findings.add("encryption", "warning", f"whoever can read this {place} can read the tokens", hint)
     else:
-        findings.add("encryption", "ok", "stored tokens are not sealed; the files are this user's alone")
+        findings.add("encryption", "ok", "stored tokens are not sealed; only this user can access the files")
 
 
 def _check_stored_token(findings: Findings, provider: TokenProvider, entry: Entry | None, now: float) -> None:
     token = entry.token if entry else None
     wrong = find_wrong_company(provider, token, now)
-    if wrong is not None:
+    if wrong is not None and wrong.variable != "PROCOUNTOR_API_KEY":  # the key's claims have their own check
         findings.add_error("company", wrong)
     elif needs_login(provider, token, now):
-        findings.add("token", "failed", "a person has to log in", login_hint(provider.settings.profile))
+        findings.add("token", "failed", "a user has to log in", login_hint(provider.settings.profile))
     elif token is None:
-        findings.add("token", "ok", "none is stored; the next program gets one")
+        findings.add("token", "ok", "none is stored; the next program requests one")
     else:
-        message = f"the stored one is {token.state(now).value}, until {format_time(token.expires_at)}"
+        message = f"the stored one is {token.state(now).value}, and expires {format_time(token.expires_at)}"
         findings.add("token", "ok", message)
     if token is not None:
         findings.add_sunset_notice(SunsetNotice(token.deprecated_at, token.sunset_at))

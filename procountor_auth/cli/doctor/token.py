@@ -1,4 +1,4 @@
-"""Checks of the token: one is gotten as a program would, and `sessioninfo` says whom it is for."""
+"""Checks of the token: gets one as a program would, and reads its user and company from `sessioninfo`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def check_token(findings: Findings, looked_at: TokenProvider) -> None:
     telemetry = Telemetry(events.append)
     with collect_log_warnings() as log:
         try:
-            # As a program has it, with the fallback; but whoever only looks is not warned of a deprecated strategy.
+            # As in a program, with the fallback, but without the warning about a deprecated strategy.
             provider = TokenProvider.from_settings(
                 looked_at.settings,
                 account=looked_at.account,
@@ -53,8 +53,8 @@ def check_token(findings: Findings, looked_at: TokenProvider) -> None:
         finally:
             _add_events(findings, events)
         from_server = any(isinstance(event, TokenAcquired) for event in events)
-        origin = "Procountor has given one" if from_server else "the store has one"
-        findings.add("token", "ok", f"{origin}, good until {format_time(token.expires_at)}")
+        origin = "new from Procountor" if from_server else "from the store"
+        findings.add("token", "ok", f"{origin}, valid until {format_time(token.expires_at)}")
         if not provider.forgets:
             with suppress(ProcountorAuthError):
                 check_last_renewal(findings, read_entry(provider))
@@ -67,16 +67,16 @@ def check_token(findings: Findings, looked_at: TokenProvider) -> None:
 
 
 def _check_session(findings: Findings, provider: TokenProvider, cache: RenewingCache, token: Token) -> None:
-    """Ask the API whom the token is for."""
+    """Ask the API which user and company the token is for."""
     renewed = ""
     try:
         try:
             session = provider.drive(read_session(provider.endpoints, token), provider.deadline())
         except CredentialsRefused:
-            # It may have been revoked. The requests of a program get another token after a 401, and go on.
+            # It may have been revoked. A program's requests are retried with another token after a 401.
             token = cache.renew(token)
             session = provider.drive(read_session(provider.endpoints, token), provider.deadline())
-            renewed = "; the token of before was refused"
+            renewed = "; the previous token was rejected"
     except ProcountorAuthError as error:
         findings.add_error("sessioninfo", error)
         return
@@ -89,10 +89,10 @@ def _check_session(findings: Findings, provider: TokenProvider, cache: RenewingC
 
 
 def _add_events(findings: Findings, events: list[Event]) -> None:
-    """Add what the token source has reported."""
+    """Add what the token source has logged."""
     for event in events:
         if isinstance(event, FellBack):
-            hint = "`procountor-auth migrate rehearse` says why the chosen one is refused."
+            hint = "`procountor-auth migrate rehearse` shows why the chosen strategy is rejected."
             findings.add("fallback", "warning", event.message, hint)
         elif isinstance(event, SunsetAnnounced):
             findings.add_sunset_notice(SunsetNotice(event.deprecated_at, event.sunset_at, event.link))

@@ -1,1 +1,1 @@
-"""`procountor-auth login` and `key create`: a person at a browser."""
+"""`procountor-auth login` and `key create`: a user logs in with a browser."""

@@ -13,26 +13,26 @@ from procountor_auth.settings.variables import PREFIX
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# The address comes over standard input: a process list shows it no longer than the browser itself does.
+# The address is passed on standard input: only the browser's own process shows it in a process list.
 _PROGRAM: Final = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.stdin.readline().strip()))"
 
 
 def open_browser(url: str, on_failure: Callable[[], None]) -> None:
     """Open `url` in the system's browser, and return at once.
 
-    It is started by a process of its own, which does not pass on our `PROCOUNTOR_*` variables, and can neither write
-    to our standard output nor be ended by our Ctrl-C.
+    A separate process starts it, which does not inherit our `PROCOUNTOR_*` variables, can't write to our standard
+    output, and is not stopped by our Ctrl-C.
 
     Args:
         url: The address.
-        on_failure: Called, here or on another thread, if there is no browser that could be started.
+        on_failure: Called, on this or another thread, if no browser could be started.
     """
     environment = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
     try:
-        # Not on the thread: until it runs its program, the new process holds our listening socket as well, and after a
+        # Not on the thread: until the new process runs its program, it has our listening socket too, and after a
         # Ctrl-C the port would not be free yet.
         opener = subprocess.Popen(  # noqa: S603 - our own program
-            # Isolated: a file of that name in the working directory is not the module.
+            # Isolated: a file in the working directory can't take the module's place.
             [sys.executable, "-I", "-c", _PROGRAM],
             text=True,
             env=environment,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from procountor_auth.cli.message import print_text
 from procountor_auth.cli.options import AccountOption, ProfileOption  # noqa: TC001 - Typer reads the annotations
 from procountor_auth.cli.output import Json, format_time, print_json
 from procountor_auth.errors import printable
@@ -16,12 +18,15 @@ if TYPE_CHECKING:
     from procountor_auth.settings.settings import Settings
 
 NoBrowser = Annotated[
-    bool, typer.Option("--no-browser", help="Print the address of the login page, and take the one it ends at.")
+    bool,
+    typer.Option(
+        "--no-browser", help="Print the address of the login page, and prompt for the one that the browser ends up at."
+    ),
 ]
 
 
 def _check_seconds(value: float) -> float:
-    """Refuse `nan`, which is neither below the minimum nor above the maximum: Typer before 0.29 lets it through."""
+    """Refuse `nan`, which is neither below the minimum nor above the maximum: Typer before 0.29 accepts it."""
     if math.isnan(value):
         raise typer.BadParameter("nan is not a number of seconds.")
     return value
@@ -30,7 +35,11 @@ def _check_seconds(value: float) -> float:
 Timeout = Annotated[
     float,
     typer.Option(
-        min=1, max=86_400, metavar="SECONDS", callback=_check_seconds, help="Seconds that the login may take."
+        min=1,
+        max=86_400,
+        metavar="SECONDS",
+        callback=_check_seconds,
+        help="How long to wait for the login, in seconds.",
     ),
 ]
 
@@ -43,8 +52,8 @@ def login(
     account: AccountOption = "",
     as_json: Json = False,
 ) -> None:
-    """Log in with a browser, and keep the token in PROCOUNTOR_TOKEN_STORE."""
-    from procountor_auth.settings.settings import Settings  # noqa: PLC0415 - help need not wait for it
+    """Log in with a browser, and store the token in PROCOUNTOR_TOKEN_STORE."""
+    from procountor_auth.settings.settings import Settings  # noqa: PLC0415 - not needed for help
     from procountor_auth.tokens.provider import TokenProvider  # noqa: PLC0415 - the same
     from procountor_auth.tokens.source import TokenSource  # noqa: PLC0415 - the same
 
@@ -54,7 +63,7 @@ def login(
     _check_settings(settings)
     source = TokenSource.from_settings(settings, account=account)
     provider = TokenProvider.from_settings(settings, account=account)
-    provider.entry()  # a store that can't be used is noticed before the login
+    provider.entry()  # report a broken store before the login
     token = log_in_with_browser(
         settings.redirect_uri or "", source.begin_login, browser=not no_browser, timeout=timeout
     )
@@ -62,24 +71,29 @@ def login(
     _check_stored(token, stored_now.token if stored_now else None)
     where = printable(settings.store_label)
     if as_json:
-        stored = {
-            "profile": settings.profile,
-            "company_id": token.company_id,
-            "user_id": token.user_id,
-            "expires_at": token.expires_at,
-            "refresh_expires_at": token.refresh_expires_at,
-            "store": where,
-        }
-        print_json(stored)
-    else:
-        typer.echo(
-            f"Logged in: company {_id_text(token.company_id)}, user {_id_text(token.user_id)}, as the token says. "
-            f"It is kept in {where} and {_expiry_text(token)}."
+        from procountor_auth.cli.documents.tokens import LoginDocument  # noqa: PLC0415 - not needed for text
+
+        print_json(
+            LoginDocument(
+                profile=settings.profile,
+                company_id=token.company_id,
+                user_id=token.user_id,
+                expires_at=token.expires_at,
+                refresh_expires_at=token.refresh_expires_at,
+                store=where,
+            )
         )
+    else:
+        print_text(
+            f"Logged in: company {_id_text(token.company_id)}, user {_id_text(token.user_id)} (from the token). "
+            f"The token is stored in {where} and {_expiry_text(token)}."
+        )
+        option = "" if settings.profile is None else f" --profile {shlex.quote(settings.profile)}"
+        print_text(f"Next: procountor-auth token{option}")
 
 
 def _check_settings(settings: Settings) -> None:
-    from procountor_auth.errors import ConfigurationError, Problem  # noqa: PLC0415 - help need not wait for it
+    from procountor_auth.errors import ConfigurationError, Problem  # noqa: PLC0415 - not needed for help
     from procountor_auth.settings.profiles import variable_of  # noqa: PLC0415 - the same
 
     if settings.strategy != "authorization_code":
@@ -87,12 +101,12 @@ def _check_settings(settings: Settings) -> None:
         option = "" if settings.profile is None else f" --profile {settings.profile}"
         raise ConfigurationError(
             f"The {settings.strategy} strategy has no login page.",
-            hint=f"To get ready for another one, run: {variable}=authorization_code procountor-auth login{option}",
+            hint=f"To prepare for another strategy, run: {variable}=authorization_code procountor-auth login{option}",
         )
     if settings.token_store.get_secret_value() == "memory":
         variable = "PROCOUNTOR_TOKEN_STORE"
         problem = Problem(
-            variable, "invalid", f"{variable} is memory, which would forget the token when this command ends"
+            variable, "invalid", f"{variable} is memory, which would lose the token when this command exits"
         )
         raise ConfigurationError.from_problems(
             (problem,),
@@ -101,17 +115,17 @@ def _check_settings(settings: Settings) -> None:
 
 
 def _check_stored(token: Token, stored: Token | None) -> None:
-    """Check that other processes will find the token: a login succeeds even if its token could not be written.
+    """Check that other processes can read the token: a login succeeds even if its token could not be stored.
 
     Raises:
-        StoreError: They will not.
+        StoreError: They can't.
     """
-    from procountor_auth.errors import StoreError  # noqa: PLC0415 - help need not wait for it
+    from procountor_auth.errors import StoreError  # noqa: PLC0415 - not needed for help
 
     if stored is None or stored.access_token != token.access_token:
         raise StoreError(
-            "The login was completed, but the token could not be stored.",
-            hint="Mend the token store (the line above says what is wrong with it), then log in again.",
+            "The login succeeded, but the token could not be stored.",
+            hint="Fix the token store (see the line above), then log in again.",
         )
 
 
@@ -121,7 +135,7 @@ def _id_text(number: int | None) -> str:
 
 def _expiry_text(token: Token) -> str:
     if token.refresh_token is None:
-        return f"ends at {format_time(token.expires_at)}: the server gave no refresh token"
+        return f"expires {format_time(token.expires_at)}: the server issued no refresh token"
     if token.refresh_expires_at is None:
-        return "is renewed from now on"
-    return f"is renewed until {format_time(token.refresh_expires_at)}, if it is used"
+        return "will be renewed automatically"
+    return f"can be renewed until {format_time(token.refresh_expires_at)}"

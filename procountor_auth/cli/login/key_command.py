@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from procountor_auth.cli.command import Command
+from procountor_auth.cli.message import say
 from procountor_auth.cli.options import ProfileOption  # noqa: TC001 - Typer reads the annotations
 from procountor_auth.cli.output import Json, on_terminal, print_json
 from procountor_auth.errors import printable
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from procountor_auth.settings.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="API keys, for PROCOUNTOR_STRATEGY=client_credentials.")
+app: typer.Typer = typer.Typer(no_args_is_help=True, help="API keys, for PROCOUNTOR_STRATEGY=client_credentials.")
 
 
 @app.callback()
@@ -28,22 +30,22 @@ def root() -> None:
     """API keys, for PROCOUNTOR_STRATEGY=client_credentials."""
 
 
-@app.command()
+@app.command(cls=Command, epilog="Example: procountor-auth key create --profile acme --keyring")
 def create(
     *,
     keyring: Annotated[
-        bool, typer.Option("--keyring", help="Put the key into the system's keychain, and print where it is.")
+        bool, typer.Option("--keyring", help="Save the key in the system keychain, and print a reference to it.")
     ] = False,
     no_browser: NoBrowser = False,
     timeout: Timeout = 300,
     profile: ProfileOption = None,
     as_json: Json = False,
 ) -> None:
-    """Log in with a browser, and print PROCOUNTOR_API_KEY=… with a new key of the chosen company.
+    """Log in with a browser, and print PROCOUNTOR_API_KEY=… with a new key for the chosen company.
 
-    Of a profile, the line is the profile's own variable, PROCOUNTOR_PROFILES__NAME__API_KEY=….
+    For a profile, the line sets the profile's own variable, PROCOUNTOR_PROFILES__NAME__API_KEY=….
     """
-    from procountor_auth.login.login import KeyLogin  # noqa: PLC0415 - help need not wait for it
+    from procountor_auth.login.login import KeyLogin  # noqa: PLC0415 - not needed for help
     from procountor_auth.protocol.claims import read_id, unverified_claims  # noqa: PLC0415 - the same
     from procountor_auth.settings import secret_reference  # noqa: PLC0415 - the same
     from procountor_auth.settings.key_login import KeyLoginSettings  # noqa: PLC0415 - the same
@@ -53,7 +55,7 @@ def create(
 
     settings = KeyLoginSettings() if profile is None else KeyLoginSettings(profile=profile)
     if keyring:
-        secret_reference.check()  # a keychain that can't be used is noticed before there is a key to store
+        secret_reference.check()  # report a broken keychain before a key is created
     key = log_in_with_browser(
         settings.redirect_uri or "",
         lambda redirect_uri: KeyLogin.from_settings(settings, redirect_uri),
@@ -66,23 +68,25 @@ def create(
     if keyring:
         value = _store_in_keychain(_entry_name(settings, claims, company), key)
     if as_json:
-        print_json({"profile": settings.profile, "api_key": value, "company_id": company, "user_id": user})
+        from procountor_auth.cli.documents.tokens import KeyDocument  # noqa: PLC0415 - not needed for text
+
+        print_json(KeyDocument(profile=settings.profile, api_key=value, company_id=company, user_id=user))
         return
     if not keyring and on_terminal():
-        typer.echo("The next line is a secret: it gets a token for the company until the key is revoked.", err=True)
+        say("The next line is a secret: it gets a token for the company until the key is revoked.")
     typer.echo(f"{printable(variable_of(settings.profile, 'api_key'))}={shlex.quote(value)}")
 
 
 def _entry_name(settings: Settings, claims: dict[str, Any], company: int | None) -> str:
-    """Return the name of the keychain entry: each host, client, user and company has its own."""
+    """Return the name of the keychain entry, which is unique for host, client, user and company."""
     identity = [settings.endpoints.host, settings.client_id, str(claims.get("sub")), str(claims.get("cid"))]
     digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:8]
     return f"api-key-{'unknown' if company is None else company}-{digest}"
 
 
 def _store_in_keychain(name: str, key: SecretStr) -> str:
-    """Store the key; return the reference to it."""
-    from procountor_auth.errors import StoreError  # noqa: PLC0415 - help need not wait for it
+    """Store the key in the keychain; return the reference to it."""
+    from procountor_auth.errors import StoreError  # noqa: PLC0415 - not needed for help
     from procountor_auth.settings import secret_reference  # noqa: PLC0415 - the same
 
     failed: StoreError | None = None

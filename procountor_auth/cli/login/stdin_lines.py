@@ -10,16 +10,16 @@ import time
 from typing import Final
 
 _POLL_SECONDS: Final = 0.5
-"""How long one wait lasts: on Windows, Ctrl-C does not interrupt a wait without a time limit."""
+"""Seconds of one wait: on Windows, Ctrl-C does not interrupt a wait without a time limit."""
 
 _MAX_LINE: Final = 65_536
-"""Bytes of a line. Of a longer one only the end is kept."""
+"""Bytes of a line; of a longer one, only the end is kept."""
 
 
 class StdinLines:
     """The lines of standard input.
 
-    They are read on a thread, past Python's own buffer: a thread that waits in that one crashes the interpreter when it
+    A thread reads them, bypassing Python's own buffer: a thread that waits there crashes the interpreter when it
     shuts down.
     """
 
@@ -31,10 +31,10 @@ class StdinLines:
         """Return the next line without surrounding white space, or None at the end of the input.
 
         Args:
-            deadline: Until when to wait for it, by `time.monotonic`.
+            deadline: When to stop waiting, by `time.monotonic`.
 
         Raises:
-            TimeoutError: There was none until then.
+            TimeoutError: No line arrived before the deadline.
         """
         while (left := deadline - time.monotonic()) > 0:
             try:
@@ -52,7 +52,7 @@ class StdinLines:
                 for line in lines:
                     self._lines.put(_text(line))
                 pending = pending[-_MAX_LINE:]
-        except (OSError, ValueError, AttributeError):  # there is no standard input, or it is no file
+        except (OSError, ValueError, AttributeError):  # there is no standard input, or it is not a file
             pending = b""
         if pending:
             self._lines.put(_text(pending))

@@ -1,9 +1,10 @@
-"""What is known about profiles without a request to Procountor: their configuration, and what the store has."""
+"""What is known about profiles without a request to Procountor: their configurations and stored tokens."""
 
 from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from procountor_auth.cli.output import login_hint
@@ -23,21 +24,21 @@ if TYPE_CHECKING:
     from procountor_auth.tokens.provider import TokenProvider
 
 _MAX_CONCURRENT_READS: Final = 16
-"""How many entries are read at the same time: a store may be far away."""
+"""How many entries are read at the same time: a remote store may be slow."""
 
 _DAY_SECONDS: Final = 86_400.0
 
 
 class Report(NamedTuple):
-    """One profile, as its configuration and the store have it.
+    """A profile's configuration and stored token.
 
     Attributes:
         profile: Its name, or None where there are no profiles.
-        now: When this was found out, in Unix seconds.
+        now: The time of the report, in Unix seconds.
         provider: The settings and the strategy; None if the configuration is wrong.
         token: The stored token, if there is one.
         failure: The error of the last renewal, if it failed.
-        reasons: What keeps programs from getting tokens; empty if nothing is known to.
+        reasons: The known problems that prevent programs from getting tokens.
     """
 
     profile: str | None
@@ -49,7 +50,7 @@ class Report(NamedTuple):
 
     @property
     def ready(self) -> bool:
-        """Whether nothing is known to keep programs from getting tokens."""
+        """Whether no known problem prevents programs from getting tokens."""
         return not self.reasons
 
     @property
@@ -69,7 +70,7 @@ class Report(NamedTuple):
         return None if expires_at is None else max(0, int((expires_at - self.now) // _DAY_SECONDS))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything as plain values; times are Unix seconds. No secret is in it."""
+        """Return the report as JSON-ready values, without secrets; times are Unix seconds."""
         settings = self.provider.settings if self.provider else None
         token = self.token
         return {
@@ -102,16 +103,18 @@ def make_reports(
     """Report on profiles. Nothing is sent to Procountor; the token stores are read, many entries at a time.
 
     Args:
-        profiles: What all places said.
+        profiles: The profiles, with their variables from all places.
         names: The profiles; None where there are none.
-        account: The program's own name for whose tokens they are; by default each profile's.
+        account: The program's name for the account of the tokens; by default each profile's.
         clock: The wall clock, in Unix seconds.
     """
     providers = ProviderPool(profiles, clock=clock)
     reports = [_report_on_configuration(providers, name, account) for name in names]
     workers = min(_MAX_CONCURRENT_READS, max(1, len(reports)))
+    if workers == 1:  # needs no thread, which some host may not have
+        return [_add_entry(report, providers=providers) for report in reports]
     with ThreadPoolExecutor(workers, thread_name_prefix="procountor-auth") as pool:
-        return list(pool.map(lambda report: _add_entry(report, providers), reports))
+        return list(pool.map(partial(_add_entry, providers=providers), reports))
 
 
 def _report_on_configuration(providers: ProviderPool, name: str | None, account: str) -> Report:
@@ -121,12 +124,12 @@ def _report_on_configuration(providers: ProviderPool, name: str | None, account:
         return Report(name, providers.clock(), None, reasons=for_profile(name, reasons_of(error)))
     settings = provider.settings
     refusal = legacy_refusal(settings.legacy_policy, settings.strategy, settings.fallback_strategy)
-    # None may have become the profile that PROCOUNTOR_PROFILE names.
+    # None may have been resolved to the profile in PROCOUNTOR_PROFILE.
     return Report(settings.profile, providers.clock(), provider, reasons=reasons_of(refusal) if refusal else ())
 
 
 def _add_entry(report: Report, providers: ProviderPool) -> Report:
-    """Return a report with what the store has."""
+    """Return a report with the stored token."""
     provider = report.provider
     if provider is None:
         return report
@@ -143,7 +146,7 @@ def _add_entry(report: Report, providers: ProviderPool) -> Report:
         if wrong is not None:
             reasons += reasons_of(wrong)
         elif needs_login(provider, token, report.now):
-            message, hint = "a person has to log in", login_hint(report.profile)
+            message, hint = "a user has to log in", login_hint(report.profile)
             reasons.append(Reason(code=InteractionRequired.code, message=message, hint=hint))
         elif entry is not None and entry.failure is not None and not entry.failure.retryable:
             reasons += reasons_of(entry.failure.error(), "the last renewal failed: ")

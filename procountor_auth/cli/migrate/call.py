@@ -1,0 +1,42 @@
+"""The strategy and profiles that a command of `procountor-auth migrate` was called with."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TARGET: Final = "client_credentials"
+"""The strategy to switch to, unless `--to` names another."""
+
+MAX_NAMED: Final = 3
+"""The most profiles that are named in a command, and whose lines are printed."""
+
+
+class Call(NamedTuple):
+    """The options of a command, which the next command repeats.
+
+    Attributes:
+        to: The strategy to switch to.
+        profiles: The profiles that were named, if any.
+    """
+
+    to: str
+    profiles: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, to: str, profiles: Sequence[str] | None) -> Call:
+        """Return the call for the values of the options."""
+        return cls(to, tuple(profiles or ()))
+
+    def command(self, name: str, *options: str) -> str:
+        """Return another command of `migrate` for the same strategy and profiles."""
+        words = ["procountor-auth", "migrate", name, *options]
+        if self.to != TARGET and name != "finish":
+            words += ["--to", self.to]
+        if len(self.profiles) <= MAX_NAMED:
+            for profile in self.profiles:
+                words += ["--profile", profile]
+        return shlex.join(words)

@@ -1,0 +1,34 @@
+"""What `main` runs, once everything that a command needs at once is imported."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+from .app import build_app, command_in
+from .exit_status import INTERRUPTED, exit_on_error, leave_threads_behind, wants_json
+from .extras import exit_if_extra_is_missing
+from .log_output import accept_any_text, configure_log_output
+
+
+def run() -> None:
+    """Run the command line, and exit as `main` says."""
+    accept_any_text()
+    configure_log_output(verbose=False)
+    try:
+        _run(sys.argv[1:])
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            leave_threads_behind()
+        raise
+    except ModuleNotFoundError as error:  # a command imports what it draws with when it draws
+        exit_if_extra_is_missing(error)
+        raise
+
+
+def _run(arguments: list[str]) -> NoReturn:
+    status: int | None
+    with exit_on_error(as_json=wants_json(arguments)):
+        app = build_app(command_in(arguments))
+        status = app(prog_name="procountor-auth", standalone_mode=False)
+    raise SystemExit(status or 0)

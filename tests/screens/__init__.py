@@ -1,0 +1,1 @@
+"""What the commands show on terminals of several widths, kept as text."""
