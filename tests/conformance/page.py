@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from .rules import RULES, Rule
+from .rules import RULES
+
+if TYPE_CHECKING:
+    from .rule import Rule
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "conformance.md"
 
 _HEAD: Final = """# Conformance
 
-What the standards ask of a client such as this one, row by row, with the tests that fail if a row does not hold.
-The standards: RFC 6749 (OAuth 2.0), 6750 (bearer tokens), 6819 (threats), 7636 (PKCE), 8252 (native apps), 9068
-(JWT access tokens), 9207 (issuer identification), 9700 (security best practice). The letters [D], [C] and [?] say
-how sure we are of a fact about the service: its documentation says so, public clients do so, it is open.
+This page lists what the standards require of a client like this one, with the tests that verify each requirement:
+RFC 6749 (OAuth 2.0), 6750 (bearer tokens), 6819 (threats), 7636 (PKCE), 8252 (native apps), 9068 (JWT access tokens),
+9207 (issuer identification) and 9700 (security best practice). [service.md](service.md) says how
+certain the facts about the service are.
 
-This page is written by `make conformance` from `tests/conformance/rules.py`; a test fails if it is not what the rules
-say, or if a test that it names is not there.
+`make conformance` writes this page from `tests/conformance/rules.py`; a test fails if the page differs from the rules
+or names a test that does not exist. Rows 43 to 53 are about the bridge, which is a server for old programs.
 
-Rows 4 to 12, 15, 16, 28 and 37 are also tried against a server that this project did not write, the certified Node
-`oidc-provider`: the authorization code flow with PKCE, refresh tokens with rotation, and client credentials, in
+Rows 4 to 12, 15, 16, 28 and 37 are also tested against a third-party server, the certified Node `oidc-provider`: the
+authorization code flow with PKCE, refresh tokens with rotation, and client credentials, in
 [test_oidc_provider.py](../tests/foreign/test_oidc_provider.py).
 
-| | What must hold | Source | Held by |
+| | Requirement | Source | Tests |
 |---|---|---|---|
 """
 

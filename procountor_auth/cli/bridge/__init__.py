@@ -1,0 +1,1 @@
+"""``procountor-auth bridge``."""

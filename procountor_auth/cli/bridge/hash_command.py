@@ -1,0 +1,43 @@
+"""``procountor-auth bridge hash``: the hash of a password, to configure in its place."""
+
+from __future__ import annotations
+
+import getpass
+import importlib
+import sys
+
+import typer
+from pydantic import SecretStr
+
+from procountor_auth.cli.exit_status import CONFIGURATION, CommandError
+from procountor_auth.cli.extras import exit_if_extra_is_missing
+
+
+def hash_password() -> None:
+    """Print the Argon2 hash of a password, for PROCOUNTOR_BRIDGE_PASSWORD.
+
+    On a terminal, you are prompted for the password, and it is not echoed. Otherwise it is read from the first line of
+    standard input.
+    """
+    try:
+        importlib.import_module("argon2")  # it may be missing
+    except ModuleNotFoundError as error:
+        exit_if_extra_is_missing(error)
+        raise
+    from procountor_auth.bridge.password import hash_password as hashed  # noqa: PLC0415 - not needed for help
+
+    password = _typed() if sys.stdin is not None and sys.stdin.isatty() else _read()
+    if not password.get_secret_value():
+        raise CommandError("standard input has no password", code="usage", status=CONFIGURATION)
+    typer.echo(hashed(password))
+
+
+def _typed() -> SecretStr:
+    password = SecretStr(getpass.getpass("Password: "))
+    if password.get_secret_value() != getpass.getpass("Again: "):
+        raise CommandError("the two passwords differ", code="usage", status=CONFIGURATION)
+    return password
+
+
+def _read() -> SecretStr:
+    return SecretStr(sys.stdin.readline().rstrip("\r\n") if sys.stdin is not None else "")
