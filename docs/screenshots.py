@@ -6,14 +6,16 @@ import os
 import shutil
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import urlencode
 
 import httpx
 from playwright.sync_api import sync_playwright
 
-from procountor_auth.sandbox import Faults, Sandbox
+from procountor_auth.login import pages
+from procountor_auth.sandbox import Faults, Quirks, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,10 +23,19 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 IMAGES = Path(__file__).with_name("images")
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+PROGRAMS = ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome")
 #: Fixed, as the pages show it.
 PORT = 8423
 CLIENT = "invoice-robot"
+
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+
+
+class Shoot(Protocol):
+    """Writes what the window shows into a file of this name."""
+
+    def __call__(self, page: Page, name: str, height: int | None = None) -> None: ...  # noqa: D102 - see the class
 
 
 class Clock:
@@ -54,22 +65,39 @@ def main() -> None:
     with Sandbox(port=PORT, clock=clock) as sandbox, sync_playwright() as playwright:
         sandbox.world.add_client(sandbox.redirect_uri, client_id=CLIENT, client_secret="not-a-secret")  # noqa: S106
         browser = playwright.chromium.launch(executable_path=program, args=arguments)
-        with look(browser, width=720, height=660) as page:
-            shoot_login(page, sandbox)
-        with look(browser, width=360, height=660, color_scheme="dark") as page:
-            page.goto(login_url(sandbox, "login"))
-            shoot(page, "login-phone")
-        sandbox.clear_log()
-        use(sandbox, clock)
-        with look(browser, width=1240, height=760) as page:
-            shoot_dashboard(page, sandbox)
-            page.goto(sandbox.base_url)
-            shoot(page, "home", height=620)
+        for scheme in SCHEMES:
+            take(browser, sandbox, clock, scheme)
         browser.close()
 
 
+def take(browser: Browser, sandbox: Sandbox, clock: Clock, scheme: Scheme) -> None:
+    """Take every picture in one colour scheme."""
+    look = partial(open_page, browser, color_scheme=scheme)
+    shoot = partial(write_image, suffix="" if scheme == "light" else f"-{scheme}")
+    sandbox.faults, sandbox.quirks = Faults(), Quirks()
+    with look(width=720, height=660) as page:
+        shoot_login(page, sandbox, shoot)
+        shoot_landing(page, shoot)
+    with look(width=360, height=660) as page:
+        page.goto(login_url(sandbox, "login"))
+        shoot(page, "login-phone")
+    sandbox.clear_log()
+    with look(width=1240, height=760) as page:
+        page.goto(f"{sandbox.base_url}/_sandbox/")
+        shoot(page, "first-steps")
+    use(sandbox, clock)
+    with look(width=1240, height=760) as page:
+        shoot_dashboard(page, sandbox, shoot)
+        page.goto(sandbox.base_url)
+        shoot(page, "home", height=620)
+    with look(width=360, height=760) as page:
+        page.goto(f"{sandbox.base_url}/_sandbox/#requests")
+        page.get_by_text("appear here by themselves").wait_for()
+        shoot(page, "dashboard-phone")
+
+
 @contextmanager
-def look(browser: Browser, *, width: int, height: int, **options: Any) -> Iterator[Page]:  # noqa: ANN401 - Playwright's
+def open_page(browser: Browser, *, width: int, height: int, **options: Any) -> Iterator[Page]:  # noqa: ANN401 - Playwright's
     """Give a page of this size in CSS pixels, with animations off."""
     context = browser.new_context(
         viewport={"width": width, "height": height}, reduced_motion="reduce", locale="en-GB", **options
@@ -78,7 +106,15 @@ def look(browser: Browser, *, width: int, height: int, **options: Any) -> Iterat
     context.close()
 
 
-def shoot_login(page: Page, sandbox: Sandbox) -> None:
+def shoot_landing(page: Page, shoot: Shoot) -> None:
+    """Show what a browser sees when it comes back to this machine."""
+    for name, landing in (("login-complete", pages.SUCCESS), ("login-declined", pages.DECLINED)):
+        page.goto("about:blank")  # else the page before forbids its style
+        page.set_content(landing.html().decode())
+        shoot(page, name, height=320)
+
+
+def shoot_login(page: Page, sandbox: Sandbox, shoot: Shoot) -> None:
     """Walk through a login, with a mistake on the way."""
     page.goto(login_url(sandbox, "keylogin"))
     shoot(page, "key-login")
@@ -128,11 +164,14 @@ def use(sandbox: Sandbox, clock: Clock) -> None:
     sandbox.faults = Faults(status=429, retry_after="7", where="token")
 
 
-def shoot_dashboard(page: Page, sandbox: Sandbox) -> None:
+def shoot_dashboard(page: Page, sandbox: Sandbox, shoot: Shoot) -> None:
     """Show the dashboard's parts, and a new key."""
     page.goto(f"{sandbox.base_url}/_sandbox/")
     page.get_by_text("appear here by themselves").wait_for()
     shoot(page, "dashboard")
+    page.locator("#log summary").nth(1).click()
+    page.locator("#log details[open]").scroll_into_view_if_needed()
+    shoot(page, "request")
     page.evaluate("document.querySelector('#switches').scrollIntoView({behavior: 'instant'})")
     shoot(page, "switches", height=640)
     page.get_by_role("button", name="Create the API key").click()
@@ -140,12 +179,12 @@ def shoot_dashboard(page: Page, sandbox: Sandbox) -> None:
     shoot(page, "new-key", height=420)
 
 
-def shoot(page: Page, name: str, height: int | None = None) -> None:
+def write_image(page: Page, name: str, height: int | None = None, *, suffix: str) -> None:
     """Write what the window shows, or the upper part of it."""
     size = page.viewport_size
     assert size is not None  # noqa: S101 - every page here has one
     page.screenshot(
-        path=IMAGES / f"{name}.png",
+        path=IMAGES / f"{name}{suffix}.png",
         clip={"x": 0, "y": 0, "width": size["width"], "height": height or size["height"]},
     )
 

@@ -1,4 +1,4 @@
-"""What a client needs to authenticate against a sandbox: its address, and the credentials."""
+"""What a client needs to authenticate against a sandbox: the address and the credentials."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ClientSettings:
-    """The address and the credentials of a sandbox, one by one and all together.
+    """The address and the credentials of a sandbox, individually and together.
 
     Args:
         redirect_uri: The one redirect URI of the sandbox's client.
@@ -66,7 +66,7 @@ class ClientSettings:
         return self._started.api_key
 
     def description(self) -> dict[str, str | int]:
-        """Return everything that a client needs, as the command's ``--json`` line has it."""
+        """Return everything that a client needs, as in the ``--json`` line of the command."""
         return {
             "base_url": self.base_url,
             "client_id": self.client_id,
@@ -80,7 +80,7 @@ class ClientSettings:
         }
 
     def environment(self, strategy: str, *, refresh_token: bool = False) -> dict[str, str]:
-        """Return the ``PROCOUNTOR_*`` variables with which a client authenticates here.
+        """Return the ``PROCOUNTOR_*`` variables for a client of this sandbox.
 
         Args:
             strategy: `legacy_password`, `client_credentials` or `authorization_code`.
@@ -88,7 +88,7 @@ class ClientSettings:
                 for a machine that has no browser.
 
         Raises:
-            ValueError: The strategy is not known, or has no refresh token.
+            ValueError: The strategy is unknown, or has no refresh token.
         """
         variables = {
             "PROCOUNTOR_STRATEGY": strategy,
@@ -112,7 +112,7 @@ class ClientSettings:
         return variables
 
     def common_settings(self) -> dict[str, str]:
-        """Return what all profiles share, as at the top of a profiles file; the strategy is the legacy one."""
+        """Return the values that all profiles share, as at the top of a profiles file, with the legacy strategy."""
         return {
             "strategy": "legacy_password",
             "base_url": self.base_url,
@@ -129,7 +129,7 @@ class ClientSettings:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether only this machine reaches the address. Of names, ``localhost`` alone is known to be one."""
+    """Return whether only this machine can reach the address. The only name that counts is ``localhost``."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -137,7 +137,7 @@ def is_loopback(host: str) -> bool:
 
 
 def check_base_url(base_url: str) -> str:
-    """Return the base URL without a slash after it.
+    """Return the base URL without a trailing slash.
 
     Raises:
         ValueError: It is not the address of a host.

@@ -1,4 +1,4 @@
-"""Fixtures for testing an integration against the sandbox. pytest finds them by itself (entry point `pytest11`).
+"""Fixtures for testing an integration against the sandbox. pytest loads them automatically (entry point `pytest11`).
 
     def test_invoices_are_read(procountor_environment):
         procountor_environment("client_credentials")
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from procountor_auth.sandbox import Sandbox
 
@@ -32,13 +33,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def procountor_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    """A running sandbox of this test's own, on a free port, with secrets of its own.
+    """A running sandbox for one test, on a free port, with its own secrets.
 
     `@pytest.mark.procountor_sandbox(redirect_uri=…, quirks=…, faults=…)` starts it with these options; the closest
-    mark counts.
+    mark takes effect.
     """
     try:
-        from procountor_auth.sandbox import Sandbox  # noqa: PLC0415 - Flask, which a run without these fixtures need not load
+        from procountor_auth.sandbox import Sandbox  # noqa: PLC0415 - imports Flask, only needed with these fixtures
     except ModuleNotFoundError as error:
         missing = error.name
     else:
@@ -55,8 +56,8 @@ def procountor_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 class ProcountorEnvironment:
     """Sets the `PROCOUNTOR_*` variables of this process to those of a sandbox, until the test ends.
 
-    Whatever the machine has configured is out of the way: other `PROCOUNTOR_*` variables, a `.env` file in the
-    working directory, a directory of secrets.
+    The machine's configuration is ignored: other `PROCOUNTOR_*` variables, a `.env` file in the
+    working directory, and a secrets directory.
     """
 
     def __init__(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, empty: dict[str, str]) -> None:
@@ -69,14 +70,14 @@ class ProcountorEnvironment:
 
         Args:
             strategy: `legacy_password`, `authorization_code` or `client_credentials`.
-            refresh_token: For `authorization_code`: as if a user had logged in before.
-            **variables: More settings, or others, by their names in lower case: `legacy_policy="allow"`.
+            refresh_token: For `authorization_code`: add a refresh token, as if a user had logged in before.
+            **variables: Further or different settings, by their names in lower case: `legacy_policy="allow"`.
 
         Returns:
             The variables that are set, for a child process or a container.
 
         Raises:
-            ValueError: The strategy is not known, or has no refresh token.
+            ValueError: The strategy is unknown, or has no refresh token.
         """
         wanted = self._empty | self._sandbox.environment(strategy, refresh_token=refresh_token)
         wanted |= {f"PROCOUNTOR_{name.upper()}": value for name, value in variables.items()}
@@ -91,11 +92,45 @@ class ProcountorEnvironment:
 def procountor_environment(
     procountor_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> ProcountorEnvironment:
-    """Point this process at the test's sandbox: `procountor_environment("client_credentials")`."""
+    """Configure this process for the test's sandbox: `procountor_environment("client_credentials")`."""
     nowhere = tmp_path_factory.mktemp("procountor")
     no_file = nowhere / "env"
     no_file.touch()
     no_secrets = nowhere / "secrets"
     no_secrets.mkdir()
-    empty = {"PROCOUNTOR_ENV_FILE": str(no_file), "PROCOUNTOR_SECRETS_DIR": str(no_secrets)}
+    empty = {
+        "PROCOUNTOR_ENV_FILE": str(no_file),
+        "PROCOUNTOR_SECRETS_DIR": str(no_secrets),
+        "PROCOUNTOR_PROFILES_FILE": str(no_file),
+    }
     return ProcountorEnvironment(procountor_sandbox, monkeypatch, empty)
+
+
+@pytest.fixture
+def procountor_route(procountor_sandbox: Sandbox) -> Callable[..., Any]:
+    """Add resources to the sandbox, behind the token check: `@procountor_route("invoices")`."""
+    return procountor_sandbox.route
+
+
+@pytest.fixture
+def procountor_profiles(
+    procountor_sandbox: Sandbox, procountor_environment: ProcountorEnvironment, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Path]:
+    """Create companies, each a profile with its own API key: `procountor_profiles("acme", "beta")`.
+
+    It sets `PROCOUNTOR_PROFILES_FILE`, and returns the file's path. `strategy="…"` chooses a strategy.
+    """
+
+    def make(*names: str, strategy: str = "client_credentials") -> Path:
+        from procountor_auth.sandbox.seed import ProfilesFile  # noqa: PLC0415 - as above
+
+        file = ProfilesFile(tmp_path_factory.mktemp("procountor") / "profiles.toml")
+        tables = {name: procountor_sandbox.add_profile(name) for name in names}
+        file.write(procountor_sandbox.common_settings() | {"strategy": strategy}, tables)
+        variables = procountor_environment(strategy, profiles_file=str(file.path))
+        for name in set(variables) - {"PROCOUNTOR_ENV_FILE", "PROCOUNTOR_SECRETS_DIR", "PROCOUNTOR_PROFILES_FILE"}:
+            # The file has the common values.
+            del os.environ[name]
+        return file.path
+
+    return make

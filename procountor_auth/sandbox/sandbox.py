@@ -1,4 +1,4 @@
-"""The sandbox itself: starts, describes itself, stops."""
+"""The sandbox itself, which can be started, inspected and stopped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from .behaviour.faults import Faults
 from .behaviour.quirks import Quirks
 from .client_settings import ClientSettings, check_base_url, is_loopback
 from .seed import Seed, add_profile
-from .state.admin_access import AdminAccess, check_token
+from .state.admin_access import AdminAccess
+from .state.admin_token import check_token
 from .state.redirect_uri import check_redirect_uri
 from .state.service import Service
 from .web import login_client
@@ -18,11 +19,12 @@ from .web.app import create_app
 from .web.http_server import Httpd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from flask import Flask
 
+    from .state.routes import ApiRequest
     from .state.world import World
 
 _LOCALHOST = "127.0.0.1"
@@ -31,33 +33,33 @@ _LOCALHOST = "127.0.0.1"
 class Sandbox(ClientSettings):
     """A local Procountor to authenticate against, over real HTTP.
 
-    It is not the Procountor service and never talks to it. Everything is in memory, every secret is
-    random, and two sandboxes in one process know nothing of each other::
+    It is not the Procountor service and never contacts it. Everything is in memory, every secret is
+    random, and two sandboxes in one process are independent::
 
         with Sandbox() as sandbox:
             environment = sandbox.environment("client_credentials")
 
-    A sandbox that was stopped can be started again: it keeps its port and everything it knows, like a
+    A sandbox that was stopped can be started again: it keeps its port and its state, like a
     service after an outage.
 
     Args:
         port: The port to listen on; 0 takes a free one.
-        host: The address to bind to: ``127.0.0.1``, ``::1`` or ``localhost``, which other machines do not
+        host: The address to bind to: ``127.0.0.1``, ``::1`` or ``localhost``, which other machines can't
             reach. Any other needs an ``admin_token``.
-        quirks: How to differ from the documented behaviour.
-        faults: What goes wrong.
-        redirect_uri: The one redirect URI of the sandbox's client; the default is the word that the
+        quirks: Differences from the documented behaviour.
+        faults: The errors to simulate.
+        redirect_uri: The only redirect URI of the sandbox's client; the default is the word that the
             vendor hands out, which is not a URL.
-        password: The user's password; None makes a random one.
-        base_url: What the sandbox calls itself, such as ``https://sandbox.example``: behind a proxy, or
-            when other machines reach it by a name. None: the address that it is bound to.
-        admin_token: The token that is needed to see or to change anything under ``/_sandbox/``, 16
-            characters at least. None: whoever reaches the sandbox may.
-        clock: Returns the Unix time in seconds; a test passes its own and needs no sleep.
+        password: The user's password; None generates one.
+        base_url: The URL of the sandbox, such as ``https://sandbox.example``, if it is behind a proxy, or
+            other machines use a host name. None: the address that it is bound to.
+        admin_token: The token that is required to read or change anything under ``/_sandbox/``, 16
+            characters at least. None: anyone who can reach the sandbox has access.
+        clock: Returns the Unix time in seconds; with its own clock, a test needs no sleep.
 
     Raises:
         ValueError: The host is not a loopback address and there is no token, the token is too short, the
-            redirect URI cannot be one, or the base URL is not the address of a host.
+            redirect URI is invalid, or the base URL is not the address of a host.
     """
 
     def __init__(
@@ -89,30 +91,30 @@ class Sandbox(ClientSettings):
         self._app: Flask | None = None
 
     def start(self) -> Self:
-        """Start to serve in a thread; the sandbox answers as soon as this returns.
+        """Start to serve in a thread; the sandbox accepts requests as soon as this returns.
 
         Raises:
             OSError: The port is taken.
-            RuntimeError: The sandbox runs already.
+            RuntimeError: The sandbox is already running.
         """
         if self._httpd is not None:
-            raise RuntimeError("the sandbox runs already")
+            raise RuntimeError("the sandbox is already running")
         httpd = Httpd(_LOCALHOST if self._host == "localhost" else self._host, self._port)
         try:
-            # The first start makes them, and later ones find them.
+            # The first start creates them; later starts reuse them.
             seed = self._seed or self._make_seed(httpd.server_port)
-            app = self._app or create_app(seed.service)
+            app = self._app or create_app(seed.service, self)
         except BaseException:
             httpd.server_close()
             raise
         self._seed, self._app, self._httpd = seed, app, httpd
         seed.service.stopping.clear()
-        httpd.start(app, seed.service.clock, seed.service.stopping)
+        httpd.start(app, seed.service.clock, seed.service.stopping, seed.service.log_refusal)
         return self
 
     def _make_seed(self, port: int) -> Seed:
         self._port = port
-        # "Every address of this machine" is none to connect to.
+        # Clients can't connect to an address that means "all addresses".
         name = {"0.0.0.0": _LOCALHOST, "::": "::1"}.get(self._host, self._host)  # noqa: S104 - compared, not bound
         name = f"[{name}]" if ":" in name else name
         base_url = self._base_url or f"http://{name}:{port}"
@@ -121,7 +123,7 @@ class Sandbox(ClientSettings):
         return Seed(service, self.redirect_uri, self.password)
 
     def stop(self) -> None:
-        """Stop to serve and cut open connections. Stopping twice is harmless."""
+        """Stop serving and close open connections. Stopping twice is harmless."""
         httpd, self._httpd = self._httpd, None
         if httpd is not None:
             httpd.stop()
@@ -143,7 +145,7 @@ class Sandbox(ClientSettings):
 
     @property
     def world(self) -> World:
-        """Everything that exists in the sandbox, to add to and to take from."""
+        """Everything that exists in the sandbox; its methods add and remove things."""
         return self._started.service.world
 
     @property
@@ -159,7 +161,7 @@ class Sandbox(ClientSettings):
 
     @property
     def faults(self) -> Faults:
-        """What goes wrong, and for how many more requests; replace it at any time."""
+        """The simulated errors, and for how many more requests; replace it at any time."""
         return self._faults if self._seed is None else self._seed.service.faults
 
     @faults.setter
@@ -168,31 +170,63 @@ class Sandbox(ClientSettings):
         if self._seed is not None:
             self._seed.service.faults = faults
 
-    def log(self) -> list[dict[str, Any]]:
-        """Return the requests that were answered, without a secret in them.
+    def log(self, *, after: int = 0) -> list[dict[str, Any]]:
+        """Return the answered requests, without secrets, the oldest first.
 
-        Each is a dictionary with ``method``, ``path``, ``status`` (0 if a fault cut the connection
-        before the answer), ``grant_type`` (or None), ``at`` (the sandbox's Unix time in seconds, without
-        the fault ``clock_skew``), ``secret_in_url``, ``number`` (counted from 1) and ``fault`` (which faults hit
-        it, or None). The last 20,000 are kept.
+        Each is a dictionary with ``method``, ``path``, ``status`` (0 if a fault reset the connection
+        before the response), ``grant_type`` (or None), ``at`` (the sandbox's Unix time in seconds, without
+        the fault ``clock_skew``), ``secret_in_url`` and ``number`` (counted from 1); and, each of them or None,
+        ``fault`` (the faults that affected it), ``reset`` (``"before"`` the response or in its ``"middle"``), ``error``
+        (why it was rejected, such as ``"invalid_grant: Invalid 'code' in request."``), and ``client_id``,
+        ``company_id`` and ``user_id`` (whose token or login it was). The last 20,000 are kept.
+
+        Args:
+            after: Only those with a higher number than this.
         """
-        return self._started.service.log.entries()
+        return self._started.service.log.entries(after=after)
 
     def clear_log(self) -> None:
         """Delete the requests so far."""
         self._started.service.log.clear()
 
+    def route(
+        self, path: str, methods: Sequence[str] = ("GET",)
+    ) -> Callable[[Callable[[ApiRequest], Any]], Callable[[ApiRequest], Any]]:
+        """Add a resource below the API, behind the token check, as a decorator.
+
+            @sandbox.route("invoices/<int:number>")
+            def invoice(request):
+                return {"id": request.parameters["number"], "company": request.company_id}
+
+        The function receives the request, with the company and user of its token. It returns a JSON-serializable
+        value, a text, or None for an empty response; or a tuple of one of these and a status. It can replace a resource
+        that exists.
+
+        Args:
+            path: The path below the API, in Werkzeug's syntax: `<name>` and `<int:number>` stand for a part of it.
+            methods: The methods that it accepts; by default only GET, and with it HEAD.
+
+        Raises:
+            ValueError: The path is invalid, for example because it contains `{name}`.
+        """
+
+        def add(handler: Callable[[ApiRequest], Any]) -> Callable[[ApiRequest], Any]:
+            self._started.service.routes.add(path, methods, handler)
+            return handler
+
+        return add
+
     def add_profile(self, name: str) -> dict[str, str]:
         """Add a company with a user and an API key, for an integration that serves many companies.
 
         Args:
-            name: What the profile is called; company and user get their names from it.
+            name: The name of the profile; the names of company and user derive from it.
 
         Returns:
-            ``username``, ``password``, ``company`` and ``api_key``: the profile's own values, as in a profiles file.
+            ``username``, ``password``, ``company`` and ``api_key``: the profile's values, as in a profiles file.
 
         Raises:
-            ValueError: There is a profile of this name already.
+            ValueError: There is already a profile with this name.
         """
         return add_profile(self.world, self.client_id, name)
 
@@ -208,15 +242,15 @@ class Sandbox(ClientSettings):
         """Log in on a login page, without a browser; return the address that the browser would be sent to.
 
         Args:
-            url: The login URL that a client made, ``…/login?…`` or ``…/keylogin?…``.
-            username: Who logs in; by default the sandbox's user.
+            url: The login URL of a client, ``…/login?…`` or ``…/keylogin?…``.
+            username: The user who logs in; by default the sandbox's user.
             password: By default the user's.
             company: The number of the company to choose; by default the first one.
             deny: Press "Deny" instead.
 
         Raises:
-            ValueError: The page does not lead anywhere: it refuses the client, the user or the company.
-            OSError: The sandbox does not answer.
+            ValueError: There is no redirect: the page rejects the client, the user or the company.
+            OSError: The sandbox does not respond.
         """
         form = {
             "username": self.username if username is None else username,

@@ -8,7 +8,8 @@ import pytest
 
 from procountor_auth.sandbox import Faults, Sandbox
 from procountor_auth.transport.backend import backend as httpx
-from tests.browser.person import ask, company_of, hurry, visitor, wrong_with_looks
+from tests.browser.dashboard import client_credentials, open_dashboard, token_request
+from tests.browser.person import company_of, hurry, visitor, wrong_with_looks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,27 +26,11 @@ def public_sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-def open_dashboard(page: Page, sandbox: Sandbox) -> None:
-    """Look at the dashboard after two requests, one of them with a secret in the URL."""
-    token_request(sandbox)
-    httpx.post(f"{sandbox.base_url}/api/oauth/token?client_secret=x", trust_env=False)
-    page.goto(f"{sandbox.base_url}/_sandbox/")
-
-
 def create_key(page: Page, sandbox: Sandbox) -> None:
     """Get a new API key."""
     open_dashboard(page, sandbox)
     page.get_by_role("button", name="Create the API key").click()
     page.get_by_label("New API key").wait_for()
-
-
-def set_impossible_status(page: Page, sandbox: Sandbox) -> None:
-    """Ask for a status that is none."""
-    open_dashboard(page, sandbox)
-    page.get_by_label("Latency").fill("0.5")
-    page.get_by_label("Status", exact=True).fill("teapot")
-    page.get_by_role("button", name="Apply").click()
-    page.get_by_role("alert").wait_for()
 
 
 def set_faults(page: Page, sandbox: Sandbox) -> None:
@@ -55,7 +40,7 @@ def set_faults(page: Page, sandbox: Sandbox) -> None:
     page.get_by_label("Retry after").fill("7")
     page.get_by_label("Where").select_option("token")
     page.get_by_role("button", name="Apply").click()
-    page.get_by_role("status").wait_for()
+    page.get_by_text("The switches are set.").wait_for()
 
 
 def see_nothing(page: Page, sandbox: Sandbox) -> None:
@@ -69,14 +54,8 @@ STATES = {
     "open": open_dashboard,
     "new-key": create_key,
     "faults": set_faults,
-    "error": set_impossible_status,
     "empty": see_nothing,
 }
-
-
-def token_request(sandbox: Sandbox, api_key: str | None = None) -> httpx.Response:
-    """Ask for a token with an API key."""
-    return ask(sandbox, "token", "client_credentials", api_key=sandbox.api_key if api_key is None else api_key)
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -95,13 +74,13 @@ def test_a_key_is_created_used_and_revoked(page: Page, sandbox: Sandbox) -> None
     api_key = page.get_by_label("New API key").input_value()
     assert company_of(sandbox, token_request(sandbox, api_key).json()["access_token"]) == 14160
     page.reload()
-    page.get_by_text("has been shown already").wait_for()
+    page.get_by_text("has already been shown").wait_for()
     assert api_key not in page.content()
     key_id = sandbox.world.credentials.api_key_id(api_key)
     page.get_by_role("button", name=f"Revoke the API key {key_id}").click()
     page.get_by_text("The API key is revoked.").wait_for()
     assert page.get_by_text(key_id).count() == 0
-    assert token_request(sandbox, api_key).json()["error"] == "invalid_grant"
+    assert token_request(sandbox, api_key).status_code == 400
     assert token_request(sandbox).status_code == 200
 
 
@@ -109,7 +88,7 @@ def test_a_key_that_is_gone(page: Page, sandbox: Sandbox) -> None:
     """Who revokes a key that somebody else has revoked meanwhile is told so."""
     page.goto(f"{sandbox.base_url}/_sandbox/")
     sandbox.world.revoke_api_key(sandbox.api_key)
-    page.get_by_role("button", name="Revoke").click()
+    page.get_by_role("button", name="Revoke the API key").click()
     assert "no such API key" in page.get_by_role("alert").inner_text()
     assert page.title().startswith("Error: ")
 
@@ -150,18 +129,6 @@ def test_every_kind_of_switch(page: Page, sandbox: Sandbox) -> None:
     assert sandbox.faults == Faults(times=3, clock_skew=-2.5, sunset="2027-01-31")
 
 
-def test_impossible_values_change_nothing(page: Page, sandbox: Sandbox) -> None:
-    """A value that is none is named at the top, the field has the focus, and the other fields are not lost."""
-    set_impossible_status(page, sandbox)
-    assert "status must be a whole number from 400 to 599, or off" in page.get_by_role("alert").inner_text()
-    assert sandbox.faults == Faults()
-    page.locator("#status:focus").wait_for()
-    field = page.get_by_label("Status", exact=True)
-    assert field.get_attribute("aria-invalid") == "true"
-    assert "message" in str(field.get_attribute("aria-describedby")).split()
-    assert (field.input_value(), page.get_by_label("Latency").input_value()) == ("teapot", "0.5")
-
-
 def test_live_log(page: Page, sandbox: Sandbox) -> None:
     """Requests appear on the open page, with words for a secret in the URL and for the fault, and no secret."""
     complaints: list[str] = []
@@ -173,20 +140,20 @@ def test_live_log(page: Page, sandbox: Sandbox) -> None:
     hurry(page)
     page.goto(f"{sandbox.base_url}/_sandbox/")
     token_request(sandbox)
-    rows = page.get_by_role("region", name="Requests").locator("tbody tr")
+    rows = page.get_by_role("region", name="Requests").locator("summary")
     rows.first.wait_for()
     sandbox.faults = Faults(status=503, times=1)
     httpx.post(f"{sandbox.base_url}/api/oauth/token?password=hunter2", trust_env=False)
     page.get_by_text("secret in URL").wait_for()
-    cells = [row.locator("td").all_inner_texts()[1:] for row in rows.all()]
-    assert cells == [
-        ["POST", "/api/oauth/token", "503", "", "secret in URL fault: status"],
-        ["POST", "/api/oauth/token", "200", "client_credentials", ""],
+    cells = [row.locator("> :not(time)").all_inner_texts() for row in rows.all()]
+    owner = f"company {sandbox.company} user {sandbox.user_id} {sandbox.client_id}"
+    assert [[" ".join(cell.split()) for cell in row] for row in cells] == [
+        ["503", "POST /api/oauth/token", "secret in URL injected: status", ""],
+        ["200", "POST /api/oauth/token client_credentials", "", owner],
     ]
-    before = [row.locator("td").all_inner_texts() for row in rows.all()]
+    before = rows.all_inner_texts()
     page.reload()
-    # What the server writes is what the script writes.
-    assert [row.locator("td").all_inner_texts() for row in rows.all()] == before
+    assert rows.all_inner_texts() == before
     assert "hunter2" not in page.content()
     assert complaints == []
 
@@ -201,10 +168,10 @@ def test_the_log_can_be_paused(browser: Browser, sandbox: Sandbox) -> None:
         page.get_by_text("Paused.").wait_for()
         token_request(sandbox)
         page.clock.run_for(5_000)
-        assert page.get_by_text("client_credentials").count() == 0
+        assert client_credentials(page).count() == 0
         page.get_by_role("button", name="Resume").click()
         page.clock.run_for(1_000)
-        page.get_by_text("client_credentials").wait_for()
+        client_credentials(page).wait_for()
 
 
 def test_clear_the_log(page: Page, sandbox: Sandbox) -> None:
@@ -215,7 +182,7 @@ def test_clear_the_log(page: Page, sandbox: Sandbox) -> None:
     page.get_by_text("There are no requests yet.").wait_for()
     assert sandbox.log() == []
     token_request(sandbox)
-    page.get_by_text("client_credentials").wait_for()
+    client_credentials(page).wait_for()
 
 
 def test_a_sandbox_that_stops(page: Page, sandbox: Sandbox) -> None:
@@ -226,7 +193,7 @@ def test_a_sandbox_that_stops(page: Page, sandbox: Sandbox) -> None:
     page.get_by_text("does not answer").wait_for()
     sandbox.start()
     token_request(sandbox)
-    page.get_by_text("client_credentials").wait_for()
+    client_credentials(page).wait_for()
 
 
 def test_without_script(browser: Browser, sandbox: Sandbox) -> None:
@@ -234,21 +201,13 @@ def test_without_script(browser: Browser, sandbox: Sandbox) -> None:
     with visitor(browser, java_script_enabled=False) as page:
         set_faults(page, sandbox)
         assert page.get_by_role("button", name="Pause").count() == 0
-        assert page.get_by_text("client_credentials").count() == 1
+        assert client_credentials(page).count() == 1
         page.get_by_role("button", name="Create the API key").click()
         api_key = page.get_by_label("New API key").input_value()
         assert token_request(sandbox, api_key).status_code == 429
         page.get_by_role("button", name="Reset all").click()
         page.get_by_text("every switch has its default.").wait_for()
     assert token_request(sandbox, api_key).status_code == 200
-
-
-def test_no_secrets_on_the_page(page: Page, sandbox: Sandbox) -> None:
-    """Neither the client's secret, nor the password, nor an existing key stands anywhere in the page."""
-    open_dashboard(page, sandbox)
-    assert sandbox.client_id in page.content()
-    for secret in (sandbox.client_secret, sandbox.password, sandbox.api_key):
-        assert secret not in page.content()
 
 
 def test_a_person_tries_the_login(page: Page, sandbox: Sandbox) -> None:
@@ -278,7 +237,7 @@ def test_token_form(page: Page, violations: Callable[[Page], list[str]], public_
     page.get_by_role("heading", name="Dashboard", exact=True).wait_for()
     assert TOKEN not in page.url
     token_request(public_sandbox)
-    page.get_by_text("client_credentials").wait_for()
+    client_credentials(page).wait_for()
     assert wrong_with_looks(page, violations) == []
     page.get_by_role("button", name="Leave the dashboard").click()
     page.get_by_label("Token").wait_for()

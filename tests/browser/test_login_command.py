@@ -123,7 +123,7 @@ def test_a_login_ends_in_sessioninfo(
     page.goto(command.login_url())
     log_in(page, service)
     pick(page, "Second Sandbox Oy")
-    page.get_by_role("heading", name="The login is complete").wait_for()
+    page.get_by_role("heading", name="Login complete.").wait_for()
     status, out, _ = command.ends()
     assert (status, json.loads(out)["company_id"]) == (0, 14160)
     environment(variables)
@@ -148,10 +148,13 @@ def test_row_25_the_page_after_the_login(
     log_in(page, portless)
     page.on("request", lambda request: asked.append(request.url))
     pick(page, "Second Sandbox Oy")
-    page.get_by_role("heading", name="The login is complete").wait_for()
+    page.get_by_role("heading", name="Login complete.").wait_for()
     assert command.ends()[0] == 0
-    assert page.get_by_text("You can close this window.").is_visible()
-    assert page.title() == "The login is complete - procountor-auth"
+    assert page.get_by_role("main").inner_text().split("\n\n") == [
+        "Login complete.",
+        "Close this tab and return to your terminal.",
+    ]
+    assert page.title() == "Login complete - procountor-auth"
     assert complaints == []
     assert asked
     # The redirect, and perhaps the icon that browsers look for; nothing that the page names.
@@ -175,8 +178,8 @@ def test_a_denial_ends_the_command(
     command = start("login", **stored(portless, tmp_path))
     page.goto(command.login_url())
     page.get_by_role("button", name="Deny").click()
-    page.get_by_role("heading", name="The login has failed").wait_for()
-    assert page.get_by_text("The login was declined on the login page.").is_visible()
+    page.get_by_role("heading", name="You declined the login.").wait_for()
+    assert page.get_by_role("main").inner_text().split("\n\n") == ["You declined the login.", "You can close this tab."]
     status, out, err = command.ends()
     assert (status, out) == (1, "")
     assert "declined" in err
@@ -194,7 +197,7 @@ def test_a_wrong_password_can_be_corrected(
     page.get_by_role("alert").wait_for()
     log_in(page, portless)
     pick(page, "Second Sandbox Oy")
-    page.get_by_role("heading", name="The login is complete").wait_for()
+    page.get_by_role("heading", name="Login complete.").wait_for()
     assert command.ends()[0] == 0
 
 
@@ -209,12 +212,12 @@ def test_row_06_a_wrong_state_in_a_second_tab(
     other = page.context.new_page()
     for query in ("code=stolen&state=wrong", "code=stolen", "error=access_denied", ""):
         other.goto(f"{redirect_uri}?{query}")
-        assert other.get_by_role("heading", name="This is not the answer to the login").is_visible()
-        assert other.get_by_text("The login is still waiting").is_visible()
+        assert other.get_by_role("heading", name="This is not the response to the login").is_visible()
+        assert other.get_by_text("The login is still open").is_visible()
         assert "stolen" not in other.content()
     log_in(page, portless)
     pick(page, "Second Sandbox Oy")
-    page.get_by_role("heading", name="The login is complete").wait_for()
+    page.get_by_role("heading", name="Login complete.").wait_for()
     status, out, _ = command.ends()
     assert (status, json.loads(out)["company_id"]) == (0, 14160)
 
@@ -234,12 +237,12 @@ def test_row_25_a_server_s_words_are_text(
             {"state": asked["state"], "error": attack, "error_description": attack, "error_uri": "javascript:1"}
         )
     )
-    page.get_by_role("heading", name="The login has failed").wait_for()
-    assert page.title() == "The login has failed - procountor-auth"
+    page.get_by_role("heading", name="The login failed").wait_for()
+    assert page.title() == "The login failed - procountor-auth"
     assert page.locator("script, img, a").count() == 0
     assert "taken" not in page.content()
     status, _, err = command.ends()
-    assert (status, "The login page answered an error." in err, "taken" in err) == (1, True, False)
+    assert (status, "The login page responded with an error." in err, "taken" in err) == (1, True, False)
 
 
 def test_a_key_ends_in_a_token(
@@ -252,7 +255,7 @@ def test_a_key_ends_in_a_token(
     page.goto(command.login_url())
     log_in(page, portless)
     pick(page, "Second Sandbox Oy")
-    page.get_by_role("heading", name="The login is complete").wait_for()
+    page.get_by_role("heading", name="Login complete.").wait_for()
     status, out, _ = command.ends()
     assert status == 0
     (tmp_path / ".env").write_text(out)

@@ -150,7 +150,7 @@ def test_row_22_a_rebound_name_ends_nothing(page: Page, waiting: Waiting) -> Non
 def test_row_21_after_the_login_there_is_nobody(page: Page, waiting: Waiting) -> None:
     """Going back to the page, or loading it again, finds nobody: the listener is gone, and no code is sent twice."""
     page.goto(waiting.right)
-    page.get_by_role("heading", name="The login is complete").wait_for()
+    page.get_by_role("heading", name="Login complete.").wait_for()
     assert waiting.ended.result(10)
     with pytest.raises(Exception, match="ERR_CONNECTION_REFUSED"):
         page.reload()

@@ -71,6 +71,12 @@ def see_denied(page: Page, sandbox: Sandbox) -> None:
     brought_back(page)
 
 
+def see_refused(page: Page, sandbox: Sandbox) -> None:
+    """Come back without a code, and without having denied."""
+    page.goto(login_url(sandbox, response_type="token"))
+    assert brought_back(page)["error"] == "unsupported_response_type"
+
+
 def see_error(page: Page, sandbox: Sandbox) -> None:
     """Come from an integration that has somebody else's redirect URI."""
     page.goto(login_url(sandbox, redirect_uri="https://other.example/"))
@@ -92,6 +98,7 @@ STATES = {
     "company": see_companies,
     "copy": see_copy,
     "denied": see_denied,
+    "refused": see_refused,
     "error": see_error,
     "login-page-instead-of-json": see_login_page_instead_of_json,
 }
@@ -186,10 +193,18 @@ def test_wrong_then_right_password(page: Page, sandbox: Sandbox) -> None:
 
 
 def test_deny(page: Page, sandbox: Sandbox) -> None:
-    """Who denies needs to fill in nothing, and the page says that there is no code."""
+    """Who denies needs to fill in nothing, and the page says so, and that nothing is left to do."""
     see_denied(page, sandbox)
     assert brought_back(page) == {"error": "access_denied", "state": "s1"}
+    assert page.get_by_role("heading", name="You declined the login").is_visible()
+    assert page.get_by_text("You can close this tab.").is_visible()
+
+
+def test_a_login_that_is_refused(page: Page, sandbox: Sandbox) -> None:
+    """Who comes back with another error than a denial reads that there is no code, and who says what to do."""
+    see_refused(page, sandbox)
     assert "without a code" in page.get_by_role("main").inner_text()
+    assert page.get_by_role("heading", name="The login failed").is_visible()
 
 
 def test_deny_at_the_companies(page: Page, sandbox: Sandbox) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from procountor_auth.sandbox import Sandbox
+from procountor_auth.sandbox import Quirks, Sandbox
 from procountor_auth.transport.backend import backend as httpx
 
 if TYPE_CHECKING:
@@ -138,7 +138,8 @@ def clock() -> Clock:
 @pytest.fixture
 def sandbox(clock: Clock) -> Iterator[Sandbox]:
     """A running sandbox."""
-    with Sandbox(clock=clock) as running:
+    # In the shape that has OAuth's own codes, which say what was refused.
+    with Sandbox(clock=clock, quirks=Quirks(error_shape="oauth")) as running:
         yield running
 
 

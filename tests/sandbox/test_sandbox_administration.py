@@ -154,5 +154,5 @@ def test_a_person_without_a_browser(caller: Caller) -> None:
     url = f"{sandbox.base_url}/login?{httpx.QueryParams(caller.login_query())}"
     assert "code=" in sandbox.log_in(url, company="14160")
     assert sandbox.log_in(url, deny=True).endswith("error=access_denied&state=s1")
-    with pytest.raises(ValueError, match="answered 400"):
+    with pytest.raises(ValueError, match="responded with 400"):
         sandbox.log_in(url, password="wrong")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from procountor_auth import cli
+from procountor_auth import __version__, cli
 from procountor_auth.transport.backend import backend as httpx
 
 if TYPE_CHECKING:
@@ -174,10 +174,9 @@ def test_missing_extra(run: Run, package: str) -> None:
 
 
 def test_version(run: Run) -> None:
-    """The version is one line."""
+    """The version is one line, and the package's."""
     done = run("--version")
-    assert done.returncode == 0
-    assert done.stdout.startswith("procountor-auth ")
+    assert (done.returncode, done.stdout) == (0, f"procountor-auth {__version__}\n")
 
 
 def test_help_names_the_command(run: Run) -> None:

@@ -136,12 +136,12 @@ def test_the_command_writes_a_file_that_can_be_used(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--companies", "3"), "they go together"),
-        (("--profiles-file", "new.toml"), "they go together"),
+        (("--companies", "3"), "use both together"),
+        (("--profiles-file", "new.toml"), "use both together"),
         (("--companies", "0", "--profiles-file", "new.toml"), "--companies"),
         (("--companies", "10001", "--profiles-file", "new.toml"), "--companies"),
-        (("--companies", "1", "--profiles-file", "precious.toml"), "no sandbox has written it"),
-        (("--companies", "1", "--profiles-file", "."), "is no file of a sandbox's"),
+        (("--companies", "1", "--profiles-file", "precious.toml"), "was not written by a sandbox"),
+        (("--companies", "1", "--profiles-file", "."), "is not a file of a sandbox"),
         (("--companies", "1", "--profiles-file", "no/folder.toml"), "no/folder.toml can't be written: No such file"),
     ],
 )

@@ -153,7 +153,7 @@ def test_faults_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
 
 def test_faults_over_http(caller: Caller) -> None:
     """A POST changes what it names and nothing else, in both groups; DELETE brings the defaults back."""
-    caller.sandbox.quirks = Quirks(subject="string")
+    caller.sandbox.quirks = Quirks(error_shape="oauth", subject="string")
     changed = caller.http.post("/_sandbox/faults", json={"status": 503, "token_lifetime": 9, "legacy_removed": True})
     assert changed.status_code == 200
     state = changed.json()

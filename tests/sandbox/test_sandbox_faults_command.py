@@ -14,6 +14,7 @@ import pytest
 
 from procountor_auth import cli
 from procountor_auth.sandbox import Faults, Quirks, Sandbox
+from procountor_auth.sandbox.behaviour.quick_faults import QUICK_FAULTS
 from procountor_auth.sandbox.behaviour.switch import SWITCHES
 from procountor_auth.transport.backend import backend as httpx
 
@@ -84,7 +85,7 @@ def test_change_and_show(run: Run, sandbox: Sandbox) -> None:
     done = run("sandbox", "faults", sandbox.base_url, "status=429", "retry_after=7", "token_lifetime=5")
     assert (done.returncode, done.stderr) == (0, "")
     assert sandbox.faults == Faults(status=429, retry_after="7")
-    assert sandbox.quirks == Quirks(access_token_lifetime=5)
+    assert sandbox.quirks == Quirks(error_shape="oauth", access_token_lifetime=5)
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert "status 429 (normally off)" in lines
     assert "access_token_lifetime 5 (normally 3600)" in lines
@@ -154,9 +155,18 @@ def test_the_token_comes_from_the_environment(run: Run) -> None:
         assert sandbox.faults == Faults(latency=1)
 
 
+def test_quick_faults(run: Run, sandbox: Sandbox) -> None:
+    """The dashboard's quick faults have names here, beside switches of one's own."""
+    done = run("sandbox", "faults", sandbox.base_url, "429-once", "key-revoked", "retry_after=7")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sandbox.faults == Faults(where="token", times=1, status=429, retry_after="7", revoked_keys=True)
+
+
 def test_help_teaches_the_switches(run: Run) -> None:
-    """The help has every switch, with its choices and its sentence."""
+    """The help has every quick fault, and every switch with its choices and its sentence."""
     text = " ".join(run("sandbox", "faults", "--help").stdout.split())
+    for quick in QUICK_FAULTS:
+        assert f"{quick.name} {quick.help}" in text
     for switch in SWITCHES:
         assert f"{switch.name} {switch.help}" in text
         assert switch.accepts in text

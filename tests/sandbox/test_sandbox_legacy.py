@@ -105,7 +105,7 @@ def test_the_other_error_shape(caller: Caller) -> None:
 )
 def test_removal(caller: Caller, how: str, status: int, content_type: str) -> None:
     """Once removed, the endpoint answers in one of the ways in which an absent endpoint answers."""
-    caller.sandbox.quirks = Quirks(legacy_removed=how)  # type: ignore[arg-type] # one of the known words
+    caller.sandbox.quirks = Quirks(error_shape="oauth", legacy_removed=how)  # type: ignore[arg-type] # one of the known words
     response = caller.authz()
     assert (response.status_code, response.headers["Content-Type"]) == (status, content_type)
     assert caller.machine().status_code == 200
@@ -113,14 +113,14 @@ def test_removal(caller: Caller, how: str, status: int, content_type: str) -> No
 
 def test_foreign_location(caller: Caller) -> None:
     """The quirk sends the redirect to exactly the location it names."""
-    caller.sandbox.quirks = Quirks(location="https://elsewhere.invalid/?code=x")
+    caller.sandbox.quirks = Quirks(error_shape="oauth", location="https://elsewhere.invalid/?code=x")
     assert caller.authz().headers["Location"] == "https://elsewhere.invalid/?code=x"
 
 
 @pytest.mark.parametrize("echo", ["omit", "wrong"])
 def test_state_quirks(caller: Caller, echo: str) -> None:
     """The state can be missing or wrong, on the legacy endpoint and on the login page."""
-    caller.sandbox.quirks = Quirks(state=echo)  # type: ignore[arg-type] # one of the known words
+    caller.sandbox.quirks = Quirks(error_shape="oauth", state=echo)  # type: ignore[arg-type] # one of the known words
     for response in (caller.authz(), caller.login()):
         state = answer(response).get("state")
         assert state is None if echo == "omit" else state not in {None, "s1"}

@@ -29,6 +29,11 @@ def test_entries(caller: Caller) -> None:
             "secret_in_url": False,
             "number": 1,
             "fault": None,
+            "reset": None,
+            "error": None,
+            "client_id": caller.sandbox.client_id,
+            "company_id": int(caller.sandbox.company),
+            "user_id": caller.sandbox.user_id,
         },
         {
             "method": "GET",
@@ -39,6 +44,11 @@ def test_entries(caller: Caller) -> None:
             "secret_in_url": False,
             "number": 2,
             "fault": None,
+            "reset": None,
+            "error": "There is no access token in the header Authorization.",
+            "client_id": None,
+            "company_id": None,
+            "user_id": None,
         },
     ]
 
@@ -81,17 +91,26 @@ def test_secrets_never_leave(
     ]
     # httpx and httpcore log addresses and headers of their own: those of the clean requests above
     # are looked at, those of the abuse below are not the sandbox's words.
+    details: list[str] = []
     for secret in secrets:
+        before = len(sandbox.log())
         caller.token(secret)
         caller.http.post(f"/api/oauth/token/{quote(secret)}")
         caller.http.post(f"/api/oauth/token&client_secret={quote(secret)}")
         caller.http.post("/api/oauth/authz", params={"password": secret, "state": secret})
+        abuse(caller, secret)
+        numbers = [entry["number"] for entry in sandbox.log(after=before)]
+        shown = [caller.http.get(f"/_sandbox/log/{number}").json() for number in numbers]
+        assert all(each["request"] and each["answer"] for each in shown)
+        details += [each["request"] + each["answer"] for each in shown]
+        details.append(caller.http.get("/_sandbox/dashboard/log").text)
     log = sandbox.log()
     assert any(entry["secret_in_url"] for entry in log)
     records = [record for record in caplog.records if not record.name.startswith("http")]
     captured = capfd.readouterr()
     said = [
         json.dumps(log),
+        *details,
         captured.out,
         captured.err,
         repr(sandbox),
@@ -100,6 +119,21 @@ def test_secrets_never_leave(
     said += [record.getMessage() for record in records]
     for secret in secrets:
         assert not [text for text in said if secret in text]
+
+
+def abuse(caller: Caller, secret: str) -> None:
+    """Send a secret in every place of a request where a mistaken client may put one."""
+    names = ("client_id", "username", "company", "redirect_uri", "state", "code", "refresh_token", "response_type")
+    for name in names:
+        caller.authz(**{name: secret})
+        caller.token("authorization_code", **{name: secret})
+        caller.http.get("/login", params=caller.login_query(**{name: secret}))
+    caller.token("refresh_token", refresh_token=secret, **{secret: secret})
+    caller.http.post("/api/oauth/token", content=secret, headers={"Content-Type": secret.replace(".", "/", 1)})
+    caller.http.post("/api/oauth/token", json={secret: secret})
+    caller.http.get(f"/{quote(secret)}", headers={"Authorization": secret, "User-Agent": secret, "Accept": secret})
+    caller.http.get("/api/users", headers={"Authorization": f"{secret} {secret}", "Cookie": f"a={secret}"})
+    caller.http.post(f"/login?{quote(secret)}={quote(secret)}", data={"username": secret, "action": secret})
 
 
 def test_unknown_grant_types_are_not_written_down(caller: Caller) -> None:

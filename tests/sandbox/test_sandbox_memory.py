@@ -47,7 +47,7 @@ def test_codes_are_forgotten(caller: Caller, clock: Clock) -> None:
 
 def test_renewals_leave_no_trace(caller: Caller) -> None:
     """A session that is renewed for ever takes no more room than one that is renewed once."""
-    caller.sandbox.quirks = Quirks(refresh_token="rotate")
+    caller.sandbox.quirks = Quirks(error_shape="oauth", refresh_token="rotate")
     tokens = caller.exchange(caller.legacy_code()).json()
     for _ in range(20):
         tokens = caller.refresh(tokens["refresh_token"]).json()
@@ -57,7 +57,7 @@ def test_renewals_leave_no_trace(caller: Caller) -> None:
 
 def test_a_logout_reaches_every_token_of_the_session(caller: Caller, clock: Clock) -> None:
     """With rotation and time between them, one logout ends all tokens of its session and of no other."""
-    caller.sandbox.quirks = Quirks(refresh_token="rotate")
+    caller.sandbox.quirks = Quirks(error_shape="oauth", refresh_token="rotate")
     other = caller.exchange(caller.legacy_code()).json()
     first = caller.exchange(caller.legacy_code()).json()
     second = caller.refresh(first["refresh_token"]).json()

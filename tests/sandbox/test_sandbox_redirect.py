@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from procountor_auth.sandbox import Sandbox
+from procountor_auth.sandbox import Quirks, Sandbox
 from procountor_auth.transport.backend import backend as httpx
 from tests.sandbox.conftest import Caller, answer
 
@@ -19,7 +19,11 @@ REGISTERED = ["http://127.0.0.1/callback", "http://[::1]/callback"]
 @pytest.fixture(params=REGISTERED)
 def caller(request: pytest.FixtureRequest) -> Iterator[Caller]:
     """A client whose redirect URI is registered without a port."""
-    with Sandbox(redirect_uri=request.param) as sandbox, httpx.Client(base_url=sandbox.base_url, verify=False) as http:
+    quirks = Quirks(error_shape="oauth")
+    with (
+        Sandbox(redirect_uri=request.param, quirks=quirks) as sandbox,
+        httpx.Client(base_url=sandbox.base_url, verify=False) as http,
+    ):
         yield Caller(sandbox, http)
 
 

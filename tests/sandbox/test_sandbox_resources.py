@@ -35,7 +35,7 @@ def test_sessioninfo(caller: Caller) -> None:
 def test_users(caller: Caller) -> None:
     """The current user is the token's."""
     headers = {"Authorization": f"bearer {caller.machine().json()['access_token']}"}
-    assert caller.http.get("/api/users", headers=headers).json()["userId"] == 26535
+    assert caller.http.get("/api/users", headers=headers).json()["id"] == 26535
     assert is_unauthorized(caller.http.get("/api/users"))
 
 

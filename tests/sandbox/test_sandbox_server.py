@@ -148,7 +148,7 @@ def test_stopped_and_started_again(clock: Clock) -> None:
             "client_secret": sandbox.client_secret,
         }
         assert httpx.post(f"{sandbox.base_url}/api/oauth/token", data=form).status_code == 200
-        with pytest.raises(RuntimeError, match="runs already"):
+        with pytest.raises(RuntimeError, match="is already running"):
             sandbox.start()
 
 
@@ -193,17 +193,31 @@ def test_connections_are_kept(sandbox: Sandbox) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("length", ["2000000", "-1", "many"])
-def test_bodies_that_are_too_large(sandbox: Sandbox, length: str) -> None:
-    """A body beyond a mebibyte, or of a senseless length, is refused unread."""
+@pytest.mark.parametrize(("length", "status"), [("2000000", 413), ("9" * 5000, 413), ("-1", 400), ("many", 400)])
+def test_bodies_that_are_too_large(sandbox: Sandbox, length: str, status: int) -> None:
+    """A body beyond a mebibyte, or of a senseless length, is refused unread, and the log says so."""
     connection = connect(sandbox)
     connection.putrequest("POST", "/api/oauth/token")
     connection.putheader("Content-Length", length)
     connection.endheaders()
     response = connection.getresponse()
     response.read()
-    assert (response.status, response.getheader("Connection")) == (413, "close")
+    assert (response.status, response.getheader("Connection")) == (status, "close")
+    (entry,) = sandbox.log()
+    assert (entry["method"], entry["path"], entry["status"]) == ("POST", "/api/oauth/token", status)
+    assert entry["error"] == f"{response.reason}."
     connection.close()
+
+
+def test_an_unknown_method_is_in_the_log(sandbox: Sandbox) -> None:
+    """A request that no endpoint sees has a line, with nothing in it that may be a secret."""
+    connection = connect(sandbox)
+    connection.request("S3CRET", "/api/oauth/token?password=S3CRET")
+    assert connection.getresponse().status == 501
+    connection.close()
+    (entry,) = sandbox.log()
+    assert (entry["method"], entry["status"], entry["secret_in_url"]) == ("?", 501, True)
+    assert "S3CRET" not in repr(entry)
 
 
 def test_nonsense_on_the_wire(sandbox: Sandbox, capfd: pytest.CaptureFixture[str]) -> None:

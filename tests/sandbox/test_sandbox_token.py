@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from procountor_auth.sandbox import Quirks
+from procountor_auth.sandbox import Quirks, Sandbox
 from tests.sandbox.conftest import START, answer, claims
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def test_machine_token(caller: Caller) -> None:
 
 def test_string_subject(caller: Caller) -> None:
     """With the quirk, ``sub`` is a string, and the API takes such a token like the other."""
-    caller.sandbox.quirks = Quirks(subject="string")
+    caller.sandbox.quirks = Quirks(error_shape="oauth", subject="string")
     token = caller.machine().json()["access_token"]
     assert claims(token)["sub"] == "26535"
     assert caller.session(token).json()["userId"] == 26535
@@ -82,8 +82,10 @@ def test_codes_expire(caller: Caller, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("redirect_uri", [None, "", "other", "redirect-uri-placeholder/"])
-def test_the_redirect_uri_is_compared_exactly(caller: Caller, redirect_uri: str | None) -> None:
-    """Every grant that names a redirect URI refuses another one, or none."""
+def test_the_redirect_uri_is_compared_exactly(sandbox: Sandbox, caller: Caller, redirect_uri: str | None) -> None:
+    """Every grant that names a redirect URI refuses another one, or none; an API key needs none unless it is asked."""
+    assert bool(redirect_uri) is (caller.machine(redirect_uri=redirect_uri).status_code == 400)
+    sandbox.quirks = Quirks(error_shape="oauth", api_key_redirect_uri="required")
     assert caller.exchange(caller.legacy_code(), redirect_uri=redirect_uri).status_code == 400
     assert caller.machine(redirect_uri=redirect_uri).status_code == 400
 
@@ -169,13 +171,13 @@ def test_refresh_keeps_by_default(caller: Caller, clock: Clock) -> None:
 def test_refresh_repeats(caller: Caller) -> None:
     """With the quirk, the answer repeats the same refresh token."""
     refresh_token = caller.exchange(caller.legacy_code()).json()["refresh_token"]
-    caller.sandbox.quirks = Quirks(refresh_token="repeat")
+    caller.sandbox.quirks = Quirks(error_shape="oauth", refresh_token="repeat")
     assert caller.refresh(refresh_token).json()["refresh_token"] == refresh_token
 
 
 def test_refresh_rotates(caller: Caller) -> None:
     """With the quirk, each refresh token works once and brings the next one."""
-    caller.sandbox.quirks = Quirks(refresh_token="rotate")
+    caller.sandbox.quirks = Quirks(error_shape="oauth", refresh_token="rotate")
     first = caller.exchange(caller.legacy_code()).json()["refresh_token"]
     second = caller.refresh(first).json()["refresh_token"]
     assert second != first
@@ -185,7 +187,7 @@ def test_refresh_rotates(caller: Caller) -> None:
 
 def test_rotation_under_a_race(caller: Caller) -> None:
     """Of many simultaneous uses of one rotating refresh token, exactly one succeeds."""
-    caller.sandbox.quirks = Quirks(refresh_token="rotate")
+    caller.sandbox.quirks = Quirks(error_shape="oauth", refresh_token="rotate")
     refresh_token = caller.exchange(caller.legacy_code()).json()["refresh_token"]
     with ThreadPoolExecutor(16) as pool:
         statuses = list(pool.map(lambda _: caller.refresh(refresh_token).status_code, range(32)))
@@ -260,7 +262,7 @@ def test_codes_buy_only_what_they_are_for(caller: Caller) -> None:
 
 def test_lifetimes_and_token_type(caller: Caller, clock: Clock) -> None:
     """Lifetimes follow the quirks, and a token type appears only when one asks for it."""
-    caller.sandbox.quirks = Quirks(access_token_lifetime=5, code_lifetime=2, token_type="Bearer")
+    caller.sandbox.quirks = Quirks(error_shape="oauth", access_token_lifetime=5, code_lifetime=2, token_type="Bearer")
     tokens = caller.machine().json()
     assert (tokens["expires_in"], tokens["token_type"]) == (5, "Bearer")
     assert answer(caller.authz())["expires_in"] == "2"

@@ -1,1 +1,1 @@
-"""How the sandbox departs from the service: quirks and faults."""
+"""How the sandbox differs from the service: quirks and faults."""

@@ -1,4 +1,4 @@
-"""Faults: what goes wrong at the sandbox, and for how many more requests."""
+"""Faults: the errors that the sandbox simulates, and for how many more requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Reset = Literal["before", "middle"]
 Body = Literal["html", "malformed"]
 Where = Literal["token", "oauth", "api", "all"]
 
-#: A part of the API, by its path; None is everything else.
+#: A part of the API, by its path; None means everything else.
 Area = Literal["token", "oauth", "api"]
 
 #: A day, and ten years, in seconds.
@@ -31,7 +31,7 @@ _MAX_CLOCK_SKEW = 315_576_000
 API_VERSION = r"latest|supported|v\d{4}|procountor\.api\.v\d{1,2}"
 
 _API_PATH = re.compile(
-    rf"(?:/(?:{API_VERSION}))?/api/(?:(?P<token>oauth/token/?)|(?P<oauth>oauth(?:/.*)?)|(?P<api>(?:sessioninfo|users)/?))"
+    rf"(?:/(?:{API_VERSION}))?/api/(?:(?P<token>oauth/token/?)|(?P<oauth>oauth(?:/.*)?)|(?P<api>.+))"
     rf"|(?P<logout>(?:/(?:{API_VERSION}))?/logout/?)"
 )
 
@@ -77,14 +77,14 @@ def _iso(value: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(value)
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-        # Near the limits of the calendar another time zone's time is not in it.
+        # Near the limits of the calendar, a time in another time zone may be out of range.
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
 def _check(convert: Callable[[str], str]) -> AfterValidator:
-    """Return a validator that leaves the text as it is, if it can be converted."""
+    """Return a validator that leaves the text unchanged if it can be converted."""
 
     def check(value: str) -> str:
         convert(value)
@@ -101,40 +101,40 @@ _RetryAfter = Annotated[str, _check(_header_text)]
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(strict=True))
 class Faults:
-    """What goes wrong at the sandbox, in contrast to `Quirks`, the dialect that it speaks.
+    """The errors that the sandbox simulates; `Quirks` are its variants of the protocol.
 
-    The defaults are no faults. An object is frozen: give the running sandbox another one
-    (``sandbox.faults = Faults(...)``) and it counts from the next request.
+    By default there are no faults. The object is frozen: assign a new one to the running sandbox
+    (``sandbox.faults = Faults(...)``), which takes effect with the next request.
 
-    Faults, which hit the requests that ``where`` names, together if several are set:
+    Faults of requests, which affect the requests that ``where`` names; several can be combined:
 
     Attributes:
-        latency: Seconds before each answer, 86,400 at most. The wait ends when the sandbox stops.
-        status: An error status, from 400 to 599, that is answered instead: 5xx and 403 as the gateway's
+        latency: Seconds before each response, 86,400 at most. The wait ends when the sandbox stops.
+        status: An error status, from 400 to 599, to respond with: 5xx and 403 as the gateway's
             HTML, the others as the API's JSON.
-        retry_after: The header ``Retry-After`` of that answer, sent as it is: seconds, an HTTP date, or
-            nonsense. A number is taken for seconds.
-        reset: The connection is reset ``"before"`` any byte of the answer, and the request has had no
-            effect; or in the ``"middle"`` of the answer, when it has.
+        retry_after: The header ``Retry-After`` of that response, sent unchanged: seconds, an HTTP date, or
+            an invalid value. A number means seconds.
+        reset: The connection is reset ``"before"`` any byte of the response, and the request has no
+            effect; or in the ``"middle"`` of the response, when it does.
         body: An ``"html"`` page, or ``"malformed"`` JSON, with status 200 or the given ``status``.
         where: ``"token"`` is ``oauth/token``; ``"oauth"`` everything under ``oauth/``; ``"api"``
             ``sessioninfo``, ``users`` and ``logout``; ``"all"`` everything but ``/_sandbox/``.
-        times: How many more requests the faults hit; then they are over. None: until they are changed.
+        times: How many more requests the faults affect; then they end. None: until they are changed.
 
-    Conditions, which last:
+    Conditions, which last until they are changed:
 
     Attributes:
         clock_skew: Seconds by which the service's clock is ahead, or behind if negative; ten years at
-            most. It shows in the tokens' times and in the header ``Date``.
-        revoked_keys: Every API key is refused as a revoked one is.
-        deprecation: Since when, or from when on, the API is deprecated: the header ``Deprecation`` of
-            its answers (RFC 9745). An ISO date or time, or ``@`` and the Unix time.
-        sunset: When the API will be gone: the header ``Sunset`` of its answers (RFC 8594). An ISO date
+            most. It affects the tokens' times and the header ``Date``.
+        revoked_keys: Every API key is rejected like a revoked one.
+        deprecation: The past or future date of the API's deprecation: the header ``Deprecation`` of
+            its responses (RFC 9745). An ISO date or time, or ``@`` and the Unix time.
+        sunset: When the API will be shut down: the header ``Sunset`` of its responses (RFC 8594). An ISO date
             or time, or an HTTP date.
         sunset_link: The address of a page about it: the header ``Link`` with ``rel="sunset"``.
 
     Raises:
-        ValueError: A field has a value that it does not know.
+        ValueError: A field has an invalid value.
     """
 
     latency: Annotated[float, Field(ge=0, le=_MAX_LATENCY, allow_inf_nan=False)] = 0.0
@@ -152,16 +152,20 @@ class Faults:
 
     @property
     def has_faults(self) -> bool:
-        """Whether a request that is hit differs from one without faults."""
+        """Whether any fault of requests is set."""
         return bool(self.latency or self.status or self.reset or self.body)
 
     def hits(self, area: Area | None) -> bool:
-        """Return whether the faults hit requests in this area."""
+        """Return whether the faults affect requests in this area.
+
+        Args:
+            area: The area, or None for requests outside of all areas.
+        """
         return self.where in {"all", area} or (self.where == "oauth" and area == "token")
 
     def announcements(self) -> list[tuple[str, str]]:
-        """Return the headers that every answer of the API has."""
-        headers = []
+        """Return the headers that every response of the API has."""
+        headers: list[tuple[str, str]] = []
         if self.deprecation is not None:
             headers.append(("Deprecation", _deprecation(self.deprecation)))
         if self.sunset is not None:
@@ -171,33 +175,36 @@ class Faults:
         return headers
 
     def after_one(self) -> Faults:
-        """Return what is left after one more request was hit."""
+        """Return the faults that remain after one more affected request."""
         if self.times is None:
             return self
         if self.times > 1:
             return replace(self, times=self.times - 1)
-        return replace(self, latency=0.0, status=None, retry_after=None, reset=None, body=None, times=None)
+        # Everything is reset, including `where`.
+        return replace(
+            self, latency=0.0, status=None, retry_after=None, reset=None, body=None, where="oauth", times=None
+        )
 
 
 class FaultState:
-    """The faults of one sandbox at this moment, safe for many threads."""
+    """The current faults of one sandbox; thread-safe."""
 
     def __init__(self, faults: Faults) -> None:
         self._lock = threading.Lock()
-        self.faults = faults
+        self.faults: Faults = faults
 
     def change(self, make: Callable[[Faults], Faults]) -> None:
-        """Replace the faults by what is made from them, with no request in between."""
+        """Replace the faults with the result of a function, atomically."""
         with self._lock:
             self.faults = make(self.faults)
 
     def take(self, area: Area | None) -> Faults | None:
-        """Return the faults if they hit a request in this area, and count the hit; else None."""
+        """Return the faults if they affect a request in this area, and count it; otherwise None."""
         faults = self.faults
         if not faults.has_faults or not faults.hits(area):
             return None
         with self._lock:
-            # Another thread may have had the last hit.
+            # Another thread may have taken the last one.
             faults = self.faults
             if not faults.has_faults or not faults.hits(area):
                 return None

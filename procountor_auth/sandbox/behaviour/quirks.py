@@ -1,4 +1,4 @@
-"""Quirks: which dialect the sandbox speaks. What goes wrong is in `faults`."""
+"""Quirks: the sandbox's variants of the protocol. Simulated errors are in `faults`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ RefreshTokens = Literal["keep", "repeat", "rotate"]
 Subject = Literal["integer", "string"]
 CompanyClaim = Literal["claim", "omit"]
 StateEcho = Literal["echo", "omit", "wrong"]
+RedirectUri = Literal["optional", "required"]
 ErrorShape = Literal["oauth", "errors"]
 
 #: The documentation's own sample: from ``auth_time`` to the refresh token's ``exp``, in seconds.
@@ -22,7 +23,7 @@ MAX_LIFETIME = 3_155_760_000
 
 
 def text(value: object) -> object:
-    """Return a whole number as a text, such as the seconds of ``Retry-After``; anything else as it is."""
+    """Return a whole number as text, such as the seconds of ``Retry-After``; anything else unchanged."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -43,33 +44,36 @@ _Lifetime = Annotated[int, Field(ge=1, le=MAX_LIFETIME)]
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(strict=True))
 class Quirks:
-    """What the sandbox does differently from the documented service.
+    """How the sandbox differs from the documented service.
 
-    The defaults are the documented behaviour. Each switch stands for something that was seen on the
-    wire, or for an open question which a client has to survive either way. An object is frozen: give
-    the running sandbox another one (``sandbox.quirks = Quirks(...)``) and it counts from the next request.
+    The defaults are the documented behaviour. Each switch is a variant that was seen on the
+    wire, or an open question that a client has to handle either way. The object is frozen: assign
+    a new one to the running sandbox (``sandbox.quirks = Quirks(...)``), which takes effect with the next request.
 
     Attributes:
-        legacy_removed: How ``oauth/authz`` answers once the legacy flow is gone: ``"404"`` or ``"410"``
+        legacy_removed: How ``oauth/authz`` responds after the legacy flow was removed: ``"404"`` or ``"410"``
             with a JSON error, ``"html"`` with the gateway's 404 page, ``"login_page"`` with status 200
             and a login form. None: the legacy flow works. True means ``"404"``, and False means None.
-        refresh_token: What the answer to a refresh says about the refresh token: ``"keep"`` leaves it
-            out, ``"repeat"`` sends the same one again, ``"rotate"`` sends a new one and refuses the
+        refresh_token: The refresh token in the response to a refresh: ``"keep"`` leaves it
+            out, ``"repeat"`` sends the same one again, ``"rotate"`` sends a new one and rejects the
             old one from then on.
         subject: Whether the claim ``sub`` is an ``"integer"`` or a ``"string"``.
         company: Whether tokens and API keys ``"claim"`` their company as ``cid``, or ``"omit"`` it.
         state: Whether redirects ``"echo"`` the state, ``"omit"`` it, or carry a ``"wrong"`` one.
-        token_type: The ``token_type`` of token answers; None leaves it out, as the service does.
+        token_type: The ``token_type`` of token responses; None leaves it out, as the service does.
         access_token_lifetime: Seconds until an access token expires.
         code_lifetime: Seconds until an authorization code expires.
         refresh_token_lifetime: Seconds from the user's login until the refresh token expires.
-        error_shape: ``"oauth"`` for ``{"error", "error_description"}``, ``"errors"`` for
-            ``{"errors": [{"status", "message"}]}``.
-        location: The literal ``Location`` of every successful ``oauth/authz`` redirect, for instance
+        error_shape: ``"errors"`` for ``{"errors": [{"status", "message"}]}``, which public clients have expected since
+            API 20.04, or ``"oauth"`` for ``{"error", "error_description"}``, the earlier shape, which a client of
+            2021 still expects.
+        api_key_redirect_uri: Whether the client credentials grant needs a ``redirect_uri``: ``"required"`` as the
+            documentation says, ``"optional"`` as public clients that leave it out show.
+        location: The literal ``Location`` of every successful ``oauth/authz`` redirect, for example
             one on a foreign host. None: the client's redirect URI.
 
     Raises:
-        ValueError: A switch has a value that it does not know.
+        ValueError: A switch has an invalid value.
     """
 
     legacy_removed: Annotated[Removal | None, BeforeValidator(_removal)] = None
@@ -81,5 +85,6 @@ class Quirks:
     access_token_lifetime: _Lifetime = 3600
     code_lifetime: _Lifetime = 300
     refresh_token_lifetime: _Lifetime = SIX_MONTHS
-    error_shape: ErrorShape = "oauth"
+    error_shape: ErrorShape = "errors"
+    api_key_redirect_uri: RedirectUri = "optional"
     location: Annotated[Annotated[str, AfterValidator(_latin1)] | None, BeforeValidator(text)] = None

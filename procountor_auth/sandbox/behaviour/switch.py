@@ -1,6 +1,6 @@
 """Switches: the quirks and the faults as one flat list of names and values.
 
-The command line, the dashboard and ``/_sandbox/faults`` change a running sandbox with them.
+The command line, the dashboard and ``/_sandbox/faults`` use them to change a running sandbox.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Kind = Literal["choice", "flag", "whole", "number", "text"]
 Value = str | int | float | bool | None
 
-#: In the order in which users see them.
+#: In display order.
 GROUPS = ("Faults", "Conditions", "Tokens", "Dialect", "Legacy flow")
 
 _OFF = frozenset({"none", "null", "off", "default"})
@@ -28,7 +28,7 @@ _MAX_SHOWN = 60
 
 
 class Switch:
-    """One field of `Quirks` or `Faults`, whose type and limits say which values it takes.
+    """One field of `Quirks` or `Faults`, whose type and limits determine its valid values.
 
     Args:
         of: `Quirks` or `Faults`.
@@ -43,7 +43,7 @@ class Switch:
         help: One sentence about it.
         alias: As given.
         default: The field's default; None is "off".
-        kind: What its values are: one of ``choices``, a flag, a whole number, a number, a text.
+        kind: The kind of its values: one of ``choices``, a flag, a whole number, a number, a text.
         choices: The values of a choice, without None.
     """
 
@@ -52,11 +52,11 @@ class Switch:
         self.group = group
         self.help = about
         self.alias = alias
-        self.default = cast("Value", next(field.default for field in fields(of) if field.name == name))
+        self.default: Value = cast("Value", next(field.default for field in fields(of) if field.name == name))
         hint = get_type_hints(of, include_extras=True)[name]
         self._type: TypeAdapter[Value] = TypeAdapter(hint, config=ConfigDict(strict=True))
         schema = self._type.json_schema()
-        # Of a type and None, the type.
+        # Of a type or None, the type.
         self._schema: dict[str, Any] = schema.get("anyOf", [schema])[0]
         self.choices: tuple[str, ...] = tuple(self._schema.get("enum", ()))
         self.kind: Kind = "choice" if self.choices else _KINDS[self._schema["type"]]
@@ -80,10 +80,10 @@ class Switch:
         return f"{what}, or off" if off else what
 
     def parse(self, text: str) -> Value:
-        """Return the value that a text means, as a command line or a form has it. Empty is the default.
+        """Return the value of a text from a command line or a form. An empty text means the default.
 
         Raises:
-            ValueError: It means none; the message names the switch and what it accepts.
+            ValueError: The text is invalid; the message names the switch and what it accepts.
         """
         word = text.strip().lower()
         if not word or word == "default" or (self.default is None and self.kind != "text" and word in _OFF):
@@ -98,7 +98,7 @@ class Switch:
             raise self._refusal(text, error) from None
 
     def check(self, value: object) -> Value:
-        """Return the value in the type of the field. None is the default.
+        """Return the value in the type of the field. None means the default.
 
         Raises:
             ValueError: It is not a value of this switch; the message names the switch and what it accepts.
@@ -113,8 +113,8 @@ class Switch:
     def _refusal(self, value: object, error: ValidationError) -> ValueError:
         first = error.errors(include_url=False)[0]
         if first["type"] == "value_error":
-            # Our own rule, which says more than the type.
-            return ValueError(f"{self.name} {first['ctx']['error']}")
+            # Our own rule explains more than the type.
+            return ValueError(f"{self.name} {first.get('ctx', {}).get('error')}")
         return ValueError(f"{self.name} must be {self.accepts}, not {_shown(value)}")
 
 
@@ -137,7 +137,7 @@ class Setting:
 
     @property
     def text(self) -> str:
-        """The value as `Switch.parse` reads it; empty for off."""
+        """The value as text for `Switch.parse`; empty for off."""
         if self.value is None:
             return ""
         if isinstance(self.value, bool):
@@ -148,20 +148,22 @@ class Setting:
 def _switches() -> tuple[Switch, ...]:
     faults, conditions, tokens, dialect, legacy = GROUPS
     return (
-        Switch(Faults, "where", faults, "Which requests the faults hit."),
-        Switch(Faults, "times", faults, "How many more requests the faults hit; then they are over."),
-        Switch(Faults, "latency", faults, "Seconds to wait before each answer."),
+        Switch(Faults, "where", faults, "Which requests the faults affect."),
+        Switch(Faults, "times", faults, "How many more requests the faults affect; then they end."),
+        Switch(Faults, "latency", faults, "Seconds to wait before each response."),
         Switch(
-            Faults, "status", faults, "Error status to answer instead: 5xx and 403 in HTML, others as the API's JSON."
+            Faults, "status", faults, "Error status to respond with: 5xx and 403 in HTML, others as the API's JSON."
         ),
-        Switch(Faults, "retry_after", faults, "Retry-After beside that status: seconds, an HTTP date, or nonsense."),
-        Switch(Faults, "reset", faults, "Reset the connection before the answer, or in the middle of it."),
-        Switch(Faults, "body", faults, "Answer an HTML page or malformed JSON, with status 200 or the one above."),
-        Switch(Faults, "clock_skew", conditions, "Seconds by which the service's clock is ahead; negative: behind."),
-        Switch(Faults, "revoked_keys", conditions, "Refuse every API key as if it were revoked."),
-        Switch(Faults, "deprecation", conditions, "Date for the header Deprecation of the API's answers."),
-        Switch(Faults, "sunset", conditions, "Date for the header Sunset of the API's answers."),
-        Switch(Faults, "sunset_link", conditions, "Address of a page about it, for the header Link."),
+        Switch(
+            Faults, "retry_after", faults, "Retry-After header for that status: seconds, a date, or an invalid value."
+        ),
+        Switch(Faults, "reset", faults, "Reset the connection before the response, or in the middle of it."),
+        Switch(Faults, "body", faults, "Respond with HTML or malformed JSON, with status 200 or the one above."),
+        Switch(Faults, "clock_skew", conditions, "Seconds that the service's clock is ahead, or behind if negative."),
+        Switch(Faults, "revoked_keys", conditions, "Reject every API key as if it were revoked."),
+        Switch(Faults, "deprecation", conditions, "Date for the Deprecation header of the API's responses."),
+        Switch(Faults, "sunset", conditions, "Date for the Sunset header of the API's responses."),
+        Switch(Faults, "sunset_link", conditions, "Address of a page about the sunset, for the Link header."),
         Switch(
             Quirks, "access_token_lifetime", tokens, "Seconds until an access token expires.", alias="token_lifetime"
         ),
@@ -170,12 +172,11 @@ def _switches() -> tuple[Switch, ...]:
         Switch(Quirks, "refresh_token", tokens, "Whether a refresh keeps, repeats or rotates the refresh token."),
         Switch(Quirks, "subject", tokens, "Type of the tokens' claim sub."),
         Switch(Quirks, "company", tokens, "Whether tokens and API keys claim their company as cid, or omit it."),
+        Switch(Quirks, "api_key_redirect_uri", dialect, "Whether the client credentials grant needs a redirect_uri."),
         Switch(Quirks, "error_shape", dialect, "Shape of OAuth errors: OAuth's own, or that of the API's errors."),
         Switch(Quirks, "state", dialect, "Whether redirects echo the state, omit it, or carry a wrong one."),
-        Switch(Quirks, "token_type", dialect, "Value of token_type in token answers; the service sends none."),
-        Switch(
-            Quirks, "legacy_removed", legacy, "How oauth/authz answers once the legacy flow is gone; true means 404."
-        ),
+        Switch(Quirks, "token_type", dialect, "Value of token_type in token responses; the service sends none."),
+        Switch(Quirks, "legacy_removed", legacy, "How oauth/authz responds after the removal; true means 404."),
         Switch(Quirks, "location", legacy, "Literal Location of every successful oauth/authz redirect."),
     )
 
@@ -195,15 +196,19 @@ def find_switch(name: str) -> Switch:
     switch = _BY_NAME.get(name)
     if switch is None:
         names = ", ".join(each.name for each in SWITCHES)
-        raise ValueError(f"there is no switch {_shown(name)}; the switches are {names}")
+        import difflib  # noqa: PLC0415 - only after a mistake
+
+        meant = next(iter(difflib.get_close_matches(name, _BY_NAME, n=1)), None)
+        near = f", did you mean {meant}" if meant else ""
+        raise ValueError(f"there is no switch {_shown(name)}{near}; the switches are {names}")
     return switch
 
 
 def parse(texts: Mapping[str, str]) -> dict[str, Value]:
-    """Return the values that the texts of a form mean, by the names of the switches.
+    """Return the values of the texts in a form, by the names of the switches.
 
     Raises:
-        ValueError: A name is unknown, or a text means no value of its switch.
+        ValueError: A name is unknown, or a text is invalid for its switch.
     """
     return {name: find_switch(name).parse(text) for name, text in texts.items()}
 
@@ -212,9 +217,9 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Value]:
     """Return the values of ``NAME=VALUE`` arguments, by the names of the switches.
 
     Raises:
-        ValueError: One has no ``=``, its name is unknown, or its text means no value of the switch.
+        ValueError: An argument has no ``=``, its name is unknown, or its value is invalid.
     """
-    texts = {}
+    texts: dict[str, str] = {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals:
@@ -224,7 +229,7 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Value]:
 
 
 def _number(value: float) -> str:
-    # 0.5 as it is, and 2.0 as users write it, 2.
+    # 0.5 unchanged, and 2.0 as users write it, 2.
     return format(value, ".15g")
 
 

@@ -20,15 +20,15 @@ _OF_FAULTS = frozenset(field.name for field in fields(Faults))
 
 
 def apply(values: Mapping[str, object], quirks: Quirks, faults: Faults) -> tuple[Quirks, Faults]:
-    """Return the quirks and the faults with some switches changed: all of them, or none.
+    """Return the quirks and the faults with some switches changed: either all of them or none.
 
     Args:
-        values: The new values by the names of the switches; None stands for the default.
+        values: The new values by the names of the switches; None means the default.
         quirks: The quirks before.
         faults: The faults before.
 
     Raises:
-        ValueError: A name is unknown, a value is not one of its switch, or two names of one switch
+        ValueError: A name is unknown, a value is invalid for its switch, or two names of one switch
             contradict each other. The message names the switch.
     """
     changes: dict[str, Value] = {}
@@ -49,10 +49,10 @@ def values_of(quirks: Quirks, faults: Faults) -> dict[str, Value]:
 
 
 class Switchboard:
-    """The switches of one running sandbox, safe for many threads.
+    """The switches of one running sandbox; thread-safe.
 
     Args:
-        fault_state: Has the faults.
+        fault_state: The state of the faults.
         quirks: The quirks to start with.
     """
 
@@ -81,7 +81,7 @@ class Switchboard:
         self._fault_state.change(lambda _: faults)
 
     def change(self, values: Mapping[str, object]) -> None:
-        """Change some switches: all of them, or none.
+        """Change some switches: either all of them or none.
 
         Raises:
             ValueError: As `apply` does.
@@ -90,7 +90,7 @@ class Switchboard:
             quirks = self._quirks
 
             def make(faults: Faults) -> Faults:
-                # Under the lock of the faults: a hit that happens meanwhile is counted before or after.
+                # Under the lock of the faults: a concurrent request is counted before or after.
                 nonlocal quirks
                 quirks, faults = apply(values, quirks, faults)
                 return faults
@@ -99,7 +99,7 @@ class Switchboard:
             self._quirks = quirks
 
     def reset(self) -> None:
-        """Set every switch to its default: no faults, and the documented dialect."""
+        """Reset every switch to its default: no faults, and the documented behaviour."""
         with self._lock:
             self._fault_state.change(lambda _: Faults())
             self._quirks = Quirks()
@@ -109,6 +109,6 @@ class Switchboard:
         return values_of(self._quirks, self._fault_state.faults)
 
     def settings(self) -> tuple[Setting, ...]:
-        """Return every switch as it stands, group by group."""
+        """Return every switch with its current value, by group."""
         values = self.values()
         return tuple(Setting(switch=switch, value=values[switch.name]) for switch in SWITCHES)

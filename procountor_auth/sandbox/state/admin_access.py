@@ -1,23 +1,19 @@
-"""Access to the administration: who may look into a sandbox and change it, under ``/_sandbox/``."""
+"""Access to the administration: who may read and change a sandbox under ``/_sandbox/``."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 import threading
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from .admin_token import check_token
 from .ttl_table import TTLTable
 
 if TYPE_CHECKING:
     from werkzeug.datastructures import Headers
-
-#: The environment variable that the command line reads the token from.
-TOKEN_VARIABLE = "PROCOUNTOR_SANDBOX_TOKEN"  # noqa: S105 - a name
-MIN_TOKEN_LENGTH = 16
 
 #: Seconds until a browser has to send the token again.
 SESSION_LIFETIME = 43_200
@@ -29,17 +25,17 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 class AdminAccess:
     """Decides who may administer one sandbox.
 
-    Three questions: is the request addressed to this sandbox (a page whose own name was made to point
-    at a loopback address can send requests here, and read the answers), does another site's page send
-    it, and, where there is a token, does the sender have it?
+    Three checks: whether the request is addressed to this sandbox (in DNS rebinding, the name of a web page
+    resolves to a loopback address, so that the page can send requests here and read the responses), whether
+    another site's page sends it, and, if there is a token, whether the sender has it.
 
     Args:
-        base_url: What the sandbox calls itself.
+        base_url: The URL of the sandbox.
         port: The port that it listens on.
-        token: What one has to know; None: nobody needs to know anything.
+        token: The required token; None if none is required.
 
     Raises:
-        ValueError: The token is too short, or cannot stand in a header.
+        ValueError: The token is too short, or contains characters that a header can't carry.
     """
 
     def __init__(self, base_url: str, port: int, token: str | None = None) -> None:
@@ -51,15 +47,15 @@ class AdminAccess:
         self._origins = {f"http://{host}" for host in self._hosts} | {f"{named.scheme}://{named.netloc}".lower()}
         self._digest = None if token is None else _digest(token)
         self._lock = threading.Lock()
-        # The machine's clock, not the sandbox's: that one may be anywhere, and this is real access control.
+        # The machine's clock, not the sandbox's, which tests set: this is real access control.
         self._sessions: TTLTable[bytes, bool] = TTLTable(time.time, _MAX_SESSIONS)
-        #: Cookies do not tell ports apart: the name does.
-        self.cookie_name = f"procountor_sandbox_{port}"
-        self.secure = named.scheme == "https"
+        #: Cookies are not separated by port, so their name is.
+        self.cookie_name: str = f"procountor_sandbox_{port}"
+        self.secure: bool = named.scheme == "https"
 
     @property
     def needs_token(self) -> bool:
-        """Whether one has to know a token."""
+        """Whether a token is required."""
         return self._digest is not None
 
     def is_ours(self, host: str) -> bool:
@@ -69,7 +65,7 @@ class AdminAccess:
     def is_from_another_site(self, headers: Headers) -> bool:
         """Return whether a browser sends this request for another site's page.
 
-        Programs send neither of the headers, and cannot be abused like a browser.
+        Programs send neither of the headers, and can't be abused like a browser.
         """
         site = headers.get("Sec-Fetch-Site")
         if site is not None:
@@ -87,7 +83,7 @@ class AdminAccess:
         return self._digest is not None and secrets.compare_digest(_digest(token), self._digest)
 
     def open_session(self) -> str:
-        """Return a new session's secret, for a browser that has sent the token."""
+        """Return the secret of a new session, for a browser that has sent the token."""
         session = secrets.token_urlsafe(30)
         with self._lock:
             self._sessions.put(_digest(session), value=True, expires_at=time.time() + SESSION_LIFETIME)
@@ -103,18 +99,8 @@ class AdminAccess:
             self._sessions.pop(_digest(session or ""))
 
 
-def check_token(token: str | None) -> None:
-    """Check that a token cannot be guessed, and that a header can carry it.
-
-    Raises:
-        ValueError: It is shorter than 16 characters, or has others than printable ASCII without spaces.
-    """
-    if token is not None and not re.fullmatch(f"[!-~]{{{MIN_TOKEN_LENGTH},}}", token):
-        raise ValueError(f"the token must have at least {MIN_TOKEN_LENGTH} characters, printable ASCII without spaces")
-
-
 def _spellings(scheme: str, netloc: str) -> set[str]:
-    # Browsers leave a scheme's own port out of the Host header; others may write it.
+    # Browsers leave the default port out of the Host header; other clients may include it.
     host = netloc.lower()
     if urlsplit(f"//{host}").port is None:
         return {host, f"{host}:{_DEFAULT_PORTS[scheme]}"}

@@ -29,7 +29,7 @@ _TICKET_LIFETIME = 300
 
 @dataclass(frozen=True)
 class Code(AuthorizationCodeMixin):
-    """What a single-use authorization code stands for; the code itself is not kept."""
+    """The data of a single-use authorization code; the code itself is not stored."""
 
     purpose: Purpose
     client_id: str
@@ -52,10 +52,10 @@ class Code(AuthorizationCodeMixin):
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What an API key stands for; the key itself is not kept.
+    """The data of an API key; the key itself is not stored.
 
     Attributes:
-        id: The key's ``jti``: names the key, and is not a secret.
+        id: The key's ``jti``, which identifies the key and is not a secret.
         client_id: The client that it is for.
         user_id: The user that it is for.
         company_id: The company that it is for.
@@ -76,10 +76,10 @@ class _Ticket:
 
 
 class Credentials:
-    """The codes, tickets and API keys of one sandbox, in memory, safe for many threads.
+    """The codes, tickets and API keys of one sandbox, in memory; thread-safe.
 
     Args:
-        directory: Knows who has access to what.
+        directory: The directory, which records who has access to what.
         token_issuer: Signs the API keys.
         clock: Returns the Unix time in seconds.
         quirks: Returns the current quirks.
@@ -101,7 +101,7 @@ class Credentials:
         self._faults = faults
         self._lock = threading.Lock()
         self._api_keys: dict[bytes, ApiKey] = {}
-        # These grow with the requests, so what has expired is removed from them.
+        # These grow with the requests, so expired entries are removed.
         self._codes: TTLTable[bytes, Code] = TTLTable(clock)
         self._tickets: TTLTable[bytes, _Ticket] = TTLTable(clock)
 
@@ -124,20 +124,20 @@ class Credentials:
         return api_key
 
     def revoke_api_key(self, api_key: str) -> None:
-        """Make an API key worthless. Access tokens that were issued for it stay valid until they expire.
+        """Revoke an API key. Access tokens that were issued for it stay valid until they expire.
 
         Raises:
-            ValueError: There is no such key, or it is revoked already.
+            ValueError: There is no such key, or it is already revoked.
         """
         with self._lock:
             if self._api_keys.pop(_digest(api_key), None) is None:
                 raise ValueError("there is no such API key")
 
     def revoke_api_key_by_id(self, key_id: str) -> None:
-        """Make an API key worthless, by the ID that `api_keys` lists.
+        """Revoke an API key by the ID that `api_keys` lists.
 
         Raises:
-            ValueError: There is no such key, or it is revoked already.
+            ValueError: There is no such key, or it is already revoked.
         """
         with self._lock:
             found = [digest for digest, api_key in self._api_keys.items() if api_key.id == key_id]
@@ -157,12 +157,12 @@ class Credentials:
         return found.id
 
     def api_keys(self) -> list[ApiKey]:
-        """Return what the API keys that are not revoked stand for, the oldest first."""
+        """Return the data of the API keys that are not revoked, the oldest first."""
         with self._lock:
             return list(self._api_keys.values())
 
     def find_api_key(self, api_key: str) -> ApiKey | None:
-        """Return what the API key stands for, or None if it is unknown or revoked."""
+        """Return the data of the API key, or None if it is unknown or revoked."""
         if self._faults().revoked_keys:
             return None
         return self._api_keys.get(_digest(api_key))
@@ -182,7 +182,7 @@ class Credentials:
     ) -> str:
         """Return a new single-use authorization code.
 
-        ``redirect_uri`` is the one in the request, which the token request has to repeat; without it
+        ``redirect_uri`` is the one in the request, which the token request has to repeat; without it,
         the client's registered one.
         """
         code = secrets.token_urlsafe(30)
@@ -204,14 +204,18 @@ class Credentials:
         return code
 
     def find_code(self, code: str, client_id: str, purpose: Purpose) -> Code | None:
-        """Return what the code stands for, if it is this client's, for this purpose, unused and not expired."""
+        """Return the data of the code if it is this client's, for this purpose, unused and not expired."""
         found = self._codes.get(_digest(code))
         if found is None or found.client_id != client_id or found.purpose != purpose:
             return None
         return found
 
+    def code_details(self, code: str) -> Code | None:
+        """Return the data of the code, for any client, or None if it is unknown, used or expired."""
+        return self._codes.get(_digest(code))
+
     def spend_code(self, code: Code) -> bool:
-        """Use the code up. Of any number of callers at the same time, exactly one gets True."""
+        """Consume the code. Of any number of concurrent callers, exactly one gets True."""
         with self._lock:
             return self._codes.pop(code.digest) is not None
 
@@ -225,7 +229,7 @@ class Credentials:
         return ticket
 
     def claim_ticket(self, ticket: str, request: tuple[str | None, ...]) -> User | None:
-        """Return the user whose ticket this is, and use it up; None if it does not fit."""
+        """Return the user of a ticket, and consume it; None if it does not match."""
         with self._lock:
             found = self._tickets.pop(_digest(ticket))
         if found is None or found.request != request:
@@ -234,6 +238,6 @@ class Credentials:
 
 
 def _digest(secret: str) -> bytes:
-    # Tables are keyed by digests: a look-up then takes no time that depends on the secret, and no
+    # Tables are keyed by digests: the time of a look-up then does not depend on the secret, and no
     # repr or dump of a table can show one.
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """A company, known to clients by its number alone."""
+    """A company, which clients know only by its number."""
 
     id: int
     name: str
@@ -29,8 +29,8 @@ class Company:
 class User:
     """A person, or an integration's technical user.
 
-    A user who is limited to API login has API keys as the only method: the login page and the legacy
-    flow refuse the password.
+    A user who is limited to API login can use only API keys: the login page and the legacy
+    flow reject the password.
     """
 
     id: int
@@ -39,8 +39,8 @@ class User:
     name: str
     company_ids: set[int]
     api_login_only: bool = False
-    #: By company: the resources of the API that are all the user may read there.
-    limits: dict[int, frozenset[str]] = field(default_factory=dict)
+    #: By company: the only resources of the API that the user may read there.
+    limits: dict[int, frozenset[str]] = field(default_factory=dict[int, frozenset[str]])
 
 
 @dataclass(frozen=True)
@@ -60,19 +60,19 @@ class Client(ClientMixin):
         return self.redirect_uri
 
     def get_allowed_scope(self, scope: Collection[str] | str) -> str:  # noqa: ARG002 - Authlib's signature
-        """Return no scope: the service has none for a client to request."""
+        """Return no scope: the service has none."""
         return ""
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
         """Return whether the redirect URI is exactly the registered one.
 
-        One on a loopback address that is registered without a port stands for every port: a program
-        learns only at its login which one the system gives it (RFC 8252, section 7.3).
+        One on a loopback address that is registered without a port matches every port: a program
+        learns its port from the system only at the login (RFC 8252, section 7.3).
         """
         return is_same(redirect_uri, self.redirect_uri) or is_loopback_variant(redirect_uri, self.redirect_uri)
 
     def check_client_secret(self, client_secret: str) -> bool:
-        """Return whether the secret is right, in a time that does not depend on the difference."""
+        """Return whether the secret is right, compared in constant time."""
         return is_same(client_secret, self.client_secret)
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:  # noqa: ARG002 - Authlib's signature
@@ -80,7 +80,7 @@ class Client(ClientMixin):
         return method == "client_secret_post"
 
     def check_response_type(self, response_type: str) -> bool:
-        """Return whether the authorization endpoint knows the response type."""
+        """Return whether the authorization endpoint supports the response type."""
         return response_type == "code"
 
     def check_grant_type(self, grant_type: str) -> bool:
@@ -89,7 +89,7 @@ class Client(ClientMixin):
 
 
 class Directory:
-    """The companies, users and clients of one sandbox, in memory, safe for many threads."""
+    """The companies, users and clients of one sandbox, in memory; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -101,15 +101,15 @@ class Directory:
     # -- changes ----------------------------------------------------------------------------------
 
     def add_company(self, name: str, company_id: int | None = None) -> Company:
-        """Add a company; without a number it gets the next free one.
+        """Add a company; without a number, it gets the next free one.
 
         Raises:
-            ValueError: There is a company with this number.
+            ValueError: There is already a company with this number.
         """
         with self._lock:
             number = max(self._companies, default=0) + 1 if company_id is None else company_id
             if number in self._companies:
-                raise ValueError(f"there is a company {number} already")
+                raise ValueError(f"there is already a company {number}")
             company = self._companies[number] = Company(number, name)
             return company
 
@@ -123,7 +123,7 @@ class Directory:
         user_id: int | None = None,
         api_login_only: bool = False,
     ) -> User:
-        """Add a user with access to the companies; without a password it gets a random one.
+        """Add a user with access to the companies; without a password, it gets a random one.
 
         Raises:
             ValueError: The user name or the number is taken, or a company does not exist.
@@ -131,7 +131,7 @@ class Directory:
         with self._lock:
             number = max(self._users, default=0) + 1 if user_id is None else user_id
             if number in self._users or username in self._usernames:
-                raise ValueError(f"there is a user {number} or {username!r} already")
+                raise ValueError(f"there is already a user {number} or {username!r}")
             company_ids = set(companies)
             if unknown := company_ids - self._companies.keys():
                 raise ValueError(f"there is no company {min(unknown)}")
@@ -149,20 +149,33 @@ class Directory:
     def add_client(
         self, redirect_uri: str, *, client_id: str | None = None, client_secret: str | None = None
     ) -> Client:
-        """Add an API client with its one redirect URI.
+        """Add an API client with its only redirect URI.
 
         Raises:
             ValueError: The client ID is taken, or the redirect URI is empty, has a query string or a
-                fragment, or has characters that cannot stand in a header.
+                fragment, or has characters that a header can't carry.
         """
         check_redirect_uri(redirect_uri)
         with self._lock:
-            # Random: a token that a client has cached from another sandbox on this port is never accepted here.
+            # Random, so that a token that a client has cached from another sandbox on this port is never accepted here.
             number = f"sandbox-{secrets.token_hex(4)}" if client_id is None else client_id
             if number in self._clients:
-                raise ValueError(f"there is a client {number!r} already")
+                raise ValueError(f"there is already a client {number!r}")
             secret = secrets.token_urlsafe(30) if client_secret is None else client_secret
             client = self._clients[number] = Client(number, secret, redirect_uri)
+            return client
+
+    def replace_client_secret(self, client_id: str) -> Client:
+        """Give a client a new secret; the old one is invalid at once.
+
+        Raises:
+            ValueError: There is no such client.
+        """
+        with self._lock:
+            if client_id not in self._clients:
+                raise ValueError(f"there is no client {client_id!r}")
+            old = self._clients[client_id]
+            client = self._clients[client_id] = Client(client_id, secrets.token_urlsafe(30), old.redirect_uri)
             return client
 
     def grant_user_access(self, user_id: int, company_id: int) -> None:
@@ -177,7 +190,7 @@ class Directory:
             self._users[user_id].company_ids.add(company_id)
 
     def revoke_user_access(self, user_id: int, company_id: int) -> None:
-        """Take a user's access to a company away: the password, tokens and API keys stop working for it.
+        """Remove a user's access to a company: the password, tokens and API keys stop working for it.
 
         Raises:
             ValueError: There is no such user.
@@ -188,9 +201,9 @@ class Directory:
             self._users[user_id].company_ids.discard(company_id)
 
     def limit_user(self, user_id: int, company_id: int, resources: Iterable[str] | None) -> None:
-        """Leave a user only some resources of the API in a company, such as ``{"users"}``; None gives all back.
+        """Limit a user to some resources of the API in a company, such as ``{"users"}``; None removes the limit.
 
-        Tokens are issued as before; requests for other resources are answered with 403.
+        Tokens are issued as before; requests for other resources get a 403.
 
         Raises:
             ValueError: There is no such user, or the user has no access to the company.
@@ -236,9 +249,13 @@ class Directory:
         return self._clients.get(client_id or "")
 
     def is_redirect_word(self, word: str) -> bool:
-        """Return whether a client's redirect URI is this bare word, which browsers take for a path."""
+        """Return whether a client's redirect URI is this bare word, which browsers treat as a path."""
         with self._lock:
             return any(client.redirect_uri == word for client in self._clients.values())
+
+    def is_redirect_uri(self, redirect_uri: str) -> bool:
+        """Return whether a redirect URI is a client's."""
+        return any(client.check_redirect_uri(redirect_uri) for client in self.clients())
 
     def company(self, company_id: int) -> Company | None:
         """Return the company with this number, or None."""
@@ -247,6 +264,11 @@ class Directory:
     def user(self, user_id: int) -> User | None:
         """Return the user with this number, or None."""
         return self._users.get(user_id)
+
+    def user_named(self, username: str) -> User | None:
+        """Return the user with this user name, or None."""
+        with self._lock:
+            return next((user for user in self._users.values() if user.username == username), None)
 
     def companies_of(self, user: User) -> list[Company]:
         """Return the companies that the user can access, by number."""
@@ -266,11 +288,11 @@ class Directory:
             return allowed is None or resource in allowed
 
     def check_password(self, username: str, password: str) -> User | None:
-        """Return the user whose name and password these are, or None."""
+        """Return the user with this name and password, or None."""
         with self._lock:
             users = list(self._users.values())
         found = None
-        # Every user is compared, so that the time does not tell which names exist.
+        # Every user is compared, so that the time does not reveal which names exist.
         for user in users:
             if is_same(username, user.username) & is_same(password, user.password):
                 found = user

@@ -1,4 +1,4 @@
-"""Redirect URIs: which a client may have, and which stand for the same."""
+"""Redirect URIs: which ones a client may have, and which ones are equivalent."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _MAX_PORT = 65_535
 
 
 def check_redirect_uri(redirect_uri: str) -> None:
-    """Check that the service could have handed a redirect URI out.
+    """Check that a redirect URI is one that the service could have issued.
 
     Raises:
-        ValueError: It is empty, has a query string or a fragment, or cannot stand in a header.
+        ValueError: It is empty, has a query string or a fragment, or has characters that a header can't carry.
     """
     if not redirect_uri:
         raise ValueError("the redirect URI must not be empty")
@@ -26,7 +26,7 @@ def check_redirect_uri(redirect_uri: str) -> None:
 def is_loopback_variant(redirect_uri: str, registered: str) -> bool:
     """Return whether a redirect URI is the registered one with a port, which a loopback address may have.
 
-    A name such as ``localhost`` is not an address: it stands for what a resolver says (RFC 8252,
+    A name such as ``localhost`` is not an address: a resolver decides what it means (RFC 8252,
     section 8.3).
     """
     parts = _LOOPBACK.fullmatch(registered)

@@ -1,31 +1,37 @@
-"""The service: what all endpoints of one sandbox share."""
+"""The service: the state that all endpoints of one sandbox share."""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl
 
 from procountor_auth.sandbox.behaviour.faults import FaultState
 from procountor_auth.sandbox.behaviour.switchboard import Switchboard
 
 from .request_log import RequestLog
+from .routes import Routes
 from .token_issuer import TokenIssuer
 from .world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from http import HTTPStatus
 
     from procountor_auth.sandbox.behaviour.faults import Faults
     from procountor_auth.sandbox.behaviour.quirks import Quirks
 
     from .admin_access import AdminAccess
 
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+_MAX_PATH: Final = 2_000
+
 
 class Service:
-    """The state behind one sandbox's endpoints; nothing of it is shared between sandboxes.
+    """The state behind one sandbox's endpoints, which sandboxes do not share.
 
     Args:
-        base_url: The host that the sandbox is reached at, without a path.
+        base_url: The URL of the sandbox's host, without a path.
         clock: Returns the Unix time in seconds.
         quirks: The quirks to start with.
         faults: The faults to start with.
@@ -34,11 +40,12 @@ class Service:
     Attributes:
         base_url: As given.
         admin_access: As given.
-        fault_state: The faults, and how many more requests they hit.
-        switches: The quirks and the faults as switches; `quirks` and `faults` are the same, whole.
+        fault_state: The faults, and how many more requests they affect.
+        switches: The quirks and the faults as switches; `quirks` and `faults` are the same, as objects.
         log: The request log.
         token_issuer: Signs and reads tokens.
         world: Everything that exists in the sandbox.
+        routes: The resources that a test has added.
         stopping: Set when the server stops.
     """
 
@@ -53,12 +60,13 @@ class Service:
         self.base_url = base_url
         self.admin_access = admin_access
         self._clock = clock
-        self.fault_state = FaultState(faults)
-        self.switches = Switchboard(self.fault_state, quirks)
-        self.log = RequestLog()
-        self.token_issuer = TokenIssuer(base_url, self.clock, self.current_quirks)
-        self.world = World(self.token_issuer, self.clock, self.current_quirks, self.current_faults)
-        self.stopping = threading.Event()
+        self.fault_state: FaultState = FaultState(faults)
+        self.switches: Switchboard = Switchboard(self.fault_state, quirks)
+        self.log: RequestLog = RequestLog()
+        self.token_issuer: TokenIssuer = TokenIssuer(base_url, self.clock, self.current_quirks)
+        self.world: World = World(self.token_issuer, self.clock, self.current_quirks, self.current_faults)
+        self.routes: Routes = Routes()
+        self.stopping: threading.Event = threading.Event()
 
     @property
     def quirks(self) -> Quirks:
@@ -79,7 +87,7 @@ class Service:
         self.switches.faults = faults
 
     def clock(self) -> float:
-        """Return the Unix time in seconds as the service believes it, which a fault may skew."""
+        """Return the service's Unix time in seconds, which a fault may skew."""
         return self._clock() + self.fault_state.faults.clock_skew
 
     def true_time(self) -> float:
@@ -93,3 +101,19 @@ class Service:
     def current_faults(self) -> Faults:
         """Return the current faults."""
         return self.fault_state.faults
+
+    def log_refusal(self, method: str, path: str, status: HTTPStatus) -> None:
+        """Log a request that was rejected before it was parsed."""
+        path, _, query = path.partition("?")
+        # The method may be any text: only known words are kept, as in a path.
+        known = method if method in _METHODS else "?"
+        names = [name for name, _ in parse_qsl(query, keep_blank_values=True)]
+        self.log.add(
+            method=known,
+            path=path[:_MAX_PATH],
+            status=status,
+            grant_type=None,
+            at=self.true_time(),
+            query_names=names,
+            error=f"{status.phrase}.",
+        )

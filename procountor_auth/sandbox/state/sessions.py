@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Session(TokenMixin):
     """One login of one user to one company through one client.
 
-    It is not stored: each of its tokens says everything about it. ``jti`` is that of the refresh token
+    It is not stored: each of its tokens contains everything about it. ``jti`` is that of the refresh token
     it was read from, or empty for a login that has no tokens yet.
     """
 
@@ -46,10 +46,10 @@ class Session(TokenMixin):
 
 
 class Sessions:
-    """The sessions of one sandbox, in memory, safe for many threads.
+    """The sessions of one sandbox, in memory; thread-safe.
 
     Args:
-        directory: Knows who has access to what.
+        directory: The directory, which records who has access to what.
         token_issuer: Signs and reads the tokens.
         clock: Returns the Unix time in seconds.
         quirks: Returns the current quirks.
@@ -78,7 +78,7 @@ class Sessions:
         return self._access_token(session, jti), self._refresh_token(session, jti)
 
     def machine_token(self, api_key: ApiKey) -> str:
-        """Return an access token for an API key. It is a session of its own: there is nothing to renew."""
+        """Return an access token for an API key. It is a separate session without a refresh token."""
         return self._token_issuer.access_token(
             self._token_issuer.new_id(),
             api_key.client_id,
@@ -99,11 +99,11 @@ class Sessions:
     def renew(self, session: Session, refresh_token: str) -> tuple[str, str] | None:
         """Return a new access token and the refresh token to use from now on.
 
-        With rotation the given one is replaced in the same step that checks it: of any number of
-        callers at the same time, exactly one succeeds and the others get None.
+        With rotation, the given one is checked and replaced in one step: of any number of
+        concurrent callers, exactly one succeeds and the others get None.
 
         Args:
-            session: The session as its refresh token says it.
+            session: The session from the refresh token.
             refresh_token: That refresh token.
         """
         session_id = self._token_issuer.session_id(session.jti)
@@ -117,7 +117,7 @@ class Sessions:
         return self._access_token(session, jti), refresh_token
 
     def revoke_refresh_token(self, refresh_token: str) -> None:
-        """Make a refresh token worthless, as a user does who withdraws an integration's access.
+        """Revoke a refresh token, as a user does who withdraws an integration's access.
 
         Raises:
             ValueError: There is no such refresh token.
@@ -134,7 +134,7 @@ class Sessions:
 
     def log_out(self, claims: Mapping[str, Any]) -> None:
         """Invalidate all tokens of the session that an access token came from."""
-        # A machine's session has this one token; to another session a refresh token may bring more.
+        # A machine's session has only this token; other sessions can get more with a refresh token.
         until = claims["exp"] if "scope" in claims else self._expires_at_latest(claims["auth_time"])
         session_id = self._token_issuer.session_id(claims["jti"])
         with self._lock:
@@ -145,7 +145,7 @@ class Sessions:
         return self._logged_out.get(session_id) is None and self._current.get(session_id) in {None, jti}
 
     def _expires_at_latest(self, auth_time: int) -> float:
-        # The quirks may have been others when the session's refresh tokens were made.
+        # The quirks may have been different when the session's refresh tokens were issued.
         return auth_time + max(self._quirks().refresh_token_lifetime, SIX_MONTHS)
 
     def _access_token(self, session: Session, jti: str) -> str:

@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 Kind = Literal["access", "refresh", "api_key"]
 
 _ALGORITHM = "HS256"
-#: The claim that keeps the company where no client looks for it.
+#: The claim that has the company if `cid` is omitted; no client reads it.
 _HIDDEN = "ctx"
-#: Characters of a ``jti`` that name the session: half of a UUID.
+#: Characters of a ``jti`` that identify the session: half of a UUID.
 _SESSION_ID = len("00000000-0000-4000")
 
 
 class TokenIssuer:
     """Signs and reads tokens with a secret that never leaves this object.
 
-    A real client cannot verify Procountor's tokens either: the key is the server's own. Each kind of
-    token has its own key: the claims of an access token and of the refresh token beside it are alike.
+    Real clients can't verify Procountor's tokens either: only the server has the key. Each kind of
+    token has its own key, as an access token and its refresh token have the same claims.
 
     Args:
         issuer: The claim ``iss``: the sandbox's host, without a path.
@@ -42,13 +42,13 @@ class TokenIssuer:
 
     @staticmethod
     def new_id(session_id: str | None = None) -> str:
-        """Return a fresh ``jti``. An access token and the refresh token beside it share one.
+        """Return a new ``jti``. An access token and its refresh token share one.
 
         Args:
             session_id: The session that the token belongs to; None starts a new one.
         """
         jti = str(uuid.uuid4())
-        # Its first half is the session's: a token then tells its session, and no table has to.
+        # Its first half identifies the session, so no table of tokens is needed.
         return jti if session_id is None else session_id + jti[len(session_id) :]
 
     @staticmethod
@@ -84,7 +84,7 @@ class TokenIssuer:
         return self._sign("refresh", claims)
 
     def api_key(self, jti: str, client_id: str, user_id: int, company_id: int) -> str:
-        """Return an API key: the same claims, but no login behind it, and it does not expire."""
+        """Return an API key: the same claims, but without a login and an expiry."""
         claims = {
             **self._identity(client_id, user_id, company_id),
             "iat": int(self._clock()),
@@ -92,11 +92,11 @@ class TokenIssuer:
         }
         return self._sign("api_key", claims)
 
-    def read(self, token: str, kind: Kind) -> dict[str, Any] | None:
+    def read(self, token: str, kind: Kind, *, even_expired: bool = False) -> dict[str, Any] | None:
         """Return the claims of a token of this kind, signed here and not expired, else None.
 
-        The times are compared here and not by PyJWT, which would take the machine's clock instead of
-        ours. It also refuses an integer ``sub``, which is what the documentation's samples have.
+        The times are compared here and not by PyJWT, which would use the machine's clock instead of
+        ours, and rejects an integer ``sub``, which the documentation's samples have.
         """
         try:
             claims: dict[str, Any] = jwt.decode(
@@ -114,7 +114,7 @@ class TokenIssuer:
             return None
         if _HIDDEN in claims:
             claims["cid"] = int(claims.pop(_HIDDEN), 16)
-        if "exp" in claims and self._clock() >= claims["exp"]:
+        if not even_expired and "exp" in claims and self._clock() >= claims["exp"]:
             return None
         return claims
 

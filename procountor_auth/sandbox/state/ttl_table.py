@@ -17,14 +17,14 @@ _FIRST_SWEEP = 1024
 
 
 class TTLTable(Generic[K, V]):
-    """Keeps values until they expire, in memory that follows the number of those that have not.
+    """Keeps values until they expire, in memory proportional to the number of unexpired values.
 
-    What has expired is removed whenever the table has doubled since the last time, so that an entry
-    costs the same however many there are. Not safe for threads: the owner has the lock.
+    Expired values are removed whenever the table has doubled since the last time, so that an entry
+    has a constant cost. Not thread-safe: the owner has the lock.
 
     Args:
         clock: Returns the Unix time in seconds.
-        max_entries: How many entries are kept at most; beyond it the oldest are dropped.
+        max_entries: How many entries are kept at most; beyond that, the oldest are dropped.
     """
 
     def __init__(self, clock: Callable[[], float], max_entries: int = MAX_ENTRIES) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class World:
     """Everything that exists in one sandbox. Tests change it while the sandbox runs.
 
-    The methods are those of its parts that a test needs: to add companies, users and clients, to revoke keys and
+    It has those methods of its parts that tests need: to add companies, users and clients, and to revoke keys and
     access.
 
     Args:
@@ -44,15 +44,15 @@ class World:
         quirks: Callable[[], Quirks],
         faults: Callable[[], Faults],
     ) -> None:
-        self.directory = Directory()
-        self.credentials = Credentials(self.directory, token_issuer, clock, quirks, faults)
-        self.sessions = Sessions(self.directory, token_issuer, clock, quirks)
+        self.directory: Directory = Directory()
+        self.credentials: Credentials = Credentials(self.directory, token_issuer, clock, quirks, faults)
+        self.sessions: Sessions = Sessions(self.directory, token_issuer, clock, quirks)
 
     def add_company(self, name: str, company_id: int | None = None) -> Company:
-        """Add a company; without a number it gets the next free one.
+        """Add a company; without a number, it gets the next free one.
 
         Raises:
-            ValueError: There is a company with this number.
+            ValueError: There is already a company with this number.
         """
         return self.directory.add_company(name, company_id)
 
@@ -66,7 +66,7 @@ class World:
         user_id: int | None = None,
         api_login_only: bool = False,
     ) -> User:
-        """Add a user with access to the companies; without a password it gets a random one.
+        """Add a user with access to the companies; without a password, it gets a random one.
 
         Raises:
             ValueError: The user name or the number is taken, or a company does not exist.
@@ -78,13 +78,21 @@ class World:
     def add_client(
         self, redirect_uri: str, *, client_id: str | None = None, client_secret: str | None = None
     ) -> Client:
-        """Add an API client with its one redirect URI.
+        """Add an API client with its only redirect URI.
 
         Raises:
             ValueError: The client ID is taken, or the redirect URI is empty, has a query string or a
-                fragment, or has characters that cannot stand in a header.
+                fragment, or has characters that a header can't carry.
         """
         return self.directory.add_client(redirect_uri, client_id=client_id, client_secret=client_secret)
+
+    def replace_client_secret(self, client_id: str) -> Client:
+        """Give a client a new secret, as in a rotation; the old one is invalid at once.
+
+        Raises:
+            ValueError: There is no such client.
+        """
+        return self.directory.replace_client_secret(client_id)
 
     def companies(self) -> list[Company]:
         """Return all companies, by number."""
@@ -103,7 +111,7 @@ class World:
         self.directory.grant_user_access(user_id, company_id)
 
     def revoke_user_access(self, user_id: int, company_id: int) -> None:
-        """Take a user's access to a company away: the password, tokens and API keys stop working for it.
+        """Remove a user's access to a company: the password, tokens and API keys stop working for it.
 
         Raises:
             ValueError: There is no such user.
@@ -111,9 +119,9 @@ class World:
         self.directory.revoke_user_access(user_id, company_id)
 
     def limit_user(self, user_id: int, company_id: int, resources: Iterable[str] | None) -> None:
-        """Leave a user only some resources of the API in a company, such as ``{"users"}``; None gives all back.
+        """Limit a user to some resources of the API in a company, such as ``{"users"}``; None removes the limit.
 
-        Tokens are issued as before; requests for other resources are answered with 403.
+        Tokens are issued as before; requests for other resources get a 403.
 
         Raises:
             ValueError: There is no such user, or the user has no access to the company.
@@ -137,19 +145,19 @@ class World:
         return self.credentials.create_api_key(client_id, user_id, company_id)
 
     def revoke_api_key(self, api_key: str) -> None:
-        """Make an API key worthless. Access tokens that were issued for it stay valid until they expire.
+        """Revoke an API key. Access tokens that were issued for it stay valid until they expire.
 
         Raises:
-            ValueError: There is no such key, or it is revoked already.
+            ValueError: There is no such key, or it is already revoked.
         """
         self.credentials.revoke_api_key(api_key)
 
     def api_keys(self) -> list[ApiKey]:
-        """Return what the API keys that are not revoked stand for, the oldest first."""
+        """Return the data of the API keys that are not revoked, the oldest first."""
         return self.credentials.api_keys()
 
     def revoke_refresh_token(self, refresh_token: str) -> None:
-        """Make a refresh token worthless, as a user does who withdraws an integration's access.
+        """Revoke a refresh token, as a user does who withdraws an integration's access.
 
         Raises:
             ValueError: There is no such refresh token.

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import flask
 
 from procountor_auth.sandbox.state.admin_access import SESSION_LIFETIME
+from procountor_auth.sandbox.state.request_log import MAX_EXCHANGES
 
 if TYPE_CHECKING:
     from procountor_auth.sandbox.state.service import Service
 
 PREFIX = "/_sandbox"
 
-#: What may be requested without the token: the page with the form for it, and where the form is sent.
+#: What may be requested without the token: the page with the token form, and the form's target.
 _OPEN = frozenset({"", "session"})
 
 
 def blueprint(service: Service) -> flask.Blueprint:
-    """Return the administration, with its own prefix."""
+    """Return the administration's blueprint, with its prefix."""
     routes = flask.Blueprint("administration", __name__, url_prefix=PREFIX)
     _add_faults(routes, service)
     _add_log(routes, service)
@@ -29,14 +31,14 @@ def blueprint(service: Service) -> flask.Blueprint:
 
 
 def guard(service: Service) -> flask.Response | None:
-    """Return the refusal of Flask's current request if it may not administer the sandbox, else None.
+    """Return an error response if Flask's current request may not administer the sandbox, otherwise None.
 
-    Every request under ``/_sandbox`` passes here, whichever blueprint answers it.
+    Every request under ``/_sandbox`` is checked here, whichever blueprint handles it.
     """
     request, access = flask.request, service.admin_access
     below = request.path.removeprefix(PREFIX).lstrip("/")
     if below.startswith("static/"):
-        return None  # The login pages use it too, and they are served under any name.
+        return None  # The login pages use it too, and are served under any host name.
     if not access.is_ours(request.headers.get("Host", "")):
         return _refusal(
             HTTPStatus.FORBIDDEN,
@@ -56,9 +58,9 @@ def guard(service: Service) -> flask.Response | None:
 
 
 def is_admin(service: Service) -> bool:
-    """Return whether Flask's current request may look and change: there is no token, or it has it.
+    """Return whether Flask's current request may read and change the sandbox: no token is required, or it has it.
 
-    ``GET /_sandbox/`` is open to everybody: its page has a form for the token if this is False.
+    ``GET /_sandbox/`` is open to everyone: its page has a form for the token if this is False.
     """
     request, access = flask.request, service.admin_access
     if not access.needs_token or access.has_session(request.cookies.get(access.cookie_name)):
@@ -92,6 +94,15 @@ def _add_log(routes: flask.Blueprint, service: Service) -> None:
         if not after.isascii() or not after.isdigit():
             return _refusal(HTTPStatus.BAD_REQUEST, "after must be the number of an entry")
         return flask.jsonify(service.log.entries(after=int(after[:18])))
+
+    @routes.get("/log/<int:number>")
+    def request_in_detail(number: int) -> flask.Response:
+        entry, exchange = service.log.find(number), service.log.exchange(number)
+        if entry is None or exchange is None:
+            return _refusal(
+                HTTPStatus.NOT_FOUND, f"There is no such request, or it is not one of the last {MAX_EXCHANGES}."
+            )
+        return flask.jsonify({**asdict(entry), **asdict(exchange)})
 
     @routes.post("/log/clear")
     def clear_log() -> flask.Response:
@@ -127,7 +138,7 @@ def _add_world(routes: flask.Blueprint, service: Service) -> None:
 
 
 def _add_session(routes: flask.Blueprint, service: Service) -> None:
-    # For browsers, which cannot send the token in a header: forms, and redirects back to the dashboard.
+    # For browsers, which can't send the token in a header: forms, and redirects back to the dashboard.
     access = service.admin_access
 
     @routes.post("/session")
@@ -196,11 +207,11 @@ def _description(service: Service) -> dict[str, Any]:
 
 
 def _json_object() -> dict[str, object]:
-    # With the wrong Content-Type this is None: a form on another site cannot send the right one.
+    # With the wrong Content-Type, this is None: a form on another site can't send the right one.
     given = flask.request.get_json(silent=True)
     if not isinstance(given, dict):
         raise ValueError("the body must be a JSON object, sent with Content-Type: application/json")  # noqa: TRY004 - the caller's input
-    return given
+    return cast("dict[str, Any]", given)
 
 
 def _text(given: dict[str, object], name: str) -> str:

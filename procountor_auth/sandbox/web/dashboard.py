@@ -1,35 +1,40 @@
-"""The dashboard at ``/_sandbox/``: what exists in the sandbox, its requests, and its switches, for users.
+"""The dashboard at ``/_sandbox/``: the contents of the sandbox, its requests and its switches, for users.
 
-It works without script: forms, and redirects back to the page. The one script only keeps the request
-log on the page up to date.
+It works without scripts: with forms, and redirects back to the form's part of the page. The scripts keep the
+log and the faults on the page up to date, and copy texts.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
 import flask
 
-from procountor_auth.sandbox.behaviour.switch import GROUPS, SWITCHES, Setting, parse
+from procountor_auth.sandbox.behaviour.active_faults import active_faults
+from procountor_auth.sandbox.behaviour.quick_faults import QUICK_FAULTS, find_quick_fault
+from procountor_auth.sandbox.behaviour.switch import GROUPS
 from procountor_auth.sandbox.state.ttl_table import TTLTable
 
 from .administration import PREFIX, is_admin
+from .first_steps import first_steps
+from .log_view import LogView
 from .responses import html_page
+from .switch_form import SwitchForm, fields_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from procountor_auth.sandbox.client_settings import ClientSettings
     from procountor_auth.sandbox.state.service import Service
 
-#: Requests on the page; all that are kept are at ``/_sandbox/log``.
-_MAX_REQUESTS = 50
-#: Companies, users, keys on the page; all are at ``/_sandbox/world``.
+#: The most companies, users or keys on the page; all are at ``/_sandbox/world``.
 _MAX_OF_A_KIND = 50
+#: The most active faults in the bar, which must not fill a phone's screen; all are beside the switches.
+_MAX_ACTIVE = 4
 #: Seconds in which the browser has to follow the redirect to the page that shows a new key.
 _KEY_SHOWN_WITHIN = 300
 _MAX_NEW_KEYS = 100
@@ -39,34 +44,21 @@ _POLICY = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
+#: The messages about completed actions, and the part of the page that shows them.
 _DONE = {
-    "applied": "The switches are set. They count from the next request.",
-    "reset": "There are no faults: every switch has its default.",
-    "revoked": "The API key is revoked. Access tokens that were issued for it stay valid until they expire.",
-    "cleared": "The request log is empty.",
-    "gone": "The new API key has been shown already. Create another one if you did not copy it.",
+    "applied": ("switches", "The switches are set. They take effect with the next request."),
+    "reset": ("switches", "There are no faults: every switch has its default."),
+    "fault": ("faults", "The fault is set. It takes effect with the next request."),
+    "ended": ("faults", "The fault is no longer active."),
+    "no-faults": ("faults", "There are no faults: every switch has its default."),
+    "revoked": ("keys", "The API key is revoked. Access tokens that were issued for it stay valid until they expire."),
+    "cleared": ("requests", "The request log is empty."),
+    "gone": ("", "The new API key has already been shown. Create another one if you did not copy it."),
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """A switch in the form."""
-
-    setting: Setting
-    text: str
-    wrong: bool
-
-    @property
-    def name(self) -> str:
-        return self.setting.switch.name
-
-    @property
-    def label(self) -> str:
-        return self.name.replace("_", " ").capitalize()
-
-
 class _Some(NamedTuple):
-    """As many of a kind as fit on a page."""
+    """The items of one kind that fit on a page."""
 
     shown: Sequence[object]
     more: int
@@ -77,10 +69,12 @@ class _Some(NamedTuple):
 
 
 class _Dashboard:
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, log_view: LogView, client_settings: ClientSettings) -> None:
         self._service = service
+        self._log_view = log_view
+        self._client_settings = client_settings
         self._lock = threading.Lock()
-        # By the machine's clock: the sandbox's own may stand still.
+        # By the machine's clock: the sandbox's may be stopped.
         self._new_keys: TTLTable[str, str] = TTLTable(time.time, _MAX_NEW_KEYS)
 
     def show(self) -> flask.Response:
@@ -90,13 +84,13 @@ class _Dashboard:
             response = _page("token.html", HTTPStatus.UNAUTHORIZED, action=f"{PREFIX}/session", message=message)
             response.headers["WWW-Authenticate"] = "Bearer"
             return response
-        done = _DONE.get(given.get("done", ""))
+        done = given.get("done", "")
         new_key = None
-        # Looking ahead with HEAD must not use up the one time.
+        # A HEAD request must not use up the only time that the key is shown.
         if "created" in given and flask.request.method == "GET":
             with self._lock:
                 new_key = self._new_keys.pop(given["created"])
-            done = None if new_key else _DONE["gone"]
+            done = "" if new_key else "gone"
         return self._render(done=done, new_key=new_key)
 
     def create_key(self) -> flask.Response:
@@ -118,58 +112,61 @@ class _Dashboard:
         try:
             self._service.world.credentials.revoke_api_key_by_id(key_id)
         except ValueError:
-            return self._render(message="There is no such API key. It may have been revoked already.")
-        return _back({"done": "revoked"})
+            return self._render(message="There is no such API key. It may already be revoked.")
+        return _back({"done": "revoked"}, "keys")
+
+    def quick_fault(self) -> flask.Response:
+        given = flask.request.form
+        switches = self._service.switches
+        if "clear" in given:
+            switches.reset()
+            return _back({"done": "no-faults"}, "faults")
+        try:
+            quick = find_quick_fault(given.get("set") or given.get("end", ""))
+        except ValueError as error:
+            return self._render(message=f"Nothing was changed: {error}.")
+        switches.change(quick.changes if "set" in given else quick.end)
+        return _back({"done": "fault" if "set" in given else "ended"}, "faults")
 
     def switch(self) -> flask.Response:
         given = flask.request.form
         switches = self._service.switches
         if given.get("action") == "reset":
             switches.reset()
-            return _back({"done": "reset"})
-        texts = {each.name: given[each.name] for each in SWITCHES if each.name in given}
-        # An unchecked box sends nothing.
-        flags = {each.name: given.get(each.name, "false") for each in SWITCHES if each.kind == "flag"}
-        texts |= flags
-        try:
-            switches.change(parse(texts))
-        except ValueError as error:
-            return self._render(message=f"Nothing was changed: {error}.", texts=texts, reason=str(error))
-        return _back({"done": "applied"})
+            return _back({"done": "reset"}, "switches")
+        form = SwitchForm(given)
+        if form.problems:
+            return self._render(form=form)
+        switches.change(form.values)
+        return _back({"done": "applied"}, "switches")
 
     def clear_log(self) -> flask.Response:
         self._service.log.clear()
-        return _back({"done": "cleared"})
+        return _back({"done": "cleared"}, "requests")
 
     def _render(
         self,
         *,
         message: str | None = None,
-        done: str | None = None,
+        done: str = "",
         new_key: str | None = None,
-        texts: Mapping[str, str] | None = None,
-        reason: str = "",
+        form: SwitchForm | None = None,
     ) -> flask.Response:
         service = self._service
         world = service.world
-        requests = service.log.entries()
         settings = service.switches.settings()
-        fields = [
-            # The reason starts with the name of the switch.
-            _Field(each, (texts or {}).get(each.switch.name, each.text), reason.startswith(f"{each.switch.name} "))
-            for each in settings
-        ]
+        fields = fields_of(settings, form)
+        where, words = _DONE.get(done, ("", ""))
+        values = {each.switch.name: each.value for each in settings}
         return _page(
             "dashboard.html",
-            HTTPStatus.BAD_REQUEST if message else HTTPStatus.OK,
+            HTTPStatus.BAD_REQUEST if message or form else HTTPStatus.OK,
             action=f"{PREFIX}/dashboard",
             base_url=service.base_url,
             needs_token=service.admin_access.needs_token,
             message=message,
-            done=done,
+            done={where: words},
             new_key=new_key,
-            requests=requests[: -_MAX_REQUESTS - 1 : -1],
-            clock=_clock,
             moment=_moment,
             companies=_Some.of(world.directory.companies()),
             users=_Some.of(world.directory.users()),
@@ -183,18 +180,28 @@ class _Dashboard:
             company=world.directory.company,
             user=world.directory.user,
             groups=[(group, [each for each in fields if each.setting.switch.group == group]) for group in GROUPS],
+            wrong=[each for each in fields if each.problem],
             changed=[each for each in settings if not each.is_default],
+            quick_faults=[(each, each.lasts and each.is_active(values)) for each in QUICK_FAULTS],
+            switches=flask.json.dumps(values),
+            active=active_faults(settings),
+            max_active=_MAX_ACTIVE,
+            first_steps=first_steps(self._client_settings),
+            **self._log_view.values(),
         )
 
 
-def blueprint(service: Service) -> flask.Blueprint:
-    """Return the dashboard, with its own prefix. `administration.guard` stands in front of all of it."""
+def blueprint(service: Service, client_settings: ClientSettings) -> flask.Blueprint:
+    """Return the dashboard's blueprint, with its prefix. `administration.guard` checks every request."""
     routes = flask.Blueprint("dashboard", __name__, url_prefix=PREFIX)
-    dashboard = _Dashboard(service)
+    log_view = LogView(service)
+    dashboard = _Dashboard(service, log_view, client_settings)
     routes.add_url_rule("/", view_func=dashboard.show, endpoint="show", methods=["GET"])
+    routes.add_url_rule("/dashboard/log", view_func=log_view.rows, endpoint="rows", methods=["GET"])
     for path, act in (
         ("/dashboard/keys", dashboard.create_key),
         ("/dashboard/keys/<key_id>/revoke", dashboard.revoke_key),
+        ("/dashboard/faults", dashboard.quick_fault),
         ("/dashboard/switches", dashboard.switch),
         ("/dashboard/log/clear", dashboard.clear_log),
     ):
@@ -205,23 +212,22 @@ def blueprint(service: Service) -> flask.Blueprint:
 def _page(template: str, status: int, **values: object) -> flask.Response:
     response = html_page(template, status, **values)
     response.headers["Content-Security-Policy"] = _POLICY
-    # With no-referrer browsers send "Origin: null" with a form, and the guard would take it for another site's.
+    # With no-referrer, browsers send "Origin: null" with a form, which the guard would take for another site's.
     response.headers["Referrer-Policy"] = "same-origin"
     return response
 
 
-def _back(query: dict[str, str]) -> flask.Response:
-    response = flask.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": f"{PREFIX}/?{urlencode(query)}"})
+def _back(query: dict[str, str], section: str = "") -> flask.Response:
+    # To the form's part of the page: otherwise browsers show the top of the page.
+    fragment = f"#{section}" if section else ""
+    location = f"{PREFIX}/?{urlencode(query)}{fragment}"
+    response = flask.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": location})
     response.autocorrect_location_header = False
     return response
 
 
 def _login_query(client_id: str, redirect_uri: str) -> str:
     return urlencode({"response_type": "code", "client_id": client_id, "redirect_uri": redirect_uri})
-
-
-def _clock(at: float) -> str:
-    return time.strftime("%H:%M:%S", time.gmtime(at))
 
 
 def _moment(at: float) -> str:

@@ -1,4 +1,4 @@
-"""Fault injection: what the faults do to one request."""
+"""Fault injection: applies the faults to one request."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _FIRST_SERVER_ERROR = 500
 
 
 def inject_faults(service: Service, area: Area | None) -> flask.Response | None:
-    """Let the faults hit Flask's current request.
+    """Apply the faults to Flask's current request.
 
-    Waits, requests a reset from the HTTP server, and notes in ``flask.g`` what the log says about it.
+    Waits, requests a reset from the HTTP server, and stores in ``flask.g`` what the log says about it.
 
     Returns:
-        The response instead of the endpoint's, or None if the endpoint shall respond.
+        The response that replaces the endpoint's, or None if the endpoint should respond.
     """
     faults = service.fault_state.take(area)
     if faults is None:
@@ -33,9 +33,9 @@ def inject_faults(service: Service, area: Area | None) -> flask.Response | None:
         service.stopping.wait(faults.latency)
     if faults.reset is not None:
         flask.request.environ[RESET](faults.reset)
+        flask.g.reset = faults.reset
     if faults.reset == "before":
-        flask.g.is_lost = True
-        return flask.Response()  # Nobody gets it.
+        return flask.Response()  # No client receives it.
     return _response(faults)
 
 

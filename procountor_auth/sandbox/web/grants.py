@@ -1,4 +1,4 @@
-"""The grants: what the service's token endpoints accept, and what they answer."""
+"""The grants: what the service's token endpoints accept, and their responses."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 
 from procountor_auth.sandbox.state.sessions import Session
 
+from .notes import note_detail
 from .oauth_server import OAuthServer, TokenResponse
+from .token_refusal import why_not_api_key, why_not_refresh_token
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from authlib.oauth2 import OAuth2Request
     from authlib.oauth2.rfc6749 import BaseGrant
 
@@ -27,9 +31,9 @@ _AuthlibResponse = tuple[int, Any, list[tuple[str, str]]]
 
 
 class _ServerGrant(grants.BaseGrant):
-    """What all grants here share: secrets in the parameters, and the way to the world."""
+    """The base of all grants here: secrets in the parameters, and access to the world."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS: ClassVar[list[str]] = ["client_secret_post"]  # type: ignore[misc] # Authlib's too
+    TOKEN_ENDPOINT_AUTH_METHODS: Collection[str] = ["client_secret_post"]
 
     @property
     def oauth(self) -> OAuthServer:
@@ -40,8 +44,8 @@ class _ServerGrant(grants.BaseGrant):
         return self.oauth.service.world
 
 
-class CodeGrant(_ServerGrant, grants.AuthorizationCodeGrant):  # type: ignore[misc] # the attribute again
-    """An authorization code, from the login page or the legacy flow, becomes tokens."""
+class CodeGrant(_ServerGrant, grants.AuthorizationCodeGrant):
+    """Exchanges an authorization code, from the login page or the legacy flow, for tokens."""
 
     PURPOSE: ClassVar[Purpose] = "token"
 
@@ -50,10 +54,10 @@ class CodeGrant(_ServerGrant, grants.AuthorizationCodeGrant):  # type: ignore[mi
         return self.world.credentials.find_code(code, client.client_id, self.PURPOSE)
 
     def authenticate_user(self, authorization_code: Code) -> Session:
-        """Use the code up and return the session that it opens (called by Authlib).
+        """Consume the code and return its session (called by Authlib).
 
         Raises:
-            InvalidGrantError: Another request was faster, or the user has lost access meanwhile.
+            InvalidGrantError: Another request was faster, or the user has lost access in the meantime.
         """
         if not self.world.credentials.spend_code(authorization_code):
             raise InvalidGrantError("Invalid 'code' in request.")
@@ -74,7 +78,7 @@ class CodeGrant(_ServerGrant, grants.AuthorizationCodeGrant):  # type: ignore[mi
 
 
 class KeyGrant(CodeGrant):
-    """An authorization code from the key login page becomes an API key (``oauth/key``)."""
+    """Exchanges an authorization code from the key login page for an API key (``oauth/key``)."""
 
     PURPOSE: ClassVar[Purpose] = "key"
 
@@ -86,21 +90,28 @@ class KeyGrant(CodeGrant):
 
 
 class RefreshGrant(_ServerGrant, grants.RefreshTokenGrant):
-    """A refresh token becomes a new access token."""
+    """Exchanges a refresh token for a new access token."""
 
-    def authenticate_refresh_token(self, refresh_token: str) -> Session | None:  # type: ignore[override] # None is Authlib's "unknown"
+    # None is Authlib's "unknown".
+    def authenticate_refresh_token(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, refresh_token: str
+    ) -> Session | None:
         """Return the session of a usable refresh token (called by Authlib)."""
-        return self.world.sessions.find_refresh_token(refresh_token)
+        session = self.world.sessions.find_refresh_token(refresh_token)
+        client = cast("Client", self.request.client)
+        if session is None or not session.check_client(client):
+            note_detail(why_not_refresh_token(self.oauth.service, refresh_token, client.client_id))
+        return session
 
     def authenticate_user(self, refresh_token: Session) -> Session:
-        """Return the session itself: it knows its user (called by Authlib)."""
+        """Return the session itself, which has its user (called by Authlib)."""
         return refresh_token
 
     def issue_token(self, user: Session, refresh_token: object) -> dict[str, str | int]:  # noqa: ARG002 - Authlib's signature
-        """Return the response, with or without a refresh token as the quirks say (called by Authlib).
+        """Return the response, with or without a refresh token, depending on the quirks (called by Authlib).
 
         Raises:
-            InvalidGrantError: Another request has rotated the refresh token meanwhile.
+            InvalidGrantError: Another request has rotated the refresh token in the meantime.
         """
         renewed = self.world.sessions.renew(user, self.request.form["refresh_token"])
         if renewed is None:
@@ -114,7 +125,7 @@ class RefreshGrant(_ServerGrant, grants.RefreshTokenGrant):
 
 
 class ApiKeyGrant(_ServerGrant, grants.ClientCredentialsGrant):
-    """A client's own credentials and an API key become an access token, without a refresh token."""
+    """Exchanges a client's credentials and an API key for an access token, without a refresh token."""
 
     def validate_token_request(self) -> None:
         """Check the client, the redirect URI and the API key (called by Authlib).
@@ -127,10 +138,12 @@ class ApiKeyGrant(_ServerGrant, grants.ClientCredentialsGrant):
         super().validate_token_request()
         client = cast("Client", self.request.client)
         form = self.request.form
-        for name in ("redirect_uri", "api_key"):
+        asked = self.oauth.service.quirks.api_key_redirect_uri == "required"
+        needed = ("redirect_uri", "api_key") if asked else ("api_key",)
+        for name in needed:
             if not form.get(name):
                 raise InvalidRequestError(f"Missing '{name}' in request.")
-        if not client.check_redirect_uri(form["redirect_uri"]):
+        if form.get("redirect_uri") and not client.check_redirect_uri(form["redirect_uri"]):
             raise InvalidGrantError("Invalid 'redirect_uri' in request.")
         api_key = self.world.credentials.find_api_key(form["api_key"])
         if (
@@ -138,6 +151,7 @@ class ApiKeyGrant(_ServerGrant, grants.ClientCredentialsGrant):
             or api_key.client_id != client.client_id
             or not self.world.directory.has_access(api_key.user_id, api_key.company_id)
         ):
+            note_detail(why_not_api_key(self.oauth.service, form["api_key"], client.client_id))
             raise InvalidGrantError("Invalid 'api_key' in request.")
         self.request.user = api_key
 
@@ -149,7 +163,7 @@ class ApiKeyGrant(_ServerGrant, grants.ClientCredentialsGrant):
         expires_in: int | None = None,
         include_refresh_token: bool = True,  # noqa: FBT001, FBT002 - Authlib's signature
     ) -> dict[str, str | int]:
-        """Return the response for the API key, which Authlib does not know as the user."""
+        """Return the response for the API key, which is the user that Authlib does not know."""
         return super().generate_token(user or self.request.user, scope, grant_type, expires_in, include_refresh_token)
 
 
@@ -162,8 +176,8 @@ class S256Challenge(CodeChallenge):
         """Check the authorization request (called by Authlib).
 
         Raises:
-            InvalidRequestError: The challenge is malformed, or its method is plain, which is also what
-                a missing method means (RFC 7636, section 4.3).
+            InvalidRequestError: The challenge is malformed, or its method is plain, which is also the
+                default for a missing method (RFC 7636, section 4.3).
         """
         super().validate_code_challenge(grant, redirect_uri)
         data = cast("ParameterRequest", grant.request).form

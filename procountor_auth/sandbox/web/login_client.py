@@ -13,12 +13,12 @@ def log_in(url: str, form: dict[str, str]) -> str:
     """Fill in the login page at `url` and return the address that the browser would be sent to.
 
     Args:
-        url: The login URL that a client made, `…/login?…` or `…/keylogin?…`.
-        form: What the user types and presses: `username`, `password`, `company`, or `action` with `deny`.
+        url: The login URL of a client, `…/login?…` or `…/keylogin?…`.
+        form: The user's input: `username`, `password`, `company`, or `action` with `deny`.
 
     Raises:
-        ValueError: The page does not lead anywhere: it refuses the client, the user or the company.
-        OSError: The sandbox does not answer.
+        ValueError: There is no redirect: the page rejects the client, the user or the company.
+        OSError: The sandbox does not respond.
     """
     address = urlsplit(url)
     connection = HTTPConnection(address.hostname or "", address.port, timeout=_TIMEOUT_SECONDS)
@@ -36,7 +36,7 @@ def log_in(url: str, form: dict[str, str]) -> str:
     location = response.headers["Location"]
     if response.status != HTTPStatus.FOUND or location is None:
         raise ValueError(
-            f"the login page did not send the browser back, it answered {response.status}: check the client, the "
+            f"the login page did not redirect the browser, it responded with {response.status}: check the client, the "
             "redirect URI, the user's name and password, and the company"
         )
     return str(location)

@@ -10,6 +10,7 @@ from authlib.oauth2.rfc6749 import OAuth2Error
 
 from . import assets
 from .grants import key_server, token_server
+from .notes import note_owner, note_refusal
 from .oauth_endpoints import company_number
 from .oauth_server import ParameterRequest, parameters
 from .redirect import redirect_back
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from .grants import CodeGrant
     from .oauth_server import OAuthServer
 
-#: The request's own parameters: they travel through the forms in hidden fields.
+#: The request's parameters, which the forms pass on in hidden fields.
 _KEPT = ("response_type", "client_id", "redirect_uri", "state", "code_challenge", "code_challenge_method")
 
 
@@ -42,22 +43,22 @@ class _LoginRequest:
 
 
 class _Page:
-    """One of the two pages: they differ in what their code buys, and in what the redirect says."""
+    """One of the two pages: their codes have different purposes, and their redirects different parameters."""
 
     def __init__(self, service: Service, path: str, purpose: Purpose, server: OAuthServer) -> None:
         self._service = service
         self._path = path
-        self._purpose = purpose
+        self._purpose: Purpose = purpose
         self._server = server
 
     def __call__(self) -> flask.Response:
         given = parameters(flask.request)
         client = self._service.world.directory.client(given.get("client_id"))
-        # Until both are known to be right there is nobody to redirect to (RFC 6749, section 4.1.2.1).
+        # Until both are verified, there must be no redirect (RFC 6749, section 4.1.2.1).
         if client is None:
-            return html_page("error.html", 400, message="This client is not known here.")
+            return _error_page("This client is unknown.")
         if not client.check_redirect_uri(given.get("redirect_uri", "")):
-            return html_page("error.html", 400, message="The redirect URI is not the client's own.")
+            return _error_page("The redirect URI is not the client's.")
         request = _LoginRequest(client, {name: given[name] for name in _KEPT if given.get(name)})
         try:
             self._check()
@@ -72,11 +73,10 @@ class _Page:
 
     def _submit(self, request: _LoginRequest) -> flask.Response:
         if flask.request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}:
-            return html_page(
-                "error.html",
+            return _error_page(
+                "This form was sent from another site.",
                 403,
-                message="This form was sent from another site.",
-                advice="Go back to the integration, and start the login there again.",
+                advice="Go back to the integration, and start the login again.",
             )
         given = parameters(flask.request)
         if given.get("action") == "deny":
@@ -95,20 +95,23 @@ class _Page:
             user = world.directory.check_password(given.get("username", ""), given.get("password", ""))
             if user is None:
                 return self._form(request, "The user name or the password is wrong.", wrong=True)
-        # The API key is the only method of users who are limited to API login, so they may fetch one.
+        # Users who are limited to API login can use only API keys, so they may create one.
         if user.api_login_only and self._purpose == "token":
             return self._form(request, "This user is limited to API login only: use an API key.")
         return self._pick_company(request, user, company)
 
     def _pick_company(self, request: _LoginRequest, user: User, company: str | None) -> flask.Response:
+        note_owner(user_id=user.id)
         companies = self._service.world.directory.companies_of(user)
         if not companies:
             return self._form(request, "This user has no access to any company.")
         if not company and len(companies) == 1:
             return self._grant(request, user, companies[0].id)
         company_id = company_number(company)
-        if company_id in [each.id for each in companies] and company_id is not None:
+        if company_id is not None and company_id in [each.id for each in companies]:
             return self._grant(request, user, company_id)
+        if company:
+            note_refusal("This user has no access to that company.")
         return html_page(
             "company.html",
             400 if company else 200,
@@ -121,6 +124,7 @@ class _Page:
         )
 
     def _grant(self, request: _LoginRequest, user: User, company_id: int) -> flask.Response:
+        note_owner(user_id=user.id, company_id=company_id)
         code = self._service.world.credentials.issue_code(
             self._purpose,
             request.client,
@@ -136,12 +140,15 @@ class _Page:
         return self._redirect(request, fields)
 
     def _refuse(self, request: _LoginRequest, error: str) -> flask.Response:
+        note_refusal(error)
         return self._redirect(request, {"error": error})
 
     def _redirect(self, request: _LoginRequest, fields: dict[str, str]) -> flask.Response:
         return redirect_back(request.kept["redirect_uri"], fields, request.state, self._service.quirks.state)
 
     def _form(self, request: _LoginRequest, message: str | None = None, *, wrong: bool = False) -> flask.Response:
+        if message:
+            note_refusal(message)
         return html_page(
             "login.html",
             400 if message else 200,
@@ -149,10 +156,15 @@ class _Page:
             kept=request.kept,
             message=message,
             wrong=wrong,
-            # Whose password was wrong need not type the name again, and starts at the password.
+            # After a wrong password, the name is filled in, and the password has the focus.
             username=flask.request.form.get("username", "") if wrong else "",
             purpose=self._purpose,
         )
+
+
+def _error_page(message: str, status: int = 400, advice: str | None = None) -> flask.Response:
+    note_refusal(message)
+    return html_page("error.html", status, message=message, advice=advice)
 
 
 def blueprint(service: Service) -> flask.Blueprint:
@@ -172,9 +184,10 @@ def blueprint(service: Service) -> flask.Blueprint:
 
     @routes.get("/<word>")
     def copy_address(word: str) -> flask.Response:
-        # A browser takes the bare word of a redirect for a path on this host, and ends up here.
+        # A browser treats the bare word in a redirect as a path on this host, and requests this page.
         if not service.world.directory.is_redirect_word(word):
             flask.abort(404)
-        return html_page("copy.html", refused="error" in flask.request.args)
+        error = flask.request.args.get("error")
+        return html_page("copy.html", declined=error == "access_denied", refused=error is not None)
 
     return routes

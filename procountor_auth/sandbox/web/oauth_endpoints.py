@@ -15,6 +15,7 @@ from authlib.oauth2.rfc6749 import (
 )
 
 from .grants import key_server, token_server
+from .notes import note_refusal
 from .oauth_server import ParameterRequest
 from .redirect import redirect_back, to_location
 from .responses import html_error, html_page, json_error
@@ -41,7 +42,7 @@ def blueprint(service: Service) -> flask.Blueprint:
         try:
             return _legacy_login(service, tokens)
         except OAuth2Error as error:
-            # The legacy flow's failures are answers to the integration, never redirects.
+            # The legacy flow's errors are responses to the integration, never redirects.
             error.redirect_uri = None
             return tokens.handle_error_response(flask.request, error)
 
@@ -62,6 +63,7 @@ def company_number(text: str | None) -> int | None:
 
 
 def _removed(how: Removal) -> flask.Response:
+    note_refusal("The legacy login is removed (legacy_removed).")
     if how == "html":
         return html_error(404)
     if how == "login_page":

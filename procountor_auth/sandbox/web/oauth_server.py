@@ -1,4 +1,4 @@
-"""OAuth: Authlib's authorization server with the shape of the service's responses."""
+"""OAuth: Authlib's authorization server, with responses in the service's format."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from werkzeug.datastructures import MultiDict
 
 from procountor_auth.sandbox.state.sessions import Session
 
+from .notes import note_oauth_error
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
@@ -22,10 +24,10 @@ if TYPE_CHECKING:
 
 
 def parameters(request: flask.Request) -> MultiDict[str, str]:
-    """Return the parameters of the body and the query string; where both have one, the body's counts.
+    """Return the parameters of the body and the query string; the body takes precedence.
 
-    Older clients send everything in the query string, even the password. They are understood; the
-    request log says what they did.
+    Older clients send everything in the query string, even the password. That is accepted, and the
+    request log reports it.
     """
     merged: MultiDict[str, str] = MultiDict()
     for source in (request.args, request.form):
@@ -48,14 +50,14 @@ class _Parameters(OAuth2Payload):
 
 
 class ParameterRequest(OAuth2Request):
-    """A request as Authlib's grants read it, with the body and the query string as one."""
+    """A request for Authlib's grants, with the parameters of the body and the query string combined."""
 
     def __init__(self, request: flask.Request) -> None:
-        # Authlib wants TLS for every host that it does not take for loopback, and the Host header is
-        # whatever the client wrote. The sandbox is bound to loopback, so the address says nothing new.
+        # Authlib requires TLS for every host that it does not consider loopback, and the Host header is
+        # the client's choice. The sandbox is bound to loopback, so a fixed address is safe.
         super().__init__(request.method, f"https://sandbox{request.path}", headers=dict(request.headers))
         self._values = parameters(request)
-        self.payload = _Parameters(self._values)
+        self.payload: OAuth2Payload | None = _Parameters(self._values)
 
     @property
     def args(self) -> dict[str, str | None]:
@@ -69,14 +71,14 @@ class ParameterRequest(OAuth2Request):
 
 
 class TokenResponse(dict[str, Any]):
-    """What a token endpoint answers. Authlib writes it into its debug log: its ``repr`` has no token in it."""
+    """The response of a token endpoint. Authlib writes it to its debug log, so its ``repr`` contains no token."""
 
     def __repr__(self) -> str:
         return f"<TokenResponse {sorted(self)}>"
 
 
 class _TokenGenerator(BearerTokenGenerator):
-    """Builds token responses in the service's shape: no ``token_type``, unless a quirk adds one."""
+    """Builds token responses in the service's format: without ``token_type``, unless a quirk adds it."""
 
     def __init__(self, service: Service) -> None:
         super().__init__(access_token_generator=self._unused)
@@ -98,7 +100,7 @@ class _TokenGenerator(BearerTokenGenerator):
 
     @staticmethod
     def _unused(**_: object) -> str:
-        raise NotImplementedError  # generate() below makes the tokens instead.
+        raise NotImplementedError  # generate() below creates the tokens instead.
 
     def token_response(self, access_token: str, refresh_token: str | None = None) -> TokenResponse:
         quirks = self._service.quirks
@@ -111,12 +113,12 @@ class _TokenGenerator(BearerTokenGenerator):
 
 
 class OAuthServer(AuthorizationServer):
-    """Authlib's server over one sandbox's world."""
+    """Authlib's server for the world of one sandbox."""
 
     def __init__(self, service: Service) -> None:
         super().__init__()
         self.service = service
-        self.token_generator = _TokenGenerator(service)
+        self.token_generator: _TokenGenerator = _TokenGenerator(service)
         self.register_token_generator("default", self.token_generator)
 
     def query_client(self, client_id: str) -> Client | None:  # type: ignore[override] # None is Authlib's "unknown"
@@ -124,9 +126,10 @@ class OAuthServer(AuthorizationServer):
         return self.service.world.directory.client(client_id)
 
     def save_token(self, token: dict[str, str | int], request: OAuth2Request) -> None:
-        """Do nothing: the world keeps what has to be kept while it makes the tokens."""
+        """Do nothing: the world stores what is needed when it creates the tokens."""
 
-    def create_oauth2_request(  # type: ignore[override] # callers need an OAuth2Request
+    # Callers need an OAuth2Request.
+    def create_oauth2_request(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         request: object,  # noqa: ARG002 - Authlib's signature
     ) -> ParameterRequest:
@@ -134,35 +137,44 @@ class OAuthServer(AuthorizationServer):
         return ParameterRequest(flask.request)
 
     def authenticate_client(self, request: OAuth2Request, methods: Collection[str], endpoint: str = "token") -> Client:
-        """Return the client that proved its secret.
+        """Return the client, authenticated by its secret.
 
         Raises:
-            InvalidClientError: Always with status 401; Authlib's own has 400 for secrets in the body.
+            InvalidClientError: Always with status 401; Authlib's has 400 for secrets in the body.
         """
         try:
             return cast("Client", super().authenticate_client(request, methods, endpoint))
         except InvalidClientError:
             raise InvalidClientError("Client authentication failed.", status_code=401) from None
 
+    @property
+    def error_shape(self) -> str:
+        """The format of errors."""
+        return self.service.quirks.error_shape
+
     def handle_response(
         self,
-        status: int,
-        body: Mapping[str, object] | str,
+        status_code: int,
+        payload: Mapping[str, Any] | str,
         headers: Mapping[str, str] | list[tuple[str, str]],
     ) -> flask.Response:
-        """Return the response, errors in the shape that the quirks name."""
-        payload: Any = body
-        if status >= 400 and isinstance(body, dict) and self.service.quirks.error_shape == "errors":  # noqa: PLR2004 - HTTP
-            message = body.get("error_description") or body.get("error")
-            payload = {"errors": [{"status": status, "message": message}]}
+        """Return the response, with errors in the format that the quirks choose."""
+        if status_code >= 400 and isinstance(payload, dict):  # noqa: PLR2004 - HTTP
+            error, description = payload["error"], payload.get("error_description")
+            note_oauth_error(error, description, parameters(flask.request).values())
+            if self.error_shape == "errors":
+                payload = {"errors": [{"status": status_code, "message": description or error}]}
         if isinstance(payload, dict):
             payload = flask.json.dumps(payload)
-        return flask.Response(payload, status=status, headers=headers)
+        return flask.Response(payload, status=status_code, headers=headers)
 
-    def create_token_response(self, request: object = None) -> flask.Response:  # type: ignore[override] # ours is Flask's
+    # Ours is Flask's.
+    def create_token_response(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, request: object = None
+    ) -> flask.Response:
         """Return the response to Flask's current request."""
         return cast("flask.Response", super().create_token_response(request))
 
     def handle_error_response(self, request: object, error: OAuth2Error) -> flask.Response:
-        """Return the response that says what was wrong."""
+        """Return the error response."""
         return cast("flask.Response", super().handle_error_response(cast("OAuth2Request", request), error))

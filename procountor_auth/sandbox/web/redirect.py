@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Redirect(flask.Response):
-    """A 302 whose ``Location`` stays as it is: it may be a bare word, which is not a URL at all."""
+    """A 302 whose ``Location`` is sent unchanged: it may be a bare word that is not a URL."""
 
     autocorrect_location_header = False
 
@@ -22,9 +22,9 @@ def redirect_back(redirect_uri: str, fields: dict[str, str], state: str | None, 
     """Return ``302 Location: <redirect_uri>?<fields>[&state=...]``.
 
     Args:
-        redirect_uri: The one in the request; callers have compared it with the client's registered one.
+        redirect_uri: The one in the request, which callers have compared with the registered one.
         fields: The parameters, in the order in which they are sent.
-        state: The client's state, or None if it sent none: then none goes back.
+        state: The client's state, or None if it sent none; the redirect then has none.
         echo: Whether the state is echoed, left out, or replaced by a wrong one.
     """
     parameters = dict(fields)
@@ -34,7 +34,7 @@ def redirect_back(redirect_uri: str, fields: dict[str, str], state: str | None, 
 
 
 def to_location(location: str) -> flask.Response:
-    """Return a 302 to exactly this location, which no cache may keep: there is a code in it."""
+    """Return a 302 to exactly this location, which caches must not store, as it contains a code."""
     return Redirect(
         status=302,
         headers={

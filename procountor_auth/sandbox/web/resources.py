@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import flask
 
-from .responses import json_error
+from .caller import caller_of, forbidden, unauthorized
 
 if TYPE_CHECKING:
-    from procountor_auth.sandbox.state.directory import Company, User
     from procountor_auth.sandbox.state.service import Service
-
-
-@dataclass(frozen=True, slots=True)
-class _Caller:
-    claims: dict[str, Any]
-    user: User
-    company: Company
 
 
 def blueprint(service: Service) -> flask.Blueprint:
@@ -27,11 +18,11 @@ def blueprint(service: Service) -> flask.Blueprint:
 
     @routes.get("/sessioninfo")
     def sessioninfo() -> flask.Response:
-        caller = _caller(service)
+        caller = caller_of(service, flask.request)
         if caller is None:
-            return _unauthorized()
+            return unauthorized()
         if not service.world.directory.may_read(caller.user.id, caller.company.id, "sessioninfo"):
-            return _forbidden()
+            return forbidden()
         return flask.jsonify(
             companyId=caller.company.id,
             name=caller.company.name,
@@ -43,12 +34,22 @@ def blueprint(service: Service) -> flask.Blueprint:
 
     @routes.get("/users")
     def users() -> flask.Response:
-        caller = _caller(service)
+        caller = caller_of(service, flask.request)
         if caller is None:
-            return _unauthorized()
+            return unauthorized()
         if not service.world.directory.may_read(caller.user.id, caller.company.id, "users"):
-            return _forbidden()
-        return flask.jsonify(userId=caller.user.id, userName=caller.user.name)
+            return forbidden()
+        first, _, last = caller.user.name.partition(" ")
+        return flask.jsonify(
+            id=caller.user.id,
+            username=caller.user.username,
+            companyId=caller.company.id,
+            countryCode=caller.company.country,
+            firstName=first,
+            lastName=last,
+            email=caller.user.username,
+            loginMethod="PASSWORD",
+        )
 
     return routes
 
@@ -59,37 +60,10 @@ def logout_blueprint(service: Service) -> flask.Blueprint:
 
     @routes.post("/logout")
     def logout() -> flask.Response:
-        caller = _caller(service)
+        caller = caller_of(service, flask.request)
         if caller is None:
-            return _unauthorized()
+            return unauthorized()
         service.world.sessions.log_out(caller.claims)
         return flask.Response(status=204)
 
     return routes
-
-
-def _caller(service: Service) -> _Caller | None:
-    # Only the header counts: a token in the query string is refused like a missing one.
-    scheme, _, token = flask.request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        return None
-    claims = service.token_issuer.read(token.strip(), "access")
-    if claims is None:
-        return None
-    user = service.world.directory.user(int(claims["sub"]))
-    company = service.world.directory.company(claims["cid"])
-    if user is None or company is None or not service.world.directory.has_access(user.id, company.id):
-        return None
-    if service.world.sessions.is_logged_out(claims["jti"]):
-        return None
-    return _Caller(claims, user, company)
-
-
-def _forbidden() -> flask.Response:
-    return json_error(403, "The user has no right to this in the company.")
-
-
-def _unauthorized() -> flask.Response:
-    response = json_error(401, "The access token is missing, invalid or expired.")
-    response.headers["WWW-Authenticate"] = "Bearer"
-    return response

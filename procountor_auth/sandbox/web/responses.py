@@ -6,18 +6,18 @@ from http import HTTPStatus
 
 import flask
 
-#: What pages may load: the sandbox's own stylesheets and icons, and no script. No form-action: browsers
-#: apply it to the redirect after the form as well, and the client's redirect URI may be on any host or scheme.
+#: What pages may load: only the sandbox's stylesheets and icons, and no script. No form-action: browsers
+#: also apply it to the redirect after the form, and the client's redirect URI may have any host or scheme.
 PAGE_POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
 
 
 def html_error(status: int) -> flask.Response:
-    """Return an error page such as an application gateway sends."""
+    """Return an error page like that of an application gateway."""
     return html_page("gateway.html", status, phrase=phrase(status), code=status)
 
 
 def phrase(status: int) -> str:
-    """Return the words that belong to a status."""
+    """Return the reason phrase of a status."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:
@@ -25,7 +25,7 @@ def phrase(status: int) -> str:
 
 
 def html_page(template: str, status: int = 200, **values: object) -> flask.Response:
-    """Return a page that keeps nothing, runs nothing and cannot be framed."""
+    """Return a page that is not cached, runs no scripts and can't be framed."""
     response = flask.make_response(flask.render_template(template, **values), status)
     response.headers["Cache-Control"] = "no-store"
     response.headers["Referrer-Policy"] = "no-referrer"
@@ -36,7 +36,7 @@ def html_page(template: str, status: int = 200, **values: object) -> flask.Respo
 
 
 def json_error(status: int, message: str) -> flask.Response:
-    """Return an error in the API's own shape."""
+    """Return an error in the API's own format."""
     response = flask.jsonify({"errors": [{"status": status, "message": message}]})
     response.status_code = status
     return response

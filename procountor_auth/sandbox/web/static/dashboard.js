@@ -5,10 +5,8 @@ const INTERVAL = 1000; // milliseconds
 const MAX_ROWS = 50;
 
 const log = document.getElementById("log");
-const template = document.getElementById("log-row");
 
-if (log && template) {
-  const rows = log.querySelector("tbody");
+if (log) {
   const empty = document.getElementById("log-empty");
   const state = document.getElementById("log-state");
   const pause = document.getElementById("log-pause");
@@ -21,42 +19,34 @@ if (log && template) {
     }
   };
 
-  const show = (entry) => {
-    const row = template.content.firstElementChild.cloneNode(true);
-    const cell = (name) => row.querySelector(`[data-cell=${name}]`);
-    cell("time").textContent = new Date(entry.at * 1000).toISOString().slice(11, 19);
-    cell("method").textContent = entry.method;
-    cell("path").textContent = entry.path;
-    cell("status").textContent = entry.status || "reset";
-    cell("grant").textContent = entry.grant_type ?? "";
-    const [secret, fault] = cell("notes").querySelectorAll(".flag");
-    if (entry.fault) {
-      fault.textContent = `fault: ${entry.fault}`;
-    } else {
-      fault.remove();
+  // The server writes the rows, here as on the page itself.
+  const show = (html) => {
+    const news = new DOMParser().parseFromString(html, "text/html").getElementById("log");
+    const newest = Number(news.dataset.last);
+    if (newest < last) {
+      // Another sandbox has started at this address: its requests are counted from 1 again.
+      log.replaceChildren();
+      last = 0;
+      return;
     }
-    if (!entry.secret_in_url) {
-      secret.remove();
+    log.prepend(...news.children);
+    last = newest;
+    while (log.childElementCount > MAX_ROWS) {
+      log.lastElementChild.remove();
     }
-    rows.prepend(row);
-    last = entry.number;
+    empty.hidden = log.childElementCount > 0;
+    log.hidden = !empty.hidden;
   };
 
   const poll = async () => {
     if (!paused && !document.hidden) {
       try {
-        const response = await fetch(`/_sandbox/log?after=${last}`);
+        const response = await fetch(`/_sandbox/dashboard/log?after=${last}&${log.dataset.filter}`);
         if (response.status === 401) {
           say("Your session has expired: load this page again. ");
           return;
         }
-        const entries = await response.json();
-        entries.forEach(show);
-        while (rows.childElementCount > MAX_ROWS) {
-          rows.lastElementChild.remove();
-        }
-        empty.hidden = rows.childElementCount > 0;
-        log.hidden = !empty.hidden;
+        show(await response.text());
         say("New requests appear here by themselves, the newest first. ");
       } catch {
         say("The sandbox does not answer. ");

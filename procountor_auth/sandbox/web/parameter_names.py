@@ -1,0 +1,26 @@
+"""The names of the parameters that the service and its clients send."""
+
+PARAMETER_NAMES = (
+    "access_token",
+    "action",
+    "api_key",
+    "client_id",
+    "client_secret",
+    "code",
+    "code_challenge",
+    "code_challenge_method",
+    "code_verifier",
+    "company",
+    "error",
+    "expires_in",
+    "grant_type",
+    "password",
+    "redirect_uri",
+    "refresh_token",
+    "response_type",
+    "scope",
+    "state",
+    "ticket",
+    "token",
+    "username",
+)

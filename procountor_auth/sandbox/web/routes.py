@@ -1,0 +1,66 @@
+"""Resources that a test adds, behind the sandbox's token check: `sandbox.route`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import flask
+
+from procountor_auth.sandbox.state.routes import ApiRequest
+from procountor_auth.sandbox.web.caller import API_BASE, caller_of, forbidden, unauthorized
+from procountor_auth.sandbox.web.notes import note_refusal
+from procountor_auth.sandbox.web.responses import json_error
+
+if TYPE_CHECKING:
+    from procountor_auth.sandbox.state.service import Service
+
+_PATH: Final = re.compile(rf"{API_BASE}(/.+)")
+
+
+def route_answer(service: Service, request: flask.Request) -> flask.Response | None:
+    """Return the response of a route to a request, or None if no route matches."""
+    below = _PATH.fullmatch(request.path)
+    found = service.routes.find(below[1], request.method) if below is not None else None
+    if below is None or found is None:
+        return None
+    caller = caller_of(service, request)
+    if caller is None:
+        return unauthorized()
+    if not service.world.directory.may_read(caller.user.id, caller.company.id, below[1].split("/")[1]):
+        return forbidden()
+    handler, parameters = found
+    told = ApiRequest(
+        request.method,
+        below[1],
+        parameters,
+        request.args.to_dict(),
+        {name: value for name, value in request.headers.items() if name != "Authorization"},
+        request.get_data(),
+        caller.company.id,
+        caller.user.id,
+    )
+    try:
+        return _response(handler(told))
+    except Exception as error:  # noqa: BLE001 - a test's own code may raise anything
+        # Its message may contain parts of the request.
+        note_refusal(f"The route of the test raised {type(error).__name__}.")
+        return json_error(500, f"The route of the test raised {type(error).__name__}: {error}")
+
+
+def _response(given: Any) -> flask.Response:  # noqa: ANN401 - what a route may give
+    """Convert a route's result to a response: JSON, text, nothing, or one of these with a status."""
+    status = None
+    if isinstance(given, tuple):
+        given, status = cast("tuple[Any, Any]", given)
+    if isinstance(given, flask.Response):
+        response = given
+    elif given is None:
+        response = flask.Response(status=204)
+    elif isinstance(given, str | bytes):
+        response = flask.Response(given, content_type="text/plain; charset=utf-8")
+    else:
+        response = flask.jsonify(given)
+    if status is not None:
+        response.status_code = int(status)
+    return response
