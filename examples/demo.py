@@ -1,4 +1,4 @@
-"""`make demo`: one program, three strategies, and nothing changed but the environment.
+"""`make demo`: one program, three strategies; only the environment changes.
 
 Starts the sandbox (a local stand-in for Procountor), fills the profiles of `strategies/` with its credentials, and
 runs `examples/program.py` with each of them.
@@ -30,7 +30,7 @@ def main() -> int:
     print(textwrap.indent(PROGRAM.read_text(encoding="utf-8").partition('"""\n\n')[2], "    "))
     failures = 0
     with Sandbox() as sandbox:
-        print(f"A sandbox serves {sandbox.base_url}. It is not Procountor.\n")
+        print(f"A sandbox runs at {sandbox.base_url}. It is not Procountor.\n")
         for strategy in ("legacy_password", "authorization_code", "client_credentials"):
             failures += run(strategy, sandbox)
     print("The whole migration is the difference between two profiles of strategies/:\n")
@@ -40,12 +40,12 @@ def main() -> int:
 
 
 def run(strategy: str, sandbox: Sandbox) -> int:
-    """Run the program with one profile, and show what it says."""
+    """Run the program with one profile, and show its output."""
     print(f"PROCOUNTOR_STRATEGY={strategy}")
     profile = filled(strategy, sandbox)
     if strategy == "authorization_code":
         profile["PROCOUNTOR_REFRESH_TOKEN"] = log_in(profile, sandbox)
-        print("    a person has logged in with the browser, once; the program starts from the refresh token")
+        print("    a user has logged in with the browser once; the program starts from the refresh token")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PROCOUNTOR_")}
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, str(PROGRAM)], env=inherited | profile, capture_output=True, text=True, check=False
@@ -65,10 +65,10 @@ def filled(strategy: str, sandbox: Sandbox) -> dict[str, str]:
 
 
 def log_in(profile: dict[str, str], sandbox: Sandbox) -> str:
-    """Do what a person does with a browser; return the refresh token that the login brings."""
+    """Log in as a user does with a browser; return the refresh token."""
     names = {name.removeprefix("PROCOUNTOR_").lower(): value for name, value in profile.items() if value}
     login = TokenSource.from_settings(Settings(**names)).begin_login()
-    # The login page's form: what the URL asked for, and what the person types and picks.
+    # The login page's form: the parameters of the URL, and the user's input.
     page, _, asked = login.url.partition("?")
     person = {"username": sandbox.username, "password": sandbox.password, "company": sandbox.company}
     answer = httpx.post(page, data=dict(parse_qsl(asked)) | person)

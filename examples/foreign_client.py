@@ -1,8 +1,8 @@
-"""Runs the package `procountor` from PyPI, which this project did not write, as its own users do.
+"""Runs the third-party package `procountor` from PyPI, as its users do.
 
 `examples/foreign_clients.py` starts this file with the interpreter of an environment in which that package is the only
-one that knows Procountor. The credentials are in the environment, in the variables that `procountor-auth sandbox`
-prints. What `sessioninfo` answered is printed as JSON.
+one for Procountor. The credentials are in the environment, in the variables that `procountor-auth sandbox`
+prints. The response of `sessioninfo` is printed as JSON.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from procountor.client import Client  # type: ignore[import-not-found] # lives i
 
 
 def log_in() -> Any:  # noqa: ANN401 - the package has no types
-    """Return a client of the package, which gets its token when it is made."""
+    """Return a client of the package, which gets its token when it is created."""
     names = ["client_id", "client_secret", "redirect_uri"]
     if "PROCOUNTOR_PASSWORD" in os.environ:
         names += ["username", "password", "company"]
@@ -28,7 +28,7 @@ def log_in() -> Any:  # noqa: ANN401 - the package has no types
 
 
 def sessioninfo(client: Any) -> dict[str, Any]:  # noqa: ANN401 - the package has no types
-    """Return what `sessioninfo` says, through the package's own method, or its general one before 1.0."""
+    """Call `sessioninfo` with the package's method for it, or its general one before 1.0."""
     if not hasattr(client, "get_session_info"):
         response = client.request("GET", "sessioninfo")
         response.raise_for_status()

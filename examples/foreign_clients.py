@@ -1,14 +1,14 @@
-"""Clients that this project did not write, against its sandbox.
+"""Runs third-party clients against the sandbox.
 
 Installs public Procountor clients from their registry, by name and version, each into a virtual environment of its own,
-and runs them as they are: every one gets a token and reads `sessioninfo` from a sandbox. Beside them runs the flow of
-the vendor's pages by hand, with curl. One line for each says what came of it, and whether the sandbox saw a secret in
+and runs them unchanged: each gets a token and reads `sessioninfo` from a sandbox. In addition, the flow of
+the vendor's pages is run with curl. One line for each shows the result, and whether the sandbox saw a secret in
 a URL, where older clients put all of them:
 
     python examples/foreign_clients.py [--cache FOLDER] [--client NAME] [--json]
 
 The packages have Procountor's hosts baked in. `foreign_proxy.py` leads those to the sandbox, so that nothing of a
-package is changed, and nothing it says can reach the real service.
+package is changed, and no request can reach the real service.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _HERE = Path(__file__).parent
-#: `EX_UNAVAILABLE`: what a client needs cannot be had on this machine.
+#: `EX_UNAVAILABLE`: something that a client needs is not available on this machine.
 UNAVAILABLE = 69
 _INSTALL_SECONDS = 240
 _RUN_SECONDS = 60
@@ -88,7 +88,7 @@ CLIENTS = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one client.
+    """The result of one client.
 
     Attributes:
         client: Its label.
@@ -110,15 +110,15 @@ class Outcome:
 
 
 class UnavailableError(Exception):
-    """What a client needs cannot be had on this machine."""
+    """Something that a client needs is not available on this machine."""
 
 
 class FailedError(Exception):
-    """A client ended without the company."""
+    """A client exited without the company."""
 
 
 def main() -> int:
-    """Run the clients; return 0 if all are well, 1 if one is not, 69 if the rest is well but one cannot be had."""
+    """Run the clients; return 0 if all succeed, 1 if one fails, 69 if one is unavailable and the rest succeed."""
     parser = argparse.ArgumentParser(description="Run public Procountor clients against the sandbox, unchanged.")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep what is installed here, for the next time")
     parser.add_argument("--client", action="append", metavar="NAME", help="only this one, such as procountor==2.4.0")
@@ -154,16 +154,12 @@ def run(client: Client, cache: Path) -> Outcome:
     Raises:
         UnavailableError: It cannot be installed, or curl is missing.
     """
-    command = _by_hand(client) if client.name == "curl" else _package(client, cache)
+    command = installed(client, cache)
     told: dict[str, Any] = {}
     trouble = ""
     with Sandbox() as sandbox:
         try:
-            with contextlib.ExitStack() as stack:
-                variables = credentials(client, sandbox)
-                if client.name != "curl":
-                    variables |= stack.enter_context(proxy(sandbox))
-                told = _sessioninfo(command, variables)
+            told = sessioninfo(client, command, credentials(client, sandbox))
         except FailedError as error:
             trouble = str(error)
         log = sandbox.log()
@@ -184,8 +180,34 @@ def run(client: Client, cache: Path) -> Outcome:
     )
 
 
+def installed(client: Client, cache: Path) -> list[str]:
+    """Return the command that runs a client; install the client if necessary.
+
+    Raises:
+        UnavailableError: It cannot be installed, or curl is missing.
+    """
+    return _by_hand(client) if client.name == "curl" else _package(client, cache)
+
+
+def sessioninfo(client: Client, command: list[str], variables: dict[str, str]) -> dict[str, Any]:
+    """Run a client, and return its result of ``sessioninfo``.
+
+    Args:
+        client: The client.
+        command: The command that runs it.
+        variables: Its credentials and the service's address.
+
+    Raises:
+        FailedError: It exited without a result.
+    """
+    with contextlib.ExitStack() as stack:
+        if client.name != "curl":
+            variables = variables | stack.enter_context(proxy(variables["PROCOUNTOR_BASE_URL"]))
+        return _sessioninfo(command, variables)
+
+
 def line(client: Client, outcome: Outcome) -> str:
-    """Return the outcome for a person to read."""
+    """Return the outcome as text."""
     words = (
         f"{client.name} {client.version}".ljust(17),
         client.language.ljust(7),
@@ -206,11 +228,11 @@ def credentials(client: Client, sandbox: Sandbox) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def proxy(sandbox: Sandbox) -> Iterator[dict[str, str]]:
-    """Lead every HTTPS host to the sandbox; give the variables with which a program goes there."""
+def proxy(url: str) -> Iterator[dict[str, str]]:
+    """Redirect every HTTPS host to a URL; yield the variables that configure a program for it."""
     with tempfile.TemporaryDirectory() as folder:
         certificate = Path(folder) / "certificate.pem"
-        command = [sys.executable, str(_HERE / "foreign_proxy.py"), "--to", sandbox.base_url]
+        command = [sys.executable, str(_HERE / "foreign_proxy.py"), "--to", url]
         with subprocess.Popen(  # noqa: S603 - our own program
             [*command, "--certificate", str(certificate)], stdout=subprocess.PIPE, text=True
         ) as process:
@@ -226,7 +248,7 @@ def proxy(sandbox: Sandbox) -> Iterator[dict[str, str]]:
 
 
 def _package(client: Client, cache: Path) -> list[str]:
-    # One that was installed for another Python may lack what this one needs.
+    # An environment for another Python may lack packages that this one needs.
     home = cache / f"{client.name}-{client.version}-py{sys.version_info.major}.{sys.version_info.minor}"
     python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
     ready = home / "ready"
@@ -238,7 +260,7 @@ def _package(client: Client, cache: Path) -> list[str]:
             # This environment's pip fills the other one, which is faster than giving it a pip.
             pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check"]
             wanted = f"{client.name}=={client.version}"
-            # What is never imported need not be compiled.
+            # Modules that are never imported need not be compiled.
             options = ["--quiet", "--no-input", "--no-compile", "--retries", "2", "--timeout", "15"]
             _run_or_unavailable([*pip, "install", *options, wanted])
             ready.touch()
@@ -277,14 +299,14 @@ def _sessioninfo(command: list[str], variables: dict[str, str]) -> dict[str, Any
             timeout=_RUN_SECONDS,
         )
     except subprocess.TimeoutExpired:
-        raise FailedError(f"no end after {_RUN_SECONDS} seconds") from None
+        raise FailedError(f"it did not exit within {_RUN_SECONDS} seconds") from None
     if done.returncode:
         said = _last_line(done.stderr)
-        # Their errors quote whole URLs; the last thing to print here is a password.
+        # Their errors quote whole URLs, which may contain passwords.
         for name, value in variables.items():
             if name.rpartition("_")[2] in {"KEY", "PASSWORD", "SECRET"}:
                 said = said.replace(value, "…")
-        raise FailedError(said or f"it ended with status {done.returncode}")
+        raise FailedError(said or f"it exited with status {done.returncode}")
     try:
         return dict(json.loads(done.stdout))
     except (TypeError, ValueError):

@@ -1,12 +1,12 @@
 """Stands in front of a sandbox for programs that have Procountor's hosts baked in.
 
 An HTTPS proxy that sends every host to one place: whatever `https://…` a program asks for, it reaches the sandbox, and
-nothing it says gets any further. The program itself stays as it is, two standard variables lead it here:
+no request goes anywhere else. The program is unchanged; two standard variables configure the proxy:
 
     python examples/foreign_proxy.py --to http://127.0.0.1:8080 --certificate proxy.pem
     HTTPS_PROXY=http://127.0.0.1:… REQUESTS_CA_BUNDLE=proxy.pem python the_program.py
 
-The certificate is made at start, its key never reaches the reader of that file, and only who names the file trusts it.
+The certificate is generated at start; the file does not contain its key, and only programs that name the file trust it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def certified(certificate: Path) -> ssl.SSLContext:
-    """Make a certificate for Procountor's hosts, write it down, and return the server's side of it."""
+    """Create a certificate for Procountor's hosts, write it to a file, and return the server's TLS context."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a sandbox, not Procountor")])
     public = key.public_key()
@@ -77,7 +77,7 @@ def certified(certificate: Path) -> ssl.SSLContext:
     )
     certificate.write_bytes(signed)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    # The key passes through a file because OpenSSL reads it from nowhere else.
+    # OpenSSL reads the key only from a file.
     with tempfile.TemporaryDirectory() as folder:
         both = Path(folder) / "both.pem"
         both.touch(mode=0o600)
@@ -87,7 +87,7 @@ def certified(certificate: Path) -> ssl.SSLContext:
 
 
 class Proxy:
-    """Answers ``CONNECT`` for every host, ends TLS itself, and passes what is inside on to the sandbox.
+    """Accepts ``CONNECT`` for every host, terminates TLS, and forwards the content to the sandbox.
 
     Args:
         host: The sandbox's host.
@@ -108,7 +108,7 @@ class Proxy:
             await server.serve_forever()
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # A client that hangs up, or does not trust the certificate, is its own business to report.
+        # A client that hangs up, or does not trust the certificate, reports that itself.
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             await self._tunnel(reader, writer)
         writer.close()
@@ -123,7 +123,7 @@ class Proxy:
         await writer.start_tls(self._context)
         from_sandbox, to_sandbox = await asyncio.open_connection(self._host, self._port)
         try:
-            # Whoever ends first ends both: HTTP/1.1 has no use for a connection that is half open.
+            # The first side to close ends both: HTTP/1.1 has no use for a half-open connection.
             ways = [
                 asyncio.ensure_future(_pass_on(reader, to_sandbox)),
                 asyncio.ensure_future(_pass_on(from_sandbox, writer)),

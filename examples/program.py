@@ -1,4 +1,4 @@
-"""The program: whichever strategy the environment names, it stays as it is."""
+"""The program: it is the same for every strategy."""
 
 import httpx
 

@@ -1,0 +1,43 @@
+"""Tasks that ask Procountor for one company each, on any number of Celery workers.
+
+    pip install 'procountor-auth[redis]' celery
+    CELERY_BROKER_URL=redis://localhost:6379/0 PROCOUNTOR_TOKEN_STORE=redis://localhost:6379/1 \
+        celery --app celery_tasks worker --concurrency 4
+
+Each worker process has one token source per company. All processes share the tokens through the store.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+import httpx
+from celery import Celery, Task  # type: ignore[import-untyped] # it has no annotations
+
+from procountor_auth import ProcountorAuthError
+from procountor_auth.httpx import ProcountorAuth
+
+app = Celery("procountor", broker=os.environ["CELERY_BROKER_URL"], backend=os.environ["CELERY_BROKER_URL"])
+
+
+@cache
+def auth_of(profile: str) -> ProcountorAuth:
+    """Return the one token source of a company in this process."""
+    return ProcountorAuth(profile=profile)
+
+
+@app.task(bind=True, max_retries=5)  # type: ignore[untyped-decorator] # Celery has no annotations
+def company(self: Task, profile: str) -> dict[str, Any]:
+    """Return what Procountor says about a company's session."""
+    auth = auth_of(profile)
+    try:
+        with httpx.Client(auth=auth, base_url=auth.api_url) as client:
+            session = client.get("sessioninfo").raise_for_status().json()
+    except ProcountorAuthError as error:
+        if not error.retryable:
+            raise
+        wait = getattr(error, "retry_after", None) or 2**self.request.retries
+        raise self.retry(exc=error, countdown=wait) from None
+    return {"name": session["name"], "company": session["companyId"], "worker": os.getpid()}

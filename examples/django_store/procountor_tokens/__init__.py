@@ -1,0 +1,1 @@
+"""A Django app that stores the tokens of procountor_auth."""
