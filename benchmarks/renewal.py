@@ -1,8 +1,8 @@
-"""Measures what a cached token costs, and how long a new token exists in memory only.
+"""Measures how long a new token exists in memory only.
 
 Run: .venv/bin/python benchmarks/renewal.py [RENEWALS]
 
-The second figure is the window in which a kill loses a refresh token that the server has just replaced: from the
+That is the window in which a kill loses a refresh token that the server has just replaced: from the
 answer to the end of the durable write.
 """
 
@@ -12,7 +12,6 @@ import statistics
 import sys
 import tempfile
 import time
-import timeit
 from pathlib import Path
 
 from procountor_auth import Settings, TokenSource
@@ -21,21 +20,14 @@ from procountor_auth.stores.file import FileStore
 from procountor_auth.strategies import build
 from procountor_auth.tokens import renewal
 
-READS = 200_000
-
 
 def main(renewals: int) -> None:
-    """Print both figures, the first as a ratio to a dictionary look-up in the same run."""
+    """Print the median and the 99th percentile."""
     with Sandbox(quirks=Quirks(refresh_token="rotate")) as sandbox, tempfile.TemporaryDirectory() as folder:
         variables = sandbox.environment("authorization_code", refresh_token=True)
         settings = Settings(**{name.removeprefix("PROCOUNTOR_").lower(): value for name, value in variables.items()})
         source = TokenSource(build(settings), store=FileStore(Path(folder) / "tokens"))
         source.token()
-        cached = min(timeit.repeat(source.token, number=READS, repeat=5)) / READS
-        table = {"token": object()}
-        floor = min(timeit.repeat(lambda: table["token"], number=READS, repeat=5)) / READS
-        print(f"a cached token: {cached * 1e6:.2f} µs, {cached / floor:.1f} times a look-up in a dictionary")
-
         windows = [window(source) for _ in range(renewals)]
     windows.sort()
     print(

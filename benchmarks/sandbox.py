@@ -99,7 +99,7 @@ def main() -> int:
     wanted = parser.parse_args()
     began = time.perf_counter()
     command = [sys.executable, "-m", "procountor_auth", "sandbox", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - this package
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         description = json.loads(process.stdout.readline())
         print(f"start of the process to its first line   {time.perf_counter() - began:8.2f} s")

@@ -1,0 +1,1 @@
+"""A day of a thousand hosts and five thousand companies, on a real Redis."""
