@@ -118,14 +118,14 @@ def _certificate(path: Path, first: int, last: int) -> Certificates:
 
 @pytest.fixture(scope="session")
 def pulse() -> Iterator[Pulse]:
-    """Tells how long the machine has stood still."""
+    """Measures how long the machine was suspended."""
     with Pulse() as beating:
         yield beating
 
 
 @pytest.fixture(scope="session")
 def trap() -> Iterator[FaultServer]:
-    """A server that nothing leads to but redirects; it would answer with a token."""
+    """A server that only redirects lead to; it would respond with a token."""
     server = FaultServer({"": token()})
     yield server
     server.close()
@@ -143,6 +143,7 @@ class Case:
         path: The end of the path of the requests that are counted.
         old: The token that was in the store before.
         safe: Whether the counted request may be repeated.
+        saved: The text of the login, where another source has begun it.
     """
 
     fault: Fault
@@ -158,6 +159,7 @@ class Case:
     old: Token | None
     safe: bool
     redirected: str = field(default="", repr=False)
+    saved: str = field(default="", repr=False)
     login: Login | None = None
 
     def call(self, how: str) -> Token:
@@ -172,7 +174,7 @@ class Case:
 
 
 class Run:
-    """What came of a call."""
+    """The result of a call."""
 
     def __init__(self, call: Callable[[], Any]) -> None:
         self.result: Any = None
@@ -238,7 +240,7 @@ def _is_as_expected(case: Case, run: Run, expected: Accepted | Refused) -> None:
         return
     kind = expected.error
     if expected.login and case.old is not None:
-        kind = InteractionRequired  # a refresh token that was refused: a person has to log in
+        kind = InteractionRequired  # a refresh token that was refused: a user has to log in
     assert type(run.error) is kind
     assert isinstance(run.error, ProcountorAuthError)
     assert run.error.retryable is expected.retryable
@@ -313,10 +315,14 @@ def prepare(
             source = TokenSource(strategy, transport=transport, store=store, monotonic=clock.monotonic)
             safe = grant in SAFE
             case = Case(fault, store, source, server, transport, strategy, clock, pulse, trap, path, old, safe)
-            if grant == "authorization_code":
-                case.login = source.begin_login()
-                state = dict(parse_qsl(urlsplit(case.login.url).query))["state"]
+            if grant in {"authorization_code", "resumed"}:
+                login = case.login = source.begin_login()
+                state = dict(parse_qsl(urlsplit(login.url).query))["state"]
                 case.redirected = f"{client.redirect_uri}?{urlencode({'code': CODE, 'state': state})}"
+                if grant == "resumed":
+                    resuming = TokenSource(_strategy(grant, client), transport=transport, store=store)
+                    case.source, case.saved = resuming, login.save()
+                    case.login = resuming.resume_login(case.saved)
             return case
 
         yield build

@@ -64,6 +64,7 @@ class FaultServer:
         tls: The certificate to show; none for plain HTTP.
         accepts: Whether connections are accepted at all.
         trap: The URL of another server, for redirects that nobody must follow.
+        at: Address and port; by default a free port with IPv4.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class FaultServer:
         tls: ssl.SSLContext | None = None,
         accepts: bool = True,
         trap: str = "",
+        at: tuple[str, int] = ("127.0.0.1", 0),
     ) -> None:
         self.script = script
         self.trap = trap
@@ -80,7 +82,9 @@ class FaultServer:
         self.connections = 0
         self.closing = threading.Event()
         self._tls = tls
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128 if accepts else 0)
+        self._address = at[0]
+        family = socket.AF_INET6 if ":" in at[0] else socket.AF_INET
+        self._listener = socket.create_server(at, family=family, backlog=128 if accepts else 0)
         self.port: int = self._listener.getsockname()[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self._lock = threading.Lock()
@@ -123,7 +127,7 @@ class FaultServer:
         for _ in range(4):
             filler = socket.socket()
             filler.settimeout(0)
-            filler.connect_ex(("127.0.0.1", self.port))
+            filler.connect_ex((self._address, self.port))
             self._fillers.append(filler)
 
     def _accept(self) -> None:
@@ -165,6 +169,10 @@ class FaultServer:
                 number = sum(each.path == asked.path for each in self.requests)
             act = next((act for path, act in self.script.items() if asked.path.endswith(path)), _not_found)
             act(Visit(self, connection, asked, number))
+
+    def converse_within(self, connection: socket.socket) -> None:
+        """Answer the requests of a connection that is within another one."""
+        self._converse(connection)
 
 
 def _not_found(visit: Visit) -> None:

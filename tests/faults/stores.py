@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from procountor_auth.protocol.token import Token
 
 KEY: Final = "entry"
+
+_AMPLE: Final = 5.0
+"""Seconds of which waiting for a lock takes `SHORT`: the rest is plenty for a request, on a busy machine as well."""
 
 
 @dataclass(slots=True)
@@ -90,11 +93,13 @@ class Outcome:
         requests: How many requests are sent.
         kept: What is in the store afterwards: `new`, `old`, `none` (nothing), or `left` (the very bytes that were
             there).
+        timeout: Seconds that the call may take.
     """
 
     error: type[ProcountorAuthError] | None = None
     requests: int = 1
     kept: str = "new"
+    timeout: float = LONG
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +111,12 @@ class StoreFault:
         bring: Brings it about.
         key: What has to come of it where an API key gets the next token.
         refresh: What has to come of it where a refresh token does.
-        timeout: Seconds that the call may take.
     """
 
     id: str
     bring: Callable[[Disk], None]
     key: Outcome
     refresh: Outcome
-    timeout: float = LONG
 
 
 _SERVED: Final = Outcome(kept="old")
@@ -164,6 +167,7 @@ def _lock_and_die(disk: Disk) -> None:
 
 
 def _lock(disk: Disk) -> None:
+    disk.patch.setattr("procountor_auth.tokens.renewal._PATIENCE", SHORT / _AMPLE)
     held = FileStore(disk.folder).transaction(KEY, timeout=5)
     held.__enter__()
     _HELD.append(held)
@@ -211,13 +215,7 @@ FILE: Final = (
     StoreFault("impossible-token", lambda disk: disk.change(token={"access_token": 7}), _NEW, _LOST),
     StoreFault("another-key", _seal, _ALONE, _CLOSED),
     StoreFault("a-symlink", _link, _REFUSED, _REFUSED),
-    StoreFault(
-        "locked",
-        _lock,
-        _ALONE,
-        _AWAY,
-        timeout=SHORT,
-    ),
+    StoreFault("locked", _lock, replace(_ALONE, timeout=_AMPLE), replace(_AWAY, timeout=SHORT)),
     StoreFault("holder-dead", _lock_and_die, _NEW, _NEW),
     StoreFault("deleted", lambda disk: disk.entry.unlink(), _NEW, _LOST),
     StoreFault("deleted-meanwhile", _later(lambda disk: disk.entry.unlink()), _NEW, _NEW),

@@ -40,12 +40,13 @@ from .acts import (
     token,
 )
 from .fault import SHORT, Accepted, Fault, Refused
+from .shapes import SHAPES, TOKEN_SHAPES
 
 _JSON: Final = json.dumps(GOOD).encode()
 _HALF: Final = message(200, _JSON)[:-20]
 
 _UNSENT: Final = Refused(ConnectionFailed, retryable=True, safe=3, once=3)
-_SHUT: Final = Refused(ConnectionFailed, retryable=True, says="The proxy refused", safe=3, once=3)
+_SHUT: Final = Refused(ConnectionFailed, retryable=True, says="The proxy .*refused", safe=3, once=3)
 _LOST: Final = Refused(ConnectionFailed, retryable=True, safe=3, once=1)
 _LATE: Final = Refused(ConnectionFailed, retryable=True)
 _STRANGE: Final = Refused(UnexpectedResponse)
@@ -100,7 +101,7 @@ TRANSPORT: Final = (
     Fault(
         "transport",
         "proxy-refused",
-        Refused(ConnectionFailed, retryable=True, says="The proxy can't be reached.*\\n.*PROCOUNTOR_PROXY"),
+        Refused(ConnectionFailed, retryable=True, says="The proxy .*can't be reached.*\\n.*PROCOUNTOR_PROXY"),
         where="no-proxy",
     ),
     Fault(
@@ -341,5 +342,10 @@ LOCATION: Final = (
     Fault("location", "410", Refused(LegacyRemoved), answer(410)),
 )
 
-TOKEN_ENDPOINT: Final = (*TRANSPORT, *STATUS, *TOKEN_STATUS, *BODY, *FIELDS, *REDIRECT)
-AUTHORIZATION_ENDPOINT: Final = (*TRANSPORT, *STATUS, *LOCATION)
+GONE: Final = tuple(
+    Fault("shape", f"api-{status}", Refused(LegacyRemoved), answer(status, errors(status, "Not found.")))
+    for status in (404, 405, 410)
+)
+
+TOKEN_ENDPOINT: Final = (*TRANSPORT, *STATUS, *TOKEN_STATUS, *BODY, *FIELDS, *REDIRECT, *SHAPES, *TOKEN_SHAPES)
+AUTHORIZATION_ENDPOINT: Final = (*TRANSPORT, *STATUS, *LOCATION, *SHAPES, *GONE)

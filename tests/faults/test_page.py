@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from .bridge import API, PROGRAMS
 from .page import PAGE, page, summary
+from .references import REFERENCES
+from .sql_stores import GONE, POSTGRESQL, SQL, SQLITE
 from .stores import FILE
 from .tables import AUTHORIZATION_ENDPOINT, TOKEN_ENDPOINT
 
@@ -18,7 +21,8 @@ def test_the_page_is_what_the_tables_say() -> None:
 
 def test_names_are_unique() -> None:
     """No case hides another one."""
-    for table in (TOKEN_ENDPOINT, AUTHORIZATION_ENDPOINT, FILE):
+    databases = (*SQL, *SQLITE), (*SQL, *POSTGRESQL, *GONE)
+    for table in (TOKEN_ENDPOINT, AUTHORIZATION_ENDPOINT, FILE, API, PROGRAMS, *databases, REFERENCES):
         names = [fault.id for fault in table]
         assert len(set(names)) == len(names)
 

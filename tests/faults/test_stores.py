@@ -20,7 +20,7 @@ from procountor_auth.transport.transport import Transport
 from .acts import ACCESS, token
 from .conftest import API_KEY, CALLS, CLIENT_SECRET, GRACE, NOW, OLD, SECRETS, Run
 from .server import FaultServer, Visit
-from .stores import FILE, KEY, Disk, StoreFault, let_go
+from .stores import FILE, KEY, Disk, Outcome, StoreFault, let_go
 from .witness import ADDRESSES, Clock, Pulse, Witness, hidden_in, shown
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def test_the_store(
         transaction.write(old)
     patch = pytest.MonkeyPatch()
     disk = Disk(folder, patch, old, fork_server.python)
+    expected = fault.refresh if grant == "refresh_token" else fault.key
 
     def act(visit: Visit) -> None:
         if disk.later is not None:
@@ -73,7 +74,7 @@ def test_the_store(
         if grant == "refresh_token"
         else ClientCredentialsStrategy(client, api_key=SecretStr(API_KEY))
     )
-    transport = Transport(timeout=fault.timeout, monotonic=clock.monotonic, sleep=clock.sleep)
+    transport = Transport(timeout=expected.timeout, monotonic=clock.monotonic, sleep=clock.sleep)
     source = TokenSource(strategy, transport=transport, store=FileStore(folder), monotonic=clock.monotonic)
     fault.bring(disk)
     left = disk.entry.read_bytes() if disk.entry.exists() else b""
@@ -86,14 +87,13 @@ def test_the_store(
     finally:
         patch.undo()
         server.close()
-    _check(fault, run, disk, left, server, grant)
+    _check(expected, run, disk, left, server)
     assert not hidden_in("".join(capfd.readouterr()) + witness.said, SECRETS)
-    assert took < fault.timeout + GRACE
+    assert took < expected.timeout + GRACE
     assert addresses <= {("127.0.0.1", server.port)}
 
 
-def _check(fault: StoreFault, run: Run, disk: Disk, left: bytes, server: FaultServer, grant: str) -> None:
-    expected = fault.refresh if grant == "refresh_token" else fault.key
+def _check(expected: Outcome, run: Run, disk: Disk, left: bytes, server: FaultServer) -> None:
     if expected.error is None:
         assert run.error is None
         assert run.result.access_token == ACCESS

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 INPUTS: Final = int(os.environ.get("PROCOUNTOR_AUTH_FUZZ", "5000"))
 """How many inputs each target gets."""
 
-FEWER: Final = INPUTS if LONG or "PROCOUNTOR_AUTH_FUZZ" in os.environ else 2_000
+FEWER: Final = INPUTS if LONG or "PROCOUNTOR_AUTH_FUZZ" in os.environ else 1_000
 """How many those targets get whose inputs take a millisecond and more each."""
 
 BATCH: Final = 50

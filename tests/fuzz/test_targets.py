@@ -18,12 +18,13 @@ from pydantic import SecretBytes, SecretStr
 
 from procountor_auth.errors import ConfigurationError, ProcountorAuthError, RedirectError, StoreError
 from procountor_auth.protocol.authorization_response import ExpectedResponse, read_redirect
+from procountor_auth.protocol.availability import MAX_WAIT, retry_after
 from procountor_auth.protocol.claims import unverified_claims
 from procountor_auth.protocol.client import OAuthClient
 from procountor_auth.protocol.endpoints import Endpoints
-from procountor_auth.protocol.error_response import MAX_WAIT, Reply, retry_after
 from procountor_auth.protocol.flow import Request, Response
 from procountor_auth.protocol.redaction import MAX_LENGTH, safe_excerpt
+from procountor_auth.protocol.reply import Reply
 from procountor_auth.protocol.sunset import SunsetNotice, read_sunset_notice
 from procountor_auth.protocol.token import Token
 from procountor_auth.protocol.token_response import MAX_LIFETIME, read_token
@@ -33,6 +34,7 @@ from procountor_auth.stores.base import Entry
 from procountor_auth.stores.codec import Codec, Damaged
 from procountor_auth.strategies import ClientCredentialsStrategy, LegacyPasswordStrategy
 from procountor_auth.tokens.entry_key import entry_key
+from procountor_auth.tokens.key_claims import KeyClaims
 
 from .mutation import FEWER, NASTY, VALUES, body, fuzzed, mutated
 
@@ -181,12 +183,19 @@ def test_ending_headers(rng: random.Random) -> None:
 
 @fuzzed
 def test_claims(rng: random.Random) -> None:
-    """Looking into a token gives a mapping, whatever the token is."""
-    parts = [json.dumps(each).encode() for each in ({"alg": "HS256"}, {"sub": rng.choice(VALUES), "cid": 7, "exp": 2})]
+    """Looking into a token gives a mapping, whatever the token is; what it says of itself as a key can be printed."""
+    said = {"sub": rng.choice(VALUES), "cid": 7, "exp": rng.choice((2, NOW, *VALUES))}
+    said |= {
+        "aud": rng.choice(("client-1", ["client-1"], *VALUES)),
+        "iss": rng.choice(("https://api.example", *VALUES)),
+    }
+    parts = [json.dumps(each).encode() for each in ({"alg": "HS256"}, said)]
     token = b".".join(base64.urlsafe_b64encode(mutated(rng, [part])).rstrip(b"=") for part in (*parts, b"signature"))
     claims = unverified_claims((token if rng.random() < 0.7 else mutated(rng, [token])).decode("latin-1"))
     assert isinstance(claims, dict)
     assert all(isinstance(name, str) for name in claims)
+    key = KeyClaims("client-1", "api.example", claims)
+    assert all(text.isprintable() for text in (*key.facts(), *(each.message for each in key.problems(NOW))))
 
 
 _KEY: Final = SecretStr(Fernet.generate_key().decode())

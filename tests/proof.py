@@ -1,0 +1,109 @@
+"""Runs the long programme, and writes its figures into docs/proof.md: `python -m tests.proof` in the project folder."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+PAGE: Final = Path(__file__).parents[1] / "docs" / "proof.md"
+
+_HEAD: Final = """# The long programme
+
+`make proof` runs what takes too long for every change: all faults, more inputs for the fuzz targets, every kill, and
+load tests at full size. A nightly workflow (`.github/workflows/nightly.yml`) calls it, and `make fuzz`, which gives
+each fuzz target a million inputs. The program writes this page when every step has passed.
+
+"""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One target of the Makefile.
+
+    Attributes:
+        target: Its name, with variables.
+        what: What it does, for the page.
+    """
+
+    target: str
+    what: str
+
+
+STEPS: Final = (
+    Step("faults", "the fault matrix: [faults](faults.md)"),
+    Step("hosts", "every command on every unusual host: [faults](faults.md)"),
+    Step("conformance", "the rows of [conformance](conformance.md), and a certified OAuth server"),
+    Step("fuzz FUZZ=100000", "100,000 inputs for each target of [fuzzing](fuzzing.md)"),
+    Step("kills", "a thousand kills of each store's writer"),
+    Step("storms", "1,000 threads, 10,000 coroutines, 64 processes: one token request"),
+    Step("companies", "500 companies change their strategy; 1 GB and 10,000 calls pass through a bridge"),
+    Step("model", "every order of events in a renewal, with two faults on each path"),
+    Step("installations", "the wheel and the source distribution, each extra, on each Python found"),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a step.
+
+    Attributes:
+        passed: How many tests passed; None if one failed, or the step did.
+        seconds: How long it took.
+    """
+
+    passed: int | None
+    seconds: float
+
+
+def run(step: Step) -> Outcome:
+    """Run a step, and show what it prints."""
+    begun = time.monotonic()
+    passed = None
+    command = ["make", "--no-print-directory", *step.target.split(), f"VENV={os.environ.get('VENV', '.venv')}"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            # A step may run pytest more than once.
+            if found := re.match(r"(\d+) passed\b", line):
+                passed = (passed or 0) + int(found[1])
+    return Outcome(passed if process.returncode == 0 else None, time.monotonic() - begun)
+
+
+def page(outcomes: dict[Step, Outcome]) -> str:
+    """Return the page."""
+    system = f"{platform.system()} on {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    lines = [f"The last run: {system}, {time.strftime('%-d %B %Y', time.gmtime())}.\n\n"]
+    lines += ["| `make …` | what | tests passed | minutes |\n|---|---|---:|---:|\n"]
+    for step, each in outcomes.items():
+        lines.append(f"| `{step.target}` | {step.what} | {each.passed} | {each.seconds / 60:.1f} |\n")
+    total = sum(each.seconds for each in outcomes.values())
+    lines.append(f"| **all** | | {sum(each.passed or 0 for each in outcomes.values())} | {total / 60:.1f} |\n")
+    return _HEAD + "".join(lines)
+
+
+def main() -> int:
+    """Run all steps, and return the exit status."""
+    outcomes = {}
+    for step in STEPS:
+        sys.stdout.write(f"\n== make {step.target}\n")
+        sys.stdout.flush()
+        outcomes[step] = run(step)
+    failed = [step.target for step, outcome in outcomes.items() if outcome.passed is None]
+    if failed:
+        sys.stdout.write(f"\nFailed: {', '.join(failed)}. {PAGE.name} is as it was.\n")
+        return 1
+    PAGE.write_text(page(outcomes), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
