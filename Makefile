@@ -5,19 +5,28 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PYRIGHT := $(VENV)/node_modules/.bin/pyright
 PYTEST_ARGS ?=
 UV = $(BIN)/python -m uv pip install --quiet --python $(BIN)/python --compile-bytecode
-# How many tests run at a time: as many as there are cores, but no more than four, for some start 64 processes.
-CORES ?= auto
+# How many tests run at a time: two for each core, as many of them wait for servers and clocks, but no more than four, for
+# some start 64 processes.
+CORES ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 PARALLEL := --numprocesses $(CORES) --maxprocesses 4 --dist worksteal
 # Inputs for each fuzz target of the long programme.
 FUZZ ?= 1000000
+# How much the benchmark measures: full, or smallest.
+BENCH ?= full
 # Faults on each way of the model in the long programme.
 FAULTS ?= 2
+# The sample of mutants: another seed draws others; how many of each folder.
+SEED ?= 1
+SIZE ?= 60
+# --survivors runs only those that survived the last run, --page-only writes the page alone.
+MUTANTS_ARGS ?=
 # The suite starts hundreds of interpreters: none of them is to compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-fast proof faults conformance fuzz kills storms companies model test-long test-lowest audit build bench-renewal bench-sandbox foreign screenshots check format lint types imports test-httpx test-httpx2 test-python clean
+.PHONY: help demo test test-fast proof coverage faults conformance fuzz kills storms companies model installations test-long test-lowest audit build bench scale bench-renewal bench-sandbox foreign screens json settings cli-page errors-page screenshots check docs format lint types imports test-httpx test-httpx2 test-python clean hosts mutants
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -31,9 +40,16 @@ test: $(READY)  ## the test suite
 test-fast: $(READY)  ## while writing: the tests that need no process, server or browser, in half a minute
 	@PROCOUNTOR_AUTH_FUZZ=1000 $(BIN)/python -m pytest $(PARALLEL) -m "not process and not server and not browser" $(PYTEST_ARGS)
 
-test-long: fuzz kills storms companies model  ## what takes long by its nature: FUZZ inputs for each target, all kills, full storms, 500 companies, the model
+test-long: fuzz kills storms companies hosts model installations  ## what takes long by its nature: FUZZ inputs for each target, all kills, full storms, 500 companies, every host, the model, installations
 
-proof: faults conformance test-long  ## the pages from their tables, and everything that takes long
+proof: $(READY)  ## everything that takes long, within 90 minutes on two cores; writes docs/proof.md
+	@VENV=$(VENV) $(BIN)/python -m tests.proof
+
+coverage: $(READY)  ## the suite with coverage of the package by line and branch, its subprocesses counted
+	@rm -rf $(VENV)/coverage && mkdir -p $(VENV)/coverage
+	@COVERAGE_FILE=$(abspath $(VENV))/coverage/data $(BIN)/python -m coverage run -m pytest $(PARALLEL) --timeout 600 $(PYTEST_ARGS); \
+	COVERAGE_FILE=$(abspath $(VENV))/coverage/data $(BIN)/python -m coverage combine --quiet && \
+	COVERAGE_FILE=$(abspath $(VENV))/coverage/data $(BIN)/python -m coverage report
 
 faults: $(READY)  ## docs/faults.md from its tables, a summary, and the fault matrix
 	@$(BIN)/python -m tests.faults.page
@@ -47,30 +63,79 @@ fuzz: $(READY)  ## FUZZ=1000000 inputs for each target
 	@PROCOUNTOR_AUTH_FUZZ=$(FUZZ) $(BIN)/python -m pytest $(PARALLEL) --timeout 0 tests/fuzz $(PYTEST_ARGS)
 
 kills: $(READY)  ## a thousand kills of each store's writer
-	@PROCOUNTOR_AUTH_LONG=1 $(BIN)/python -m pytest $(PARALLEL) --timeout 900 tests/stores/test_kills.py $(PYTEST_ARGS)
+	@PROCOUNTOR_AUTH_LONG=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --timeout 900 tests/stores/test_kills.py $(PYTEST_ARGS)
 
+# One for each core: they start many processes themselves.
 storms: $(READY)  ## the storms at their full size: 1,000 threads, 10,000 coroutines, 64 processes
-	@PROCOUNTOR_AUTH_LONG=1 $(BIN)/python -m pytest $(PARALLEL) --timeout 900 tests/storms $(PYTEST_ARGS)
+	@PROCOUNTOR_AUTH_LONG=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --timeout 900 tests/storms $(PYTEST_ARGS)
 
-companies: $(READY)  ## five hundred companies that change their strategy
-	@PROCOUNTOR_AUTH_LONG=1 $(BIN)/python -m pytest $(PARALLEL) --timeout 900 tests/migration/test_many_companies.py $(PYTEST_ARGS)
+companies: $(READY)  ## five hundred companies that change their strategy; a gigabyte and ten thousand calls through a bridge
+	@PROCOUNTOR_AUTH_LONG=1 $(BIN)/python -m pytest $(PARALLEL) --timeout 900 tests/migration/test_many_companies.py tests/bridge/test_bodies.py tests/bridge/test_companies.py $(PYTEST_ARGS)
+
+hosts: $(READY)  ## every command on every host that is unlike a developer's
+	@PROCOUNTOR_AUTH_LONG=1 $(BIN)/python -m pytest $(PARALLEL) tests/hosts $(PYTEST_ARGS)
 
 model: $(READY)  ## every order of what can happen to a renewal, with FAULTS=2 on each way
 	@PROCOUNTOR_AUTH_LONG=1 PROCOUNTOR_AUTH_FAULTS=$(FAULTS) $(BIN)/python -m pytest $(PARALLEL) --timeout 1800 tests/model $(PYTEST_ARGS)
 
-bench-renewal: $(READY)  ## what a cached token costs, and how long a new one is in memory only
+installations: $(READY)  ## the wheel and the source distribution, installed: each extra on each Python that this machine has
+	@PROCOUNTOR_AUTH_LONG=1 $(BIN)/python -m pytest $(PARALLEL) --timeout 900 tests/supply/test_installations.py tests/supply/test_container.py $(PYTEST_ARGS)
+
+$(VENV)-bench/.ready: $(READY) benchmarks/requirements.txt
+	@$(BIN)/python -m uv venv --quiet --clear --python $(BIN)/python $(VENV)-bench
+	@$(BIN)/python -m uv pip install --quiet --python $(VENV)-bench/bin/python --compile-bytecode \
+		--editable '.[bridge,cli,httpx2,redis,requests,sandbox]' -r benchmarks/requirements.txt
+	@touch $@
+
+bench: $(VENV)-bench/.ready  ## this package beside others; writes docs/performance.md, but not with BENCH=smallest
+	@$(VENV)-bench/bin/python -m benchmarks.bench --size $(BENCH) $(if $(filter full,$(BENCH)),--write)
+
+scale: $(VENV)-bench/.ready  ## a day of a thousand hosts on one Redis; writes docs/scale.md, but not with BENCH=smallest
+	@$(VENV)-bench/bin/python -m benchmarks.scale --size $(BENCH) $(if $(filter full,$(BENCH)),--write)
+
+bench-renewal: $(READY)  ## how long a new token is in memory only
 	@$(BIN)/python benchmarks/renewal.py
 
 bench-sandbox: $(READY)  ## the sandbox at 500 token requests a second
 	@$(BIN)/python benchmarks/sandbox.py
 
+$(VENV)-mutants/.ready: $(READY) pyproject.toml
+	@$(BIN)/python -m uv venv --quiet --clear --python $(BIN)/python $(VENV)-mutants
+	@$(BIN)/python -m uv pip install --quiet --python $(VENV)-mutants/bin/python --compile-bytecode \
+		--editable '.[all]' --group mutants
+	@touch $@
+
+mutants: $(VENV)-mutants/.ready  ## changes of the code that a test should notice, SIZE=60 of each folder; writes docs/mutants.md
+	@$(VENV)-mutants/bin/python -m tests.mutants.page --seed $(SEED) --size $(SIZE) $(MUTANTS_ARGS)
+
 foreign: $(READY)  ## clients that others wrote, against the sandbox
 	@$(BIN)/python examples/foreign_clients.py --cache $(VENV)/foreign
+	@$(BIN)/python examples/foreign_requests.py
 
-screenshots: $(READY)  ## the pictures in docs/images, with Chromium
+screens: $(READY)  ## the terminal screens in tests/screens/golden: look at what changes
+	@PROCOUNTOR_AUTH_SCREENS=1 PROCOUNTOR_AUTH_LONG=1 $(BIN)/python -m pytest $(PARALLEL) --timeout 1800 tests/screens $(PYTEST_ARGS)
+
+json: $(READY)  ## docs/json.md and its schema, from the models
+	@$(BIN)/python docs/json_page.py
+
+settings: $(READY)  ## docs/settings.md, from the fields of Settings
+	@$(BIN)/python docs/settings_page.py
+
+cli-page: $(READY)  ## docs/cli.md and the man page docs/procountor-auth.1, from the commands themselves
+	@$(BIN)/python docs/cli_page.py
+
+errors-page: $(READY)  ## docs/errors.md, from the classes of errors
+	@$(BIN)/python docs/errors_page.py
+
+docs: $(READY)  ## the site, in site/, without a warning
+	@$(BIN)/python docs/site.py
+	@echo "The site is in site/: open site/index.html"
+
+screenshots: $(READY)  ## the pictures in docs/images, with Chromium, and the one of a terminal
+	@$(BIN)/python docs/terminal_picture.py
 	@$(BIN)/python docs/screenshots.py
 
-check: format lint types imports test  ## what CI runs, and what to run before every commit
+check: format lint types imports docs test  ## what CI runs, and what to run before every commit
 
 format: $(READY)  ## check the formatting
 	@$(BIN)/ruff format --check --quiet . || { echo "Run $(BIN)/ruff format to format these files:"; $(BIN)/ruff format --check .; exit 1; }
@@ -78,22 +143,26 @@ format: $(READY)  ## check the formatting
 lint: $(READY)  ## check the style
 	@$(BIN)/ruff check --quiet .
 
-types: $(READY)  ## check the types
+types: $(READY)  ## check the types: mypy, and pyright where npm is
 	@$(BIN)/mypy
+	@if test -x $(PYRIGHT); then $(PYRIGHT) --pythonpath $(BIN)/python >$(VENV)/pyright.txt || { cat $(VENV)/pyright.txt; exit 1; }; \
+	elif test "$(CI)" = true -o "$(CI)" = 1; then echo "pyright is missing: it comes from npm, which CI must have"; exit 1; \
+	else echo "Not checked with pyright, which comes from npm: install npm, and run make clean types"; fi
 
-# Other configurations run what depends on them: `once` marks the tests that don't (tests/resources.py).
+# Other configurations run what depends on them (tests/resources.py has the marks).
 DEPENDS := -m 'not once'
+ON_HTTP := -m 'http_library and not once'
 
 imports: $(READY)  ## check that imports run down the floors of docs/architecture.md
 	@$(BIN)/lint-imports --no-cache --no-logo >$(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
 
 test-httpx: VENV := .venv-httpx
 test-httpx:  ## the tests that depend on it with httpx and without httpx2
-	@$(MAKE) --no-print-directory test VENV=$(VENV) REMOVE="httpx2 httpcore2" PYTEST_ARGS="$(DEPENDS) $(PYTEST_ARGS)"
+	@$(MAKE) --no-print-directory test VENV=$(VENV) REMOVE="httpx2 httpcore2" PYTEST_ARGS="$(ON_HTTP) $(PYTEST_ARGS)"
 
 test-httpx2: VENV := .venv-httpx2
 test-httpx2:  ## the tests that depend on it with httpx2 and without httpx
-	@$(MAKE) --no-print-directory test VENV=$(VENV) REMOVE="httpx httpcore" PYTEST_ARGS="$(DEPENDS) $(PYTEST_ARGS)"
+	@$(MAKE) --no-print-directory test VENV=$(VENV) REMOVE="httpx httpcore pytest-httpx respx" PYTEST_ARGS="$(ON_HTTP) $(PYTEST_ARGS)"
 
 test-lowest: VENV := .venv-lowest-versions
 test-lowest:  ## the tests that depend on it with the lowest versions that pyproject.toml allows
@@ -113,7 +182,7 @@ audit: $(READY)  ## known vulnerabilities of what is installed; says so where no
 	@$(BIN)/python tests/supply/audit.py $(VENV)/audit/bin/pip-audit "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 clean:  ## remove the virtual environments and what tools leave behind
-	rm -rf .venv .venv-* build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* build dist site .cache .mypy_cache .pytest_cache .ruff_cache mutants
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -128,6 +197,7 @@ $(READY): pyproject.toml
 	@test -z "$(LOWEST)" || { $(UV) --upgrade --resolution lowest-direct -r pyproject.toml --all-extras --group test && \
 		$(BIN)/python tests/supply/lowest.py pyproject.toml; }
 	@test -z "$(REMOVE)" || $(BIN)/python -m uv pip uninstall --quiet --python $(BIN)/python $(REMOVE)
-	@# The accessibility checker and a certified OAuth server. Without npm their tests are skipped, but not in CI.
-	@! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --prefix $(VENV) axe-core@4 oidc-provider@8
+	@# The accessibility checker, the site's diagrams, a certified OAuth server, and the other type checker. Without npm
+	@# what needs them is skipped, but not in CI.
+	@! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --prefix $(VENV) axe-core@4 mermaid@11 oidc-provider@9 pyright@1.1
 	@touch $(READY)

@@ -1,4 +1,4 @@
-"""What every test starts from: no `PROCOUNTOR_*` in the environment, an empty working directory."""
+"""The starting point of every test: no `PROCOUNTOR_*` in the environment, an empty working directory."""
 
 from __future__ import annotations
 
@@ -19,21 +19,26 @@ import redis
 
 from procountor_auth.sandbox import Sandbox
 from procountor_auth.stores.memory import MemoryStore
+from procountor_auth.stores.outage import OUTAGES
 from procountor_auth.strategies import deprecation as lifecycle
 from procountor_auth.transport.backend import backend
 
 from .error_shapes import ErrorShapes
 from .forkserver.forkserver import ForkServer
 from .leaks.plugin import LeakScanner
+from .postgres import Cluster, PostgresServer, find_programs
+from .proxy import ProxyServer
 from .resources import Resources
 from .schedule import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from keyring.backend import KeyringBackend
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Look for secrets in whatever any test says, at what it needs beside its own process, and at how long it takes."""
+    """Check each test's output for secrets, its use of processes and sockets, and its duration."""
     config.pluginmanager.register(LeakScanner(), "leaks")
     config.pluginmanager.register(Resources(), "resources")
     config.pluginmanager.register(ErrorShapes(), "error_shapes")
@@ -41,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class RedisServer:
-    """A Redis of the tests' own, which writes nothing to the disk.
+    """A Redis for tests, which writes nothing to the disk.
 
     Attributes:
         url: Where it is.
@@ -51,12 +56,28 @@ class RedisServer:
     def __init__(self, folder: Path, *options: str) -> None:
         self._folder = folder
         self._options = options
-        self.port = _free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._choose_port()
+        self._started = False  # from then on its port is known to others
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        """Start it, and return when it accepts connections."""
+        """Start it, and return when it accepts connections; another program may have taken its port meanwhile."""
+        for _ in range(5):
+            said = self._try_to_start()
+            if said is None:
+                return
+            self.stop()
+            if "Address already in use" not in said or self._started:
+                break
+            self._choose_port()
+        pytest.fail(f"redis-server did not start:\n{said}")
+
+    def _choose_port(self) -> None:
+        self.port = _free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+
+    def _try_to_start(self) -> str | None:
+        """Start it; return None when it accepts connections, or else what it has said."""
         port = "--tls-port" if "--tls-cert-file" in self._options else "--port"
         # The last one of an option counts.
         options = ("--port", "0", port, str(self.port), *self._options)
@@ -81,11 +102,12 @@ class RedisServer:
         for line in self._process.stdout:
             said.append(line)
             if "Ready to accept connections" in line:
-                return
-        pytest.fail("redis-server did not start:\n" + "".join(said))
+                self._started = True
+                return None
+        return "".join(said)
 
     def stop(self) -> None:
-        """Kill it; what it had is gone."""
+        """Kill it; its data is lost."""
         if self._process is not None:
             self._process.send_signal(signal.SIGCONT)
             self._process.kill()
@@ -93,12 +115,12 @@ class RedisServer:
             self._process = None
 
     def pause(self) -> None:
-        """Stop it without a word; its connections stay open."""
+        """Suspend it; its connections stay open."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Resume it."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
@@ -110,8 +132,11 @@ def _a_clean_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(variable)
     monkeypatch.chdir(tmp_path)
     # Docker's default directory may exist on the machine that runs the tests.
-    monkeypatch.setattr("procountor_auth.settings.variables.DEFAULT_SECRETS_DIR", str(tmp_path / "no-secrets"))
+    monkeypatch.setattr("procountor_auth.settings.secrets_directory.DEFAULT_SECRETS_DIR", str(tmp_path / "no-secrets"))
     lifecycle.forget_warning()
+    OUTAGES.forget()
+    # Nor is this user's own profiles file, should there be one.
+    monkeypatch.setattr("procountor_auth.settings.profiles.existing_default_file", lambda: None)
     if "keyring.core" in sys.modules:  # it looks for its keychain once in a process
         monkeypatch.setattr(sys.modules["keyring.core"], "_keyring_backend", None)
     # A sandbox may get the port that another test's had, and its tokens with it.
@@ -140,7 +165,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], N
 
 @pytest.fixture
 def log_in() -> Callable[[str, Sandbox], str]:
-    """Do what a person does at a login URL; return where the browser is sent afterwards."""
+    """Log in at a login URL as a user; return the address that the browser is redirected to."""
 
     def visit(url: str, sandbox: Sandbox) -> str:
         page, _, asked = url.partition("?")
@@ -222,13 +247,73 @@ def redis_url(redis_server: RedisServer) -> str:
 
 
 @pytest.fixture
-def keychain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:  # noqa: ANN401 - keyrings.cryptfile has no annotations
+def start_proxy() -> Iterator[Callable[..., ProxyServer]]:
+    """Start a proxy, which ends with the test."""
+    proxies = []
+
+    def start(*arguments: Any, **options: Any) -> ProxyServer:  # noqa: ANN401 - those of the class
+        proxies.append(ProxyServer(*arguments, **options))
+        return proxies[-1]
+
+    yield start
+    for proxy in proxies:
+        proxy.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[Cluster]:
+    """An empty PostgreSQL; where it is not installed, tests are skipped, but not in CI."""
+    programs = find_programs()
+    if programs is None:
+        if os.environ.get("CI", "").lower() in {"1", "true"}:
+            pytest.fail("PostgreSQL is not installed, and CI must not skip its tests")
+        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
+    cluster = Cluster(programs)
+    yield cluster
+    cluster.remove()
+
+
+@pytest.fixture(scope="session")
+def running_postgres(postgres_cluster: Cluster) -> Iterator[PostgresServer]:
+    """A PostgreSQL for all tests that do it no harm."""
+    server = PostgresServer(postgres_cluster)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def postgres_server(running_postgres: PostgresServer) -> PostgresServer:
+    """The PostgreSQL for all tests, with no table."""
+    with running_postgres.connect() as connection:
+        connection.execute("DROP TABLE IF EXISTS procountor_auth_tokens")
+    return running_postgres
+
+
+@pytest.fixture
+def start_postgres(postgres_cluster: Cluster) -> Iterator[Callable[..., PostgresServer]]:
+    """Start a PostgreSQL of a test's own, with options of its own."""
+    servers = []
+
+    def start(**options: str) -> PostgresServer:
+        server = PostgresServer(postgres_cluster, **options)
+        server.start()
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def keychain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> KeyringBackend:
     """An encrypted keychain of the test's own, which the keyring package uses here and in other processes."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for variable in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / "home" / variable.lower()))
     monkeypatch.syspath_prepend(str(Path(__file__).with_name("stores")))
-    backend = importlib.import_module("keychain").Keychain()
+    backend: KeyringBackend = importlib.import_module("keychain").Keychain()
     monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
     return backend
 

@@ -24,16 +24,23 @@ MARKS: Final = {
 OTHER_MARKS: Final = {
     "fuzz": "gets more inputs in `make fuzz`",
     "long": "does more in `make test-long`",
-    "once": "depends neither on the Python nor on which HTTP library is installed: other configurations leave it out",
+    "once": "depends neither on the Python nor on the versions installed: `make test` alone runs it",
+    "http_library": "depends on which HTTP library is installed",
 }
 
-_ONCE: Final = frozenset({"browser", "documents", "forkserver", "fuzz", "leaks"})
-"""The folders all of whose tests have that mark."""
+_MARKS_OF_FOLDER: Final = {
+    "once": frozenset(
+        {"browser", "documents", "examples", "forkserver", "fuzz", "leaks", "model", "reference", "screens"}
+    ),
+    "http_library": frozenset({"bridge", "faults", "login", "tests", "tokens", "transport"}),
+}
+"""The folders all of whose tests have one of these marks."""
 
 _BY_FIXTURE: Final = {
     "fork_server": ("process",),
     "place_of": ("process", "server"),  # it asks for a Redis as it goes
     "running_redis": ("process", "server"),
+    "start_proxy": ("server",),
     "start_redis": ("process", "server"),
     "sandbox": ("server",),
     "procountor_sandbox": ("server",),
@@ -41,11 +48,14 @@ _BY_FIXTURE: Final = {
 }
 
 _BY_FOLDER: Final = {
+    "bridge": ("process", "server"),
     "browser": ("browser", "process", "server"),
     "cli": ("process", "server"),
     "documents": ("process", "server"),
+    "examples": ("process", "server"),
     "faults": ("process", "server"),
     "foreign": ("process", "server"),
+    "hosts": ("process", "server"),
     "forkserver": ("process",),
     "migration": ("process", "server"),
     "sandbox": ("process", "server"),
@@ -84,8 +94,9 @@ class Resources:
     @pytest.hookimpl(tryfirst=True)
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Mark a test after its folder and the fixtures that it uses."""
-        if item.path.parent.name in _ONCE:
-            item.add_marker("once")
+        for mark, folders in _MARKS_OF_FOLDER.items():
+            if item.path.parent.name in folders:
+                item.add_marker(mark)
         for mark in _BY_FOLDER.get(item.path.parent.name, ()):
             item.add_marker(mark)
         for fixture in getattr(item, "fixturenames", ()):

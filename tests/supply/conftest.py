@@ -137,6 +137,20 @@ def core(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
 
 
 @pytest.fixture(scope="session")
+def with_sandbox(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """The wheel with its extra `[sandbox]`."""
+    folder = tmp_path_factory.mktemp("sandbox")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "wheel")
+    try:
+        extra = ("flask", "typer", "rich", "filelock", "platformdirs")
+        names = closure([*core_requirements(folder / "wheel"), *extra])
+    except PackageNotFoundError as error:  # as above
+        pytest.skip(f"{error.name} is not installed")
+    return Installation(folder / "wheel", link(names, folder / "packages"))
+
+
+@pytest.fixture(scope="session")
 def core_with_pytest(core: Installation, tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """The same with pytest."""
     names = closure([*core_requirements(core.wheel), "pytest"])

@@ -26,9 +26,9 @@ INDIRECT: Final = {
     "pydantic": "pydantic-settings",
     "pydantic_core": "pydantic-settings",
     "dotenv": "pydantic-settings",
-    "httpcore2": "httpx2",
     "werkzeug": "flask",
     "pytest": "whoever runs the plugin",
+    "trio": "whoever runs on it",
 }
 """What the package imports and gets from one of its dependencies, by the names of the modules."""
 

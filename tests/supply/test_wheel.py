@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from packaging.requirements import Requirement
 
+import procountor_auth
 from procountor_auth.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -23,11 +24,13 @@ PACKAGE: Final = ROOT / "procountor_auth"
 
 NEEDS: Final[dict[str, set[str]]] = {
     "cli": {"typer", "rich"},
+    "bridge": {"argon2", "starlette", "uvicorn"},
     "sandbox.pytest_plugin": {"pytest"},
     "sandbox": {"flask", "werkzeug"},
     "httpx2": {"httpx2"},
     "requests": {"requests"},
     "stores.file": {"platformdirs", "filelock"},
+    "stores.file_listing": {"platformdirs", "filelock"},
     "stores.private_folder": {"platformdirs", "filelock"},
     "stores.spent_tokens": {"platformdirs", "filelock"},
     "settings.keychain": {"keyring"},
@@ -35,6 +38,17 @@ NEEDS: Final[dict[str, set[str]]] = {
     "stores.redis_error": {"redis"},
     "stores.keyring": {"keyring", "platformdirs", "filelock"},
     "stores.redis": {"redis"},
+    "stores.redis_listing": {"redis"},
+    "stores.redis_url": {"redis"},
+    "stores.redis_sentinel": {"redis"},
+    "stores.sql": {"sqlalchemy"},
+    "stores.sql_connection": {"sqlalchemy"},
+    "stores.sql_error": {"sqlalchemy"},
+    "stores.sql_listing": {"sqlalchemy"},
+    "stores.sql_lock": {"sqlalchemy"},
+    "stores.sql_table": {"sqlalchemy"},
+    "stores.compliance": {"pytest"},
+    "transport.trio_gate": {"trio"},
 }
 """The modules that need an extra, and of which packages one may be the first that is missing."""
 
@@ -49,8 +63,13 @@ COMMANDS: Final = [
     ["logout"],
     ["key", "create"],
     ["migrate", "check"],
+    ["init"],
+    ["api", "GET", "users"],
+    ["store", "ddl"],
     ["sandbox", "faults", "http://127.0.0.1:1"],
     ["sandbox"],
+    ["bridge"],
+    ["bridge", "hash"],
 ]
 
 _IMPORT_EACH: Final = """
@@ -86,18 +105,20 @@ def room_of(module: str) -> str | None:
 
 
 def loads(modules: list[str]) -> set[str]:
-    """Return what of the sandbox, the command, the plugin and the extras is among loaded modules."""
+    """Return what of the sandbox, the command, the bridge, the plugin and the extras is among loaded modules."""
     packages = set().union(*NEEDS.values())
     return {
         name
         for name in modules
-        if name.startswith(tuple(f"procountor_auth.{room}" for room in ("sandbox", "cli", "sandbox.pytest_plugin")))
+        if name.startswith(
+            tuple(f"procountor_auth.{room}" for room in ("sandbox", "cli", "bridge", "sandbox.pytest_plugin"))
+        )
         or name.partition(".")[0] in packages
     }
 
 
 def test_only_the_package_is_in_it(wheel: Path) -> None:
-    """The wheel has the package's own files, its metadata, and nothing else: no test, no tool, no page of the docs."""
+    """The wheel has the package's own files, the man page, metadata, and nothing else: no test, tool or other page."""
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     metadata = {name for name in names if ".dist-info/" in name}
@@ -106,7 +127,10 @@ def test_only_the_package_is_in_it(wheel: Path) -> None:
         for path in PACKAGE.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert names - metadata == tracked
+    templates = {f"procountor_auth/cli/env_templates/{path.name}" for path in (ROOT / "strategies").glob("*.env")}
+    manual = {name for name in names if name.endswith(".data/data/share/man/man1/procountor-auth.1")}
+    assert len(manual) == 1
+    assert names - metadata - manual == tracked | templates
     assert {name.partition("/")[2] for name in metadata} == {
         "METADATA",
         "WHEEL",
@@ -129,6 +153,16 @@ def test_only_the_core_is_needed(core: Installation) -> None:
     assert conditions <= {f'extra == "{extra}"' for extra in project["optional-dependencies"]}
 
 
+def test_there_is_one_version(core: Installation) -> None:
+    """The wheel, the package, the command and the newest entry of the changelog have the same version."""
+    metadata = next(core.wheel.glob("*.dist-info/METADATA")).read_text("utf-8")
+    assert re.findall(r"^Version: (.+)$", metadata, re.MULTILINE) == [procountor_auth.__version__]
+    assert "version" not in tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert newest is not None
+    assert newest[1] == procountor_auth.__version__
+
+
 def test_every_room_without_an_extra_is_there(core: Installation, tmp_path: Path) -> None:
     """With the core alone, each module outside those of the extras is imported; others miss their own package."""
     names = [
@@ -148,7 +182,7 @@ def test_every_room_without_an_extra_is_there(core: Installation, tmp_path: Path
 
 @pytest.mark.parametrize("strategy", ["legacy_password", "authorization_code", "client_credentials"])
 def test_nothing_imports_the_sandbox(core: Installation, strategy: str) -> None:
-    """With the core alone, a token, its renewal and a request need neither sandbox, command, plugin nor an extra."""
+    """With the core alone, a token, its renewal and a request need no sandbox, command, bridge, plugin or extra."""
     with Sandbox() as sandbox:
         environment = sandbox.environment(strategy, refresh_token=strategy == "authorization_code")
         done = core.run("-c", _FETCH, environment=environment)
@@ -164,7 +198,7 @@ def test_nothing_imports_the_sandbox(core: Installation, strategy: str) -> None:
 def test_the_command_names_its_extra(core: Installation, arguments: list[str]) -> None:
     """Without its packages, each command is one line with the extra to install, and status 2."""
     done = core.run("-m", "procountor_auth", *arguments)
-    extra = "sandbox" if arguments == ["sandbox"] else "cli"
+    extra = "bridge" if "bridge" in arguments else "sandbox" if arguments == ["sandbox"] else "cli"
     line = f"procountor-auth needs its command line extra: pip install 'procountor-auth[{extra}]'\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
 
@@ -228,3 +262,30 @@ def _suite(installation: Installation, folder: Path, lines: str) -> tuple[int, s
     (folder / "test_integration.py").write_text(textwrap.dedent(lines), "utf-8")
     done = installation.run("-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", str(folder), cwd=folder)
     return done.returncode, done.stdout + done.stderr
+
+
+def test_from_an_empty_folder_to_a_token(with_sandbox: Installation, tmp_path: Path) -> None:
+    """`init`, `sandbox --env-file` and `token` need nothing but the wheel with its extra, and an empty folder."""
+    installed = with_sandbox
+    work = tmp_path / "empty"
+    work.mkdir()
+    made = installed.run("-m", "procountor_auth", "init", cwd=work)
+    assert (made.returncode, made.stderr) == (0, "")
+    program = (
+        "import runpy, sys, threading\n"
+        "from procountor_auth.cli import main\n"
+        "from procountor_auth.cli.sandbox import command, display\n"
+        "def served(*_):\n"
+        "    import subprocess\n"
+        "    asked = [sys.executable, '-S', '-B', '-m', 'procountor_auth', 'token']\n"
+        "    done = subprocess.run(asked, capture_output=True, text=True)\n"
+        "    print(done.returncode, len(done.stdout) > 100, done.stderr)\n"
+        "    import os, signal\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "display.show = served\n"
+        "sys.argv[1:] = ['sandbox', '--env-file', '.env', '--strategy', 'client_credentials']\n"
+        "main()\n"
+    )
+    done = installed.run("-c", program, cwd=work)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["0", "True"], done.stdout + done.stderr
