@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pathlib import Path
 
-EXECUTED: Final = frozenset({"console", "diff", "dotenv", "python", "toml"})
+EXECUTED: Final = frozenset({"console", "diff", "dotenv", "python", "shell", "toml"})
 """The languages of the blocks that are executed."""
 
-SHOWN: Final = frozenset({"ini", "sh", "text"})
+SHOWN: Final = frozenset({"dockerfile", "ini", "json", "mermaid", "sh", "text", "xml", "yaml"})
 """The languages of the blocks that are only shown: the package's installation, or another program's configuration."""
+
+CTRL_C: Final = "^C"
+"""A line of a console block: the key that stops the server which was started last."""
 
 _FENCE: Final = re.compile(r"\s*```(\w*)")
 _EXIT: Final = re.compile(r"\[exit (\d+)\]")
@@ -54,7 +57,7 @@ class Command:
     Attributes:
         document: The document's name.
         line: The line that it stands in.
-        text: What is typed.
+        text: What is typed, or `CTRL_C`.
         expected: The lines that it prints.
         status: The exit status.
     """
@@ -115,6 +118,9 @@ def commands_of(block: Block) -> list[Command]:
         elif text.startswith("$ "):
             end()
             typed, line, expected, status = text[2:], number, [], 0
+        elif text == CTRL_C:
+            end()
+            typed, line, expected, status = text, number, [], 0
         elif not typed:
             raise ValueError(f"{block.document}:{number}: output without a command")
         elif ended := _EXIT.fullmatch(text):

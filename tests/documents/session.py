@@ -6,6 +6,7 @@ import difflib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -16,7 +17,7 @@ import procountor_auth
 from procountor_auth.transport.backend import backend
 
 from .differences import applied, file_of
-from .document import EXECUTED, blocks_of, commands_of
+from .document import CTRL_C, EXECUTED, blocks_of, commands_of
 from .placeholders import Placeholders
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 HERE: Final = Path(procountor_auth.__file__).parents[1]
 
-_SERVES: Final = "procountor-auth sandbox"
+_SERVES: Final = ("procountor-auth sandbox", "procountor-auth bridge --port")
 _SERVING: Final = "Press Ctrl-C to stop.\n"
 
 _LONGEST: Final = 60
@@ -157,7 +158,9 @@ class Session:
     def _run(self, command: Command) -> None:
         typed = self.placeholders.filled(command.text)
         before = len(self.log())
-        if typed.startswith(_SERVES):
+        if typed == CTRL_C:
+            status, printed = self._stopped()
+        elif typed.startswith(_SERVES):
             status, printed = self._served(typed)
         else:
             done = self._done(["/bin/sh", "-c", typed])
@@ -193,7 +196,7 @@ class Session:
         )
 
     def _served(self, command: str) -> tuple[int, str]:
-        """Start a sandbox that goes on until the session's end, and return what it prints at its start."""
+        """Start a server that goes on until Ctrl-C or the session's end, and return what it prints at its start."""
         process = subprocess.Popen(
             ["/bin/sh", "-c", f"exec {command}"],
             cwd=self.folder,
@@ -212,6 +215,15 @@ class Session:
             if line == _SERVING:
                 return 0, printed
         return process.wait(), printed
+
+    def _stopped(self) -> tuple[int, str]:
+        """Stop the server that was started last, and return what it has printed since its start."""
+        if not self._serving:
+            raise ValueError("nothing is running that Ctrl-C could stop")
+        process = self._serving.pop()
+        process.send_signal(signal.SIGINT)
+        printed, _ = process.communicate(timeout=_LONGEST)
+        return process.returncode, printed
 
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "TMPDIR") if name in os.environ}

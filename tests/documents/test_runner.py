@@ -89,6 +89,7 @@ this is only shown
         ("~~~diff\n--- .env\n+++ .env\n-A=1\n+A=2\n~~~", ["page.md:4: is not in the file:\nA=1"]),
         ("~~~diff\n-A=1\n+A=2\n~~~", ["page.md:4: the difference begins with no file"]),
         ("~~~dotenv\nA=1\n~~~", ["page.md:4: the block names no file"]),
+        ("~~~shell\necho a\n~~~", ["page.md:4: the block names no file"]),
         ("~~~python\nraise SystemExit('broken')\n~~~", ["page.md:4: the program has failed", "broken"]),
     ],
     ids=lambda value: None if isinstance(value, list) else value.replace("\n", " "),
@@ -114,6 +115,26 @@ def test_a_block_that_nobody_would_run_is_an_error(tmp_path: Path, text: str, sa
     """A misspelt language or a forgotten fence does not make a block disappear."""
     with pytest.raises(ValueError, match=said):
         blocks_of(write(tmp_path, text))
+
+
+def test_ctrl_c_stops_the_server_that_was_started_last(session: Session, tmp_path: Path) -> None:
+    """Ctrl-C ends it before the next line is executed; a second one has nothing to stop."""
+    session.run(
+        write(
+            tmp_path,
+            """~~~console
+$ procountor-auth sandbox --port 0
+…
+Press Ctrl-C to stop.
+^C
+$ echo on
+on
+~~~
+""",
+        )
+    )
+    with pytest.raises(DocumentError, match="nothing is running"):
+        session.run(write(tmp_path, "~~~console\n^C\n~~~\n"))
 
 
 def test_a_difference_is_applied_in_its_place() -> None:

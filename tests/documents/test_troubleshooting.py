@@ -7,10 +7,12 @@ import re
 import socket
 import sys
 import warnings
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import jwt
 import pytest
 
 from procountor_auth import ProcountorAuthError, TokenSource, cli
@@ -18,6 +20,7 @@ from procountor_auth.sandbox import Faults, Quirks
 from procountor_auth.strategies import deprecation as lifecycle
 from procountor_auth.tokens.bearer import Bearer
 from procountor_auth.transport.backend import backend
+from tests.proxy import ProxyServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,6 +140,18 @@ def _stopped(trouble: Trouble) -> str:
     return trouble.token()
 
 
+def _unread_variable(trouble: Trouble) -> str:
+    for name in ("NO_PROXY", "no_proxy", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        trouble.patch.delenv(name, raising=False)
+    trouble.patch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    return trouble.set(C, base_url="https://192.0.2.1").runs("doctor", "--offline")
+
+
+def _proxy_refused(trouble: Trouble) -> str:
+    with closing(ProxyServer(407)) as proxy:
+        return trouble.set(C, base_url="https://192.0.2.1", proxy=f"http://{proxy.address}").token()
+
+
 def _stranger(trouble: Trouble) -> str:
     assert not Bearer(trouble.set(C).fresh()).is_for("https", "other.example", None)
     return trouble.printed()
@@ -185,6 +200,10 @@ def _other_key(trouble: Trouble, *, client: bool = False) -> Trouble:
     return trouble.set(L, api_key=key)
 
 
+def _key_that_says(trouble: Trouble, **claims: object) -> Trouble:
+    return trouble.set(C, api_key=jwt.encode(claims, "c" * 32, algorithm="HS256"))
+
+
 def _key_of_other_company(trouble: Trouble) -> str:
     sandbox = trouble.sandbox
     return sandbox.world.create_api_key(sandbox.client_id, sandbox.user_id, 14160)
@@ -219,7 +238,7 @@ CASES: Final[dict[str, Callable[[Trouble], str]]] = {
     "misspelt": lambda it: it.set(C, api_key="", api_kye="x").token(),
     "white_space": lambda it: it.set(C, api_key="a b").token(),
     "ignored": lambda it: f"{it.set(L, api_key='a b').fresh()}{it.printed()}",
-    "host_alone": lambda it: it.set(C, base_url="https://api.procountor.com/api").token(),
+    "host_alone": lambda it: it.set(C, base_url="https://api.procountor.com/rest").token(),
     "https": lambda it: it.set(C, base_url="http://api.procountor.com").token(),
     "company_id": lambda it: it.set(L, company="Sandbox Oy").token(),
     "deprecated": _warned,
@@ -245,13 +264,15 @@ CASES: Final[dict[str, Callable[[Trouble], str]]] = {
     "open_folder": _forbidden_folder,
     "no_redis": _no_redis,
     "refused": _stopped,
+    "unread_variable": _unread_variable,
+    "proxy_refused": _proxy_refused,
     "busy": lambda it: _faults(it, Faults(status=503, retry_after=600)),
     "too_many": lambda it: _faults(it, Faults(status=429, retry_after=600)),
     "web_page": lambda it: _faults(it, Faults(status=403)),
     "no_token_for": _stranger,
     "no_profile": lambda it: it.set(C, profiles_file=it.file(_TWO)).runs("token", "--profile", "acne"),
     "no_file": lambda it: it.set(C, profiles_file="nowhere.toml").token(),
-    "no_regular_file": lambda it: it.set(C, profiles_file="/dev").token(),
+    "no_regular_file": lambda it: it.set(C, profiles_file="/dev/null").token(),
     "no_toml": lambda it: it.set(C, profiles_file=it.file("[profiles.acme\n")).token(),
     "same_name": lambda it: it.set(C, profiles_file=it.file("[profiles.a-b]\n[profiles.a_b]\n")).token(),
     "other_company": lambda it: it.set(C, api_key=_key_of_other_company(it)).token(),
@@ -259,6 +280,8 @@ CASES: Final[dict[str, Callable[[Trouble], str]]] = {
     "kept_login": _kept_login,
     "key_of_other_company": lambda it: _other_key(it).runs("migrate", "check"),
     "key_of_other_client": lambda it: _other_key(it, client=True).runs("migrate", "check"),
+    "key_of_other_host": lambda it: _key_that_says(it, iss="https://api.procountor.com").runs("doctor"),
+    "key_ended": lambda it: _key_that_says(it, exp=1_600_000_000).runs("doctor"),
     "company_unknown": lambda it: it.set(L, company="").runs("migrate", "rehearse", "--target-only"),
     "policy_at_rehearsal": lambda it: it.set(L, legacy_policy="error").runs("migrate", "rehearse"),
     "login_needed": lambda it: it.set(L, token_store=f"file:{it.folder}/tokens").runs("migrate", "check", "--to", A),
