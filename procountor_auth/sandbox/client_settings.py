@@ -106,7 +106,10 @@ class ClientSettings:
         elif strategy == "client_credentials":
             variables["PROCOUNTOR_API_KEY"] = self.api_key
         elif strategy != "authorization_code":
-            raise ValueError(f"unknown strategy {strategy!r}")
+            raise ValueError(
+                f"there is no strategy {strategy!r} in the sandbox; its strategies are legacy_password, "
+                "authorization_code and client_credentials"
+            )
         elif refresh_token:
             variables["PROCOUNTOR_REFRESH_TOKEN"] = self._started.new_refresh_token()
         return variables

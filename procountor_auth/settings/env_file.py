@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from dotenv import dotenv_values
 
-from procountor_auth.errors import printable
+from procountor_auth.errors import ConfigurationError, Problem, printable
 from procountor_auth.settings.encoding import WrongEncoding, decoded
 from procountor_auth.settings.plain_file import PATIENCE, is_pipe, read_bytes
 from procountor_auth.settings.variables import ENV_FILE, MAX_SIZE, Place, ignored, reason, unreadable
@@ -30,6 +30,7 @@ def from_env_file() -> Place:
     """
     named = os.environ.get(ENV_FILE)
     shown = printable(named or ".env in the working directory")
+    encoded = True
     try:
         return Place(_read(Path(named or ".env").expanduser()), shown)
     except FileNotFoundError:
@@ -37,15 +38,17 @@ def from_env_file() -> Place:
     except IsADirectoryError:
         problem = "is a directory"
     except WrongEncoding as error:
-        problem = str(error)
-        named = named or ".env"
+        problem, encoded = str(error), False
     except (RuntimeError, OSError, ValueError) as error:
         if not named:
             return Place({}, ignored(shown, error))
         problem = f"can't be read{reason(error)}"
+    if not encoded:
+        message = f"{ENV_FILE} names a file that {problem}" if named else f"{shown} {problem}"
+        raise ConfigurationError.from_problems((Problem(ENV_FILE, "unreadable", message),), hint="Save it as UTF-8.")
     if not named:
         return Place({}, f"{shown} ({problem})")
-    raise unreadable(ENV_FILE, f"{'names' if os.environ.get(ENV_FILE) else 'is .env,'} a file that {problem}")
+    raise unreadable(ENV_FILE, f"names a file that {problem}")
 
 
 def _read(path: Path) -> Mapping[str, str | None]:

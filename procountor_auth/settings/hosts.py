@@ -26,9 +26,12 @@ def clean_host(url: str) -> str:
     problem = "must be a URL such as https://api.procountor.com"
     try:
         parts = urlsplit(url)
-        port = parts.port
     except ValueError:
         raise ValueError(problem) from None
+    try:
+        port = parts.port
+    except ValueError:
+        raise ValueError("must have a port from 1 to 65535, or none") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or not url.isascii() or not url.isprintable():
         raise ValueError(problem)
     if parts.username is not None or parts.password is not None:

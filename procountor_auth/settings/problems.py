@@ -42,21 +42,33 @@ CHOOSE_A_PROFILE: Final = (
 )
 
 
-def hint_for(profile: object, problems: Iterable[Problem] = ()) -> str:
-    """Return where to correct the problems of a profile, or of the only configuration."""
+def hint_for(profile: object, problems: Iterable[Problem] = (), *, has_file: bool = True) -> str:
+    """Return where to correct the problems of a profile, or of the only configuration.
+
+    Args:
+        profile: The profile, if there is one.
+        problems: The problems.
+        has_file: Whether there is a profiles file.
+    """
     problems = tuple(problems)
-    missing = sum(problem.kind == "missing" for problem in problems)
-    verb = "Correct" if not missing else "Set" if missing == len(problems) else "Set or correct"
+    missing = [problem.variable for problem in problems if problem.kind == "missing"]
+    verb = "Correct" if not missing else "Set" if len(missing) == len(problems) else "Set or correct"
+    what = f"{verb} {'it' if len(problems) < 2 else 'them'}"  # noqa: PLR2004 - one or several
     if not profile:
-        return HINT.replace("Set", verb, 1)
+        return HINT.replace("Set it", what, 1)
     variable = f"{PREFIX}PROFILES__{profile}__".upper().replace("-", "_")
-    own = sorted({setting_named(problem.variable) for problem in problems if problem.kind == "missing"} & ONE_COMPANYS)
-    if own:
-        return (
-            f"Set it in [profiles.{profile}] of the profiles file, or as {variable}{own[0].upper()}. Settings of one "
-            f"company ({', '.join(sorted(ONE_COMPANYS))}) are never inherited from the common values."
+    own = sorted({setting_named(each) for each in missing} & ONE_COMPANYS)
+    inherited = (
+        f"Settings of one company ({', '.join(sorted(ONE_COMPANYS))}) are never inherited from the common values."
+    )
+    if not has_file:
+        where = f"as {variable}{own[0].upper() if own else '…'}" + ("" if own else ", or for all profiles at once")
+        return f"{what} {where}, or name the profiles file: {PREFIX}PROFILES_FILE is not set." + (
+            f" {inherited}" if own else ""
         )
-    return f"{verb} it in [profiles.{profile}] of the profiles file, as {variable}…, or for all profiles at once."
+    if own:
+        return f"{what} in [profiles.{profile}] of the profiles file, or as {variable}{own[0].upper()}. {inherited}"
+    return f"{what} in [profiles.{profile}] of the profiles file, as {variable}…, or for all profiles at once."
 
 
 def variable_named(name: str) -> str:

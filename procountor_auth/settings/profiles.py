@@ -36,7 +36,7 @@ from procountor_auth.settings.profiles_file import (
     read_file,
 )
 from procountor_auth.settings.secrets_directory import from_secrets_dir
-from procountor_auth.settings.variables import PREFIX, from_environment, named_values
+from procountor_auth.settings.variables import PREFIX, from_environment, misspelt_values, named_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -149,6 +149,7 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
             for name, value in named_values(found_here.values):
                 whose = re.fullmatch(_VARIABLE, name)
                 put(here, (None, name) if whose is None else (folded(whose[1]), whose[2]), value)
+            common |= misspelt_values(found_here.values)
             for (profile, name), value in here.items():
                 (common if profile is None else found.setdefault(profile, {}))[name] = value
                 places[profile, name] = place

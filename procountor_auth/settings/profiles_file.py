@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from procountor_auth.errors import ConfigurationError, Problem
+from procountor_auth.errors import ConfigurationError, Problem, printable
 from procountor_auth.protocol.json_object import is_json_object
 from procountor_auth.settings.encoding import WrongEncoding, decoded
 from procountor_auth.settings.plain_file import read_bytes
@@ -97,7 +97,7 @@ def read_file(path: str | Path) -> tuple[dict[str, Any], dict[str, dict[str, Any
         status = path.stat()
         return _parsed(path, status.st_ino, status.st_mtime_ns, status.st_size)
     except FileNotFoundError:
-        problem = "names a file that does not exist"
+        problem = f"names a file that does not exist: {printable(str(Path(path).absolute()))}"
     except WrongEncoding as error:
         problem, hint = f"names a file that {error}", "Save it as UTF-8."
     except tomllib.TOMLDecodeError as error:

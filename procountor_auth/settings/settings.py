@@ -92,11 +92,8 @@ class Settings(Fields):
             explicit.clear()
             found.clear()
             values = {}
-            if profiles is not None and any(problem.kind == "missing" for problem in refused.problems):
-                if profiles and not refused.profile:
-                    refused.hint = CHOOSE_A_PROFILE.format(len(profiles))
-                if _profiles is None:  # not for each profile of a list
-                    refused.hint += f" Looked in {', '.join(profiles.looked)}."
+            if profiles is not None:
+                _say_where(refused, profiles, in_list=_profiles is not None)
             raise refused.with_traceback(None)
         if unknown:
             names = ", ".join(sorted(unknown))
@@ -304,3 +301,21 @@ class Settings(Fields):
         if value is None:
             raise ConfigurationError.from_problems((missing_problem(name, self.strategy),), hint=HINT)
         return value if name in self._references or name not in CHECKS else follow(variable_named(name), value)
+
+
+def _say_where(refused: ConfigurationError, profiles: Profiles, *, in_list: bool) -> None:
+    """Say in an error about missing values where they were looked for, and where they can be set.
+
+    Args:
+        refused: The error.
+        profiles: The profiles that were read.
+        in_list: Whether the profile is one of many that are read one after the other.
+    """
+    if not any(problem.kind == "missing" for problem in refused.problems):
+        return
+    if profiles and not refused.profile:
+        refused.hint = CHOOSE_A_PROFILE.format(len(profiles))
+    elif refused.profile and profiles.file is None:
+        refused.hint = hint_for(refused.profile, refused.problems, has_file=False)
+    if not in_list:
+        refused.hint += f" Looked in {', '.join(profiles.looked)}."

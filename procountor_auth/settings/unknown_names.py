@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from procountor_auth.errors import Problem
 from procountor_auth.settings.hosts import PRODUCTION
 from procountor_auth.settings.problems import variable_named
-from procountor_auth.settings.variables import ENV_FILE, PREFIX, SECRETS_DIR, shown_name
+from procountor_auth.settings.variables import ENV_FILE, PREFIX, SECRETS_DIR, setting_misspelt, shown_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -77,12 +77,17 @@ def without_unknown(
         meant = _nearest(name, needed) or _nearest(name, deciding, _MIN_SIMILARITY_UNNEEDED)
         if name == _PRINTED:
             continue  # printed by `procountor-auth token --format env`, and passed on by programs
-        if re.fullmatch(_KUBERNETES, name):
+        if (setting := setting_misspelt(name)) is not None:
+            if setting in needed or setting in deciding:
+                problems.append(_unknown(name.upper(), f": did you mean {variable_named(setting)}?"))
+            elif setting in fields or setting in own:
+                _logger.warning("%s is ignored: did you mean %s?", name.upper(), variable_named(setting))
+        elif re.fullmatch(_KUBERNETES, name):
             _logger.debug("%s%s, which Kubernetes sets, is not a setting", PREFIX, name.upper())
         elif meant:
-            problems.append(_unknown(name, f": did you mean {variable_named(meant)}?"))
+            problems.append(_unknown(variable_named(name), f": did you mean {variable_named(meant)}?"))
         elif not host_named and re.fullmatch(_SPEAKS_OF_HOST, name):
-            problems.append(_unknown(name, _would_be_production(name)))
+            problems.append(_unknown(variable_named(name), _would_be_production(name)))
         else:
             nearest = _nearest(name, [*fields, *own])
             shown = variable_named(name) if nearest or shown_name(name) else f"A name after {PREFIX} that is hidden"
@@ -104,8 +109,8 @@ def _nearest(name: str, names: Collection[str], similarity: float = _MIN_SIMILAR
     return found[0] if found else None
 
 
-def _unknown(name: str, rest: str) -> Problem:
-    return Problem(variable_named(name), "unknown", f"{variable_named(name)} is unknown{rest}")
+def _unknown(variable: str, rest: str) -> Problem:
+    return Problem(variable, "unknown", f"{variable} is unknown{rest}")
 
 
 def _would_be_production(name: str) -> str:

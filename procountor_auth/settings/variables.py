@@ -32,6 +32,12 @@ _NAME: Final = f"[_-]{{0,2}}{_WORD}(?:[_-]{{1,2}}{_WORD})*[_-]{{0,2}}"
 
 _MAX_NAME: Final = 64
 
+_MIN_LETTERS: Final = 6
+"""How many different letters a misspelt prefix has in common with the right one."""
+
+_MIN_SIMILARITY: Final = 0.85
+"""The minimum similarity of a misspelt prefix and the right one (`difflib`'s ratio)."""
+
 MAX_SIZE: Final = 2**20
 """The largest allowed size of the `.env` file and of each file in the secrets directory, in bytes."""
 
@@ -49,6 +55,26 @@ def named_values(variables: Mapping[str, str | None]) -> Iterator[tuple[str, str
         name = variable.upper()
         if value and name.startswith(PREFIX) and name not in {ENV_FILE, SECRETS_DIR}:
             yield name.removeprefix(PREFIX).lower(), value
+
+
+def misspelt_values(variables: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
+    """Yield the variables whose prefix is nearly `PROCOUNTOR_`, such as `PROCOUNTER_`, in lower case."""
+    for variable, value in variables.items():
+        name = variable.lower()
+        if value and setting_misspelt(name) is not None:
+            yield name, value
+
+
+def setting_misspelt(name: str) -> str | None:
+    """Return the setting that a variable with a misspelt prefix means, or None if its prefix is another one."""
+    word, _, setting = name.lower().partition("_")
+    right = PREFIX.rstrip("_").lower()
+    # A quick look first, as it is done for every variable.
+    if word == right or not word.startswith("p") or len(set(word) & set(right)) < _MIN_LETTERS:
+        return None
+    import difflib  # noqa: PLC0415 - only for such a name
+
+    return setting if difflib.SequenceMatcher(None, word, right).ratio() >= _MIN_SIMILARITY else None
 
 
 class Place(NamedTuple):
@@ -76,14 +102,18 @@ def ignored(where: str, error: Exception) -> str:
         The description for `Place.looked`.
     """
     _logger.warning("%s can't be read%s and is ignored", where, reason(error))
-    return f"{where} (can't be read{reason(error)})"
+    return f"{where} (can't be read: {_words(error)})"
 
 
 def reason(error: Exception) -> str:
     """Return why a file can't be read, in parentheses."""
+    return f" ({_words(error)})"
+
+
+def _words(error: Exception) -> str:
     if isinstance(error, OSError):
-        return f" ({error.strerror})"
-    return " (there is no such user)" if isinstance(error, RuntimeError) else " (it is not a path)"
+        return str(error.strerror)
+    return "there is no such user" if isinstance(error, RuntimeError) else "it is not a path"
 
 
 def unreadable(variable: str, message: str) -> ConfigurationError:

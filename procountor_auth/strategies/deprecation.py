@@ -67,7 +67,8 @@ def warn_of_legacy(profile: str | None = None) -> None:
             return
         warnings.warn(
             f"{f'Profile {printable(profile)}: ' if profile else ''}PROCOUNTOR_STRATEGY=legacy_password is deprecated: "
-            f"{LEGACY.removed}. {LEGACY.advice}",
+            f"{LEGACY.removed}. {LEGACY.advice}"
+            + (" `procountor-auth migrate status` lists every profile that still uses it." if profile else ""),
             LegacyAuthWarning,
             stacklevel=_distance_to_caller(),
         )

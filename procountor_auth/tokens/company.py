@@ -57,7 +57,7 @@ class Company:
         other = self.stranger(token)
         if other is not None:
             hint = _TAKE.get(token.strategy, _TAKE_OTHER)
-            raise self._wrong(f"The token that {token.strategy} brings is for company {other}", hint)
+            raise self._wrong(f"The token from {token.strategy} is for company {other}", hint)
 
     def check_credential(self, strategy: Strategy) -> None:
         """Refuse to send a refresh token of another company: the server may replace it, and it would be lost.

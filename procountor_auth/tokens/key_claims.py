@@ -112,15 +112,15 @@ class KeyClaims:
         issuer = self._issuer()
         if issuer is None or issuer == self.host:
             return None
-        hint = "Take a key that was made for this host, or correct PROCOUNTOR_ENVIRONMENT or PROCOUNTOR_BASE_URL."
+        hint = "Use a key that was made for this host, or correct PROCOUNTOR_ENVIRONMENT or PROCOUNTOR_BASE_URL."
         if issuer in _ENVIRONMENT_OF:
             name, url = _ENVIRONMENT_OF[issuer]
             whose = f"{url} ({name})"
         elif is_loopback(issuer) and not is_loopback(self.host):
-            whose = "a server on this machine, such as the sandbox,"
+            whose = "a server on this machine, such as the sandbox"
         else:
             return None
-        message = f"PROCOUNTOR_API_KEY says that {whose} has issued it; {self.host} is asked"
+        message = f"PROCOUNTOR_API_KEY was issued by {whose}, but the configured host is {self.host}"
         return KeyProblem("other_issuer", message, hint, in_the_way=False)
 
     def _issuer(self) -> str | None:

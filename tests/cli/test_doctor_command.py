@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -13,13 +16,13 @@ import pytest
 from procountor_auth import Token, TokenSource
 from procountor_auth.errors import InvalidGrant, ServiceUnavailable
 from procountor_auth.sandbox import Faults, Quirks, Sandbox
+from procountor_auth.settings import env_file
 from procountor_auth.stores.failure import Failure
 from procountor_auth.transport.transport import Transport
 from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.cli.conftest import Command, Run, Terminal
 
@@ -305,6 +308,29 @@ def test_files_of_secrets_are_for_their_owner(
     assert (states(found)["access rights"], f"chmod 600 {file}" in said(found, "access rights")) == ("warning", True)
 
 
+def test_a_file_that_can_not_be_read_is_not_missing(
+    environment: Environment, examine: Examine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An .env that belongs to another user is named with what to do; nobody is sent to write another one."""
+    environment({})
+    Path(".env").touch(mode=0o600)
+    readable = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != ".env" and readable(path, mode))
+
+    def refuse(path: Path, *_: object, **__: object) -> bytes:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(env_file, "read_bytes", refuse)
+    found = examine("--offline")[1]
+    assert "this user can't read .env (mode 0600)" in said(found, "access rights")
+    assert "chmod u+r .env" in said(found, "access rights")
+    told = said(found, "variables")
+    assert "can't be read (Permission denied) and is ignored" in told
+    assert "Give this user the right to read it." in told
+    assert "Correct its name" not in told
+    assert "none is set" not in told
+
+
 def test_the_deprecated_strategy_is_a_warning(sandbox: Sandbox, environment: Environment, examine: Examine) -> None:
     """It says what to set instead, and looks on; where the policy forbids it, it has failed, and no token is asked."""
     variables = sandbox.environment("legacy_password")
@@ -493,7 +519,10 @@ def _key(sandbox: Sandbox, **claims: object) -> str:
         (
             {"iss": "https://api.procountor.com"},
             "",
-            "PROCOUNTOR_API_KEY says that https://api.procountor.com (production) has issued it; 127.0.0.1 is asked",
+            (
+                "PROCOUNTOR_API_KEY was issued by https://api.procountor.com (production), but the configured host is "
+                "127.0.0.1"
+            ),
             False,
         ),
     ],

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from tests.sandbox.conftest import Caller
 
 
+@pytest.mark.parametrize("kind", [Faults, Quirks])
+def test_a_misspelt_fault_is_refused(kind: type[Faults | Quirks]) -> None:
+    """A test with a misspelt name would pass without its fault."""
+    with pytest.raises(ValueError, match="wher\n"):
+        kind(wher="api")  # type: ignore[call-arg]
+
+
 def test_a_busy_server_says_when_to_come_back(caller: Caller) -> None:
     """429 has the API's own JSON and the Retry-After that was asked for."""
     caller.sandbox.faults = Faults(status=429, retry_after=7)

@@ -104,6 +104,14 @@ def test_what_happens_to_requests_is_replaced(board: Switchboard) -> None:
     assert active(board) == ["reset for the next request", "key revoked"]
 
 
+@pytest.mark.parametrize("word", ["429once", "429-one", "key-revokd"])
+def test_a_misspelt_quick_fault(word: str) -> None:
+    """A word without `=` is a quick fault: the message repeats it, and names the one that was probably meant."""
+    with pytest.raises(ValueError, match=f"'{word}' is neither NAME=VALUE nor a quick fault: did you mean ") as caught:
+        parse_changes([word])
+    assert str(caught.value).endswith("The quick faults are " + ", ".join(each.name for each in QUICK_FAULTS))
+
+
 def test_an_unknown_quick_fault(caller: Caller) -> None:
     """A name that is none changes nothing, and is not repeated on the page."""
     answer = click(caller, set="<b>teapot")

@@ -75,7 +75,7 @@ def test_environment(sandbox: Sandbox, caller: Caller) -> None:
     assert caller.refresh(variables["PROCOUNTOR_REFRESH_TOKEN"]).status_code == 200
     with pytest.raises(ValueError, match="refresh token"):
         sandbox.environment("client_credentials", refresh_token=True)
-    with pytest.raises(ValueError, match="unknown strategy"):
+    with pytest.raises(ValueError, match="there is no strategy"):
         sandbox.environment("other")  # the mistake under test
 
 

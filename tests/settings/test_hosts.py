@@ -48,7 +48,9 @@ def test_a_host_is_made_uniform(url: str, host: str) -> None:
 )
 def test_what_is_no_url_of_a_host_is_refused(url: str) -> None:
     """A value that two readers could take for two hosts, or for none, is refused with an example of a right one."""
-    with pytest.raises(ValueError, match=r"must be a URL such as https://api\.procountor\.com"):
+    with pytest.raises(
+        ValueError, match=r"must be a URL such as https://api\.procountor\.com|must have a port from 1 to 65535"
+    ):
         clean_host(url)
 
 
@@ -98,3 +100,10 @@ def test_this_machine_is_known(hostname: str) -> None:
 def test_other_machines_are_known(hostname: str) -> None:
     """Nothing that another machine could answer to is this one."""
     assert not is_loopback(hostname)
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "http"])
+def test_a_port_that_is_none_is_named(port: str) -> None:
+    """A URL that is right but for its port says so."""
+    with pytest.raises(ValueError, match="must have a port from 1 to 65535, or none"):
+        clean_host(f"https://api.example:{port}")

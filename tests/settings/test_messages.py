@@ -74,6 +74,36 @@ def test_a_pipe_is_waited_for_longer_the_first_time(
     assert PATIENCE > 1.0
 
 
+def test_where_missing_values_of_a_profile_go(environment: Environment, tmp_path: Path) -> None:
+    """Without a profiles file the hint does not send anybody to one, but says that none is named."""
+    environment({**_COMPLETE, "PROCOUNTOR_PROFILES__ACME__COMPANY": "1"})
+    with pytest.raises(ConfigurationError) as caught:
+        Settings(profile="acme")
+    assert caught.value.hint.startswith(
+        "Set it as PROCOUNTOR_PROFILES__ACME__API_KEY, or name the profiles file: PROCOUNTOR_PROFILES_FILE is not set."
+    )
+    environment(
+        {name: value for name, value in _COMPLETE.items() if "CLIENT" not in name}
+        | {"PROCOUNTOR_PROFILES__ACME__API_KEY": "k"}
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        Settings(profile="acme")
+    assert caught.value.hint.startswith(
+        "Set them as PROCOUNTOR_PROFILES__ACME__…, or for all profiles at once, or name"
+    )
+    file = tmp_path / "profiles.toml"
+    file.write_text("[profiles.acme]\n")
+    environment({**_COMPLETE, "PROCOUNTOR_PROFILES_FILE": str(file)})
+    with pytest.raises(ConfigurationError) as caught:
+        Settings(profile="acme")
+    assert caught.value.hint.startswith(
+        "Set it in [profiles.acme] of the profiles file, or as PROCOUNTOR_PROFILES__ACME"
+    )
+    environment({"PROCOUNTOR_PROFILES_FILE": "nowhere.toml"})
+    with pytest.raises(ConfigurationError, match=r"names a file that does not exist: /.*/nowhere\.toml"):
+        Settings()
+
+
 def test_what_kubernetes_sets_is_noted(environment: Environment, caplog: pytest.LogCaptureFixture) -> None:
     """The variables that Kubernetes sets for a service named procountor are no mistakes; the log says why."""
     environment(_COMPLETE | {"PROCOUNTOR_PORT_443_TCP": "tcp://10.0.0.1:443"})

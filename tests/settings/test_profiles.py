@@ -115,7 +115,7 @@ def test_what_is_one_company_s_is_not_inherited(environment: Environment, strate
         return
     with pytest.raises(ConfigurationError, match=f"Profile beta: PROCOUNTOR_{name.upper()} is missing") as caught:
         Settings(profile="beta")
-    assert f"[profiles.beta] of the profiles file, or as PROCOUNTOR_PROFILES__BETA__{name.upper()}" in caught.value.hint
+    assert f"Set it as PROCOUNTOR_PROFILES__BETA__{name.upper()}, or name the profiles file" in caught.value.hint
     assert "never inherited from the common values" in caught.value.hint
 
 

@@ -295,6 +295,30 @@ def test_a_misspelt_name_that_decides_is_an_error(
     assert "c4n4ry" not in _everything_in(caught.value)
 
 
+@pytest.mark.parametrize("prefix", ["PROCOUNTER", "PROCUNTOR", "PROCONTOR", "Procounter", "PROCOUNTR", "PROCOUNTORS"])
+@pytest.mark.parametrize("meant", ["CLIENT_ID", "API_KEY", "BASE_URL", "PROFILE"])
+def test_a_misspelt_prefix_that_decides_is_an_error(environment: Environment, prefix: str, meant: str) -> None:
+    """A variable with nearly the right prefix is refused where nothing else says who is asked, and for whom."""
+    environment({**_without(_PROFILES["client_credentials"], f"PROCOUNTOR_{meant}"), f"{prefix}_{meant}": "c4n4ry"})
+    misspelt = f"{prefix}_{meant}".upper()
+    with pytest.raises(ConfigurationError, match=f"{misspelt} is unknown: did you mean PROCOUNTOR_{meant}") as caught:
+        Settings()
+    assert (misspelt, "unknown") in _names(caught.value)
+    assert "c4n4ry" not in _everything_in(caught.value)
+
+
+def test_a_misspelt_prefix_that_decides_nothing_is_ignored(
+    environment: Environment, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log names it if it means a setting; other programs' variables with such a prefix are not mentioned."""
+    environment(
+        {**_MACHINE, "PROCOUNTOR_BASE_URL": "https://x.example", "PROCOUNTER_BASE_URL": "c4n4ry"}
+        | {"PROCOUNTER_SIZE": "1", "PROCESSOR_CLIENT_ID": "1", "PRODUCER_API_KEY": "1"}
+    )
+    assert Settings().base_url == "https://x.example"
+    assert caplog.messages == ["PROCOUNTER_BASE_URL is ignored: did you mean PROCOUNTOR_BASE_URL?"]
+
+
 _HOSTS: Final = (
     "ENV",
     "URL",

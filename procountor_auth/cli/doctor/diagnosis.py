@@ -123,7 +123,9 @@ class Diagnosis:
             provider = self._provider(profiles)
         check_variables(findings, profiles, self.profile)
         for line in log:
-            findings.add("variables", "warning", line, "Correct its name, or remove it.")
+            unreadable = "can't be read" in line
+            hint = "Give this user the right to read it." if unreadable else "Correct its name, or remove it."
+            findings.add("variables", "warning", line, hint)
         if isinstance(provider, ProcountorAuthError):
             findings.add_error("configuration", provider)
         else:

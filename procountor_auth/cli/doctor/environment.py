@@ -50,7 +50,7 @@ def check_variables(findings: Findings, profiles: Profiles, profile: str | None)
             places.setdefault(origin.place, []).append(origin.written)
     for place in sorted(places, key=lambda each: _PLACES.index(each) if each in _PLACES else len(_PLACES)):
         findings.add("variables", "ok", f"from {place}: {', '.join(places[place])}")
-    if not places:
+    if not places and not _env_file().exists():
         findings.add(
             "variables",
             "warning",
@@ -64,16 +64,22 @@ def check_variables(findings: Findings, profiles: Profiles, profile: str | None)
 
 def check_access_rights(findings: Findings, profiles: Profiles) -> None:
     """Check that other users of this machine can't read the files with secrets."""
-    dotenv = Path(os.environ.get(variables.ENV_FILE) or ".env").expanduser()
-    for path in (dotenv, profiles.file):
+    for path in (_env_file(), profiles.file):
         if path is None or not path.is_file() or os.name == "nt":
             continue
         mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & 0o077:
+        if not os.access(path, os.R_OK):
+            message = f"this user can't read {path} (mode {mode:04o})"
+            findings.add("access rights", "warning", message, f"Run: chmod u+r {shlex.quote(str(path))}")
+        elif mode & 0o077:
             message = f"other users of this machine can access {path} (mode {mode:04o})"
             findings.add("access rights", "warning", message, f"Run: chmod 600 {shlex.quote(str(path))}")
         else:
             findings.add("access rights", "ok", f"only this user can access {path}")
+
+
+def _env_file() -> Path:
+    return Path(os.environ.get(variables.ENV_FILE) or ".env").expanduser()
 
 
 def _installed(packages: tuple[str, ...]) -> list[str]:

@@ -99,7 +99,7 @@ _PageUrl = Annotated[str, _check(_page_url)]
 _RetryAfter = Annotated[str, _check(_header_text)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(strict=True))
+@dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(strict=True, extra="forbid"))
 class Faults:
     """The errors that the sandbox simulates; `Quirks` are its variants of the protocol.
 

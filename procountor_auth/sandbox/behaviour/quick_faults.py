@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .switch import parse_assignments
+from .switch import parse_assignments, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -115,7 +115,16 @@ def find_quick_fault(name: str) -> QuickFault:
     try:
         return _BY_NAME[name]
     except KeyError:
-        raise ValueError(f"there is no such quick fault; the quick faults are {', '.join(_BY_NAME)}") from None
+        raise ValueError(f"this {_is_none(name)}") from None
+
+
+def _is_none(name: str) -> str:
+    """Return what is wrong with a name that no quick fault has, and which one was probably meant."""
+    import difflib  # noqa: PLC0415 - only after a mistake
+
+    meant = next(iter(difflib.get_close_matches(name, _BY_NAME, n=1)), None)
+    near = f": did you mean {meant}?" if meant else "."
+    return f"is neither NAME=VALUE nor a quick fault{near} The quick faults are {', '.join(_BY_NAME)}"
 
 
 def parse_changes(words: Iterable[str]) -> dict[str, Value]:
@@ -128,6 +137,11 @@ def parse_changes(words: Iterable[str]) -> dict[str, Value]:
     """
     values: dict[str, Value] = {}
     for word in words:
-        quick = _BY_NAME.get(word.strip())
-        values |= parse_assignments([word]) if quick is None else quick.changes
+        name = word.strip()
+        if "=" in name:
+            values |= parse_assignments([word])
+        elif name in _BY_NAME:
+            values |= _BY_NAME[name].changes
+        else:
+            raise ValueError(f"{shown(name)} {_is_none(name)}")
     return values

@@ -42,7 +42,7 @@ def _latin1(value: str) -> str:
 _Lifetime = Annotated[int, Field(ge=1, le=MAX_LIFETIME)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(strict=True))
+@dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(strict=True, extra="forbid"))
 class Quirks:
     """How the sandbox differs from the documented service.
 

@@ -115,7 +115,7 @@ class Switch:
         if first["type"] == "value_error":
             # Our own rule explains more than the type.
             return ValueError(f"{self.name} {first.get('ctx', {}).get('error')}")
-        return ValueError(f"{self.name} must be {self.accepts}, not {_shown(value)}")
+        return ValueError(f"{self.name} must be {self.accepts}, not {shown(value)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +200,7 @@ def find_switch(name: str) -> Switch:
 
         meant = next(iter(difflib.get_close_matches(name, _BY_NAME, n=1)), None)
         near = f", did you mean {meant}" if meant else ""
-        raise ValueError(f"there is no switch {_shown(name)}{near}; the switches are {names}")
+        raise ValueError(f"there is no switch {shown(name)}{near}; the switches are {names}")
     return switch
 
 
@@ -223,7 +223,7 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Value]:
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals:
-            raise ValueError(f"{_shown(assignment)} must be NAME=VALUE")
+            raise ValueError(f"{shown(assignment)} must be NAME=VALUE")
         texts[name.strip()] = text
     return parse(texts)
 
@@ -233,6 +233,7 @@ def _number(value: float) -> str:
     return format(value, ".15g")
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Return a value for an error's message, cut if it is long."""
     text = repr(value)
     return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."
