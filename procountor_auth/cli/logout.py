@@ -12,7 +12,7 @@ import typer
 from .exit_status import FAILED
 from .message import print_text
 from .options import AccountOption, ProfileOption  # noqa: TC001 - Typer reads the annotations
-from .output import Json, print_json
+from .output import Json, print_json, store_text
 
 if TYPE_CHECKING:
     from procountor_auth.errors import ProcountorAuthError
@@ -60,11 +60,13 @@ def logout(*, profile: ProfileOption = None, account: AccountOption = "", as_jso
         _print_document(provider.whose.name, where, removed=removed, invalidated=invalidated, error=error)
         return
     if not stored:
-        print_text(_NOTHING_STORED.get(where, f"Nothing to log out: {where} has no token."))
+        print_text(_NOTHING_STORED.get(where, f"Nothing to log out: {store_text(where)} has no token."))
     elif invalidated:
-        print_text(f"Logged out: the token was removed from {where}, and Procountor has invalidated it.")
+        print_text(f"Logged out: the token was removed from {store_text(where)}, and Procountor has invalidated it.")
     elif removed:
-        print_text(f"The token was removed from {where}, but Procountor did not invalidate it: it expires later.")
+        print_text(
+            f"The token was removed from {store_text(where)}, but Procountor did not invalidate it: it expires later."
+        )
     if error is not None:
         raise error
 

@@ -35,6 +35,11 @@ def format_time(seconds: float) -> str:
         return "an invalid time"
 
 
+def store_text(label: str) -> str:
+    """Return a token store for a sentence: `the file store`, or its URL or path."""
+    return f"the {label} store" if label.isalpha() else label
+
+
 def login_hint(profile: str | None) -> str:
     """Return a hint on how to log in."""
     return Profile(profile).hint("Run `procountor-auth login`, or set PROCOUNTOR_REFRESH_TOKEN.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from procountor_auth.errors import ProcountorAuthError
 from procountor_auth.migration.readiness import Readiness, Reason, reasons_of
+from procountor_auth.migration.target import strategy_of
 from procountor_auth.protocol.claims import read_time, unverified_claims
 from procountor_auth.settings.profiles import variable_of
 from procountor_auth.tokens.key_claims import KeyClaims
@@ -75,15 +76,6 @@ def examine(
         notes=(*(note for note in notes if note not in named), *about_key),
     )
     return Examined(readiness, today, target_provider)
-
-
-def strategy_of(profiles: Profiles, profile: str | None) -> str | None:
-    """Return the configured strategy, even if it does not exist."""
-    try:
-        value = profiles.values_of(profile).get("strategy")
-    except ProcountorAuthError:
-        return None
-    return None if value is None else str(getattr(value, "get_secret_value", lambda: value)())
 
 
 def _next(

@@ -13,10 +13,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from procountor_auth.errors import ProcountorAuthError
-from procountor_auth.migration.check import check, strategy_of
+from procountor_auth.migration.check import check
 from procountor_auth.migration.probe import Probe, Reached
 from procountor_auth.migration.readiness import Readiness, Reason, reasons_of
 from procountor_auth.migration.results import fingerprint
+from procountor_auth.migration.target import strategy_of, target_of
 from procountor_auth.tokens.known_problems import find_wrong_fallback
 from procountor_auth.tokens.pool import ProviderPool
 from procountor_auth.transport.background import INTERRUPTED_WAIT
@@ -43,7 +44,7 @@ class Rehearsal:
 
     Args:
         profiles: The profiles, with their variables from all places.
-        target: The strategy to try.
+        target: The strategy to try; None for `target_of` each profile.
         at_once: How many profiles to rehearse at the same time.
         resources: Resources of the API, such as `users`, that the target strategy's user must be able to read if
             the current one's can.
@@ -62,7 +63,7 @@ class Rehearsal:
     def __init__(
         self,
         profiles: Profiles,
-        target: str,
+        target: str | None,
         *,
         at_once: int = AT_ONCE,
         resources: Sequence[str] = (),
@@ -129,8 +130,9 @@ class Rehearsal:
 
     def _rehearse(self, pool: ProviderPool, profile: str | None) -> Readiness:
         strategy = strategy_of(self._profiles, profile)
-        if strategy == self._target and not self._target_only:
-            found = check(self._profiles, profile, self._target, pool=pool, clock=self._clock)
+        target_name = self._target_of(profile)
+        if strategy == target_name and not self._target_only:
+            found = check(self._profiles, profile, target_name, pool=pool, clock=self._clock)
             return self._readiness(profile, strategy, found.reasons, ["it has already switched: nothing was tried"])
         providers, reasons = self._providers(pool, profile)
         if providers is None:
@@ -147,13 +149,17 @@ class Rehearsal:
                 self._results.add(each, self._clock(), readiness)
         return readiness
 
+    def _target_of(self, profile: str | None) -> str:
+        return target_of(self._profiles, profile, self._target)
+
     def _providers(
         self, pool: ProviderPool, profile: str | None
     ) -> tuple[tuple[TokenProvider | None, TokenProvider] | None, list[Reason]]:
         """Return the current provider and the target's, or the problems of their configuration."""
         reasons: list[Reason] = []
         found: list[TokenProvider] = []
-        for strategy in (self._target,) if self._target_only else (self._target, None):
+        target = self._target_of(profile)
+        for strategy in (target,) if self._target_only else (target, None):
             try:
                 found.append(pool.provider(profile, strategy))
             except ProcountorAuthError as error:
@@ -189,23 +195,13 @@ class Rehearsal:
         if new is not None and not reasons:
             company = old.session.company_id if old else providers[1].company.number
             reasons += _compared(company, new)
-            reasons += self._lost_rights(old, new)
+            reasons += _lost_rights(old, new, self._target_of(profile))
             if old and old.session.user_id != new.session.user_id:
-                notes.append(f"another user: {_user(old.session)} today, {_user(new.session)} with {self._target}")
+                notes.append(
+                    f"another user: {_user(old.session)} today, {_user(new.session)} with {self._target_of(profile)}"
+                )
         found = {"today": old and old.as_dict(), "next": new and new.as_dict()}
         return self._readiness(profile, strategy, reasons, notes, found)
-
-    def _lost_rights(self, old: Reached | None, new: Reached) -> list[Reason]:
-        lost = [path for path, may in new.allowed.items() if not may and (old is None or old.allowed[path])]
-        return [
-            Reason(
-                code="no_rights",
-                message=f"{_user(new.session)} can't read {path} with {self._target}"
-                + ("" if old is None else f", but {_user(old.session)} can today"),
-                hint="Grant the user the right in Procountor, or create the key as another user.",
-            )
-            for path in lost
-        ]
 
     def _readiness(
         self,
@@ -218,11 +214,24 @@ class Rehearsal:
         return Readiness(
             profile=profile,
             strategy=strategy,
-            target=self._target,
+            target=self._target_of(profile),
             reasons=tuple(reasons),
             notes=tuple(notes),
             found=found or {},
         )
+
+
+def _lost_rights(old: Reached | None, new: Reached, target: str) -> list[Reason]:
+    lost = [path for path, may in new.allowed.items() if not may and (old is None or old.allowed[path])]
+    return [
+        Reason(
+            code="no_rights",
+            message=f"{_user(new.session)} can't read {path} with {target}"
+            + ("" if old is None else f", but {_user(old.session)} can today"),
+            hint="Grant the user the right in Procountor, or create the key as another user.",
+        )
+        for path in lost
+    ]
 
 
 def _unfit(provider: TokenProvider) -> list[Reason]:

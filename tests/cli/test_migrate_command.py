@@ -89,7 +89,7 @@ def test_check_says_what_is_missing_in_text(companies: Companies, run: Run) -> N
         "  PROCOUNTOR_API_KEY is missing (client_credentials needs it)",
         f"    {hint}",
         "2 profiles: 1 can switch, 1 blocked, 0 done",
-        "Next: procountor-auth migrate rehearse",
+        "Next: procountor-auth migrate rehearse --to client_credentials",
     ]
     assert run("check", "--profile", "ACME")[0] == 0
 
@@ -156,7 +156,7 @@ def test_rehearse_says_go_and_no_go(companies: Companies, run: Run) -> None:
         "2 profiles: 1 GO, 1 NO GO, 0 done",
         "Next: set",
         "        PROCOUNTOR_PROFILES__ACME__STRATEGY=client_credentials",
-        "      procountor-auth migrate plan shows where",
+        "      procountor-auth migrate plan --to client_credentials shows where",
     ]
     companies.sandbox.clear_log()
     assert run("rehearse")[0] == 1
@@ -243,6 +243,30 @@ def test_finish_says_what_to_delete(companies: Companies, run: Run) -> None:
         "Next: procountor-auth migrate status",
     ]
     assert run("finish", "--profile", "acme")[1].startswith("0 stored tokens")
+
+
+def test_whoever_has_left_the_deprecated_strategy_is_done(companies: Companies, run: Run) -> None:
+    """Without --to a login by browser is a target as good as a key; with --to, another strategy is looked at."""
+    companies.add("acme", strategy="authorization_code", api_key=None, refresh_token="a-refresh-token")
+    companies.write()
+    assert run("check")[1].splitlines()[0].split() == ["acme", "done"]
+    assert " 1 of 1 done, " in run("status")[1]
+    assert "+++" not in run("plan")[1]
+    assert run("rehearse")[1].splitlines()[0].split() == ["acme", "done"]
+    assert "PROCOUNTOR_API_KEY is missing" in run("check", "--to", TARGET)[1]
+
+
+def test_nothing_is_next_after_the_end(companies: Companies, run: Run) -> None:
+    """As long as old secrets are there, `finish` is next; without them, nothing is."""
+    companies.add("acme", strategy=TARGET)
+    companies.write()
+    for command in ("check", "plan", "rehearse", "status"):
+        assert "Next: procountor-auth migrate finish" in run(command)[1]
+    for name in ("username", "password", "company"):
+        del companies.tables["acme"][name]
+    companies.write()
+    for command in ("check", "plan", "rehearse", "status"):
+        assert run(command)[1].splitlines()[-1] == "Next: nothing, the migration is finished"
 
 
 def test_common_secrets_stay_while_somebody_needs_them(

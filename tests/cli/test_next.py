@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("to", "profiles", "expected"),
     [
-        ("client_credentials", (), "procountor-auth migrate plan"),
+        (None, (), "procountor-auth migrate plan"),
         ("authorization_code", (), "procountor-auth migrate plan --to authorization_code"),
-        ("client_credentials", ("a b",), "procountor-auth migrate plan --profile 'a b'"),
-        ("client_credentials", ("a", "b", "c", "d"), "procountor-auth migrate plan"),
+        (None, ("a b",), "procountor-auth migrate plan --profile 'a b'"),
+        (None, ("a", "b", "c", "d"), "procountor-auth migrate plan"),
     ],
 )
-def test_the_next_command_is_about_the_same(to: str, profiles: tuple[str, ...], expected: str) -> None:
+def test_the_next_command_is_about_the_same(to: str | None, profiles: tuple[str, ...], expected: str) -> None:
     """It has the strategy and the profiles of the one before, unless that would be a long line."""
     assert Call.of(to, profiles).command("plan") == expected
 

@@ -30,7 +30,7 @@ def test_what_the_key_says_of_its_host_and_end(companies: Companies) -> None:
     ended, soon = (check(profiles, name, TARGET) for name in ("ended", "soon"))
     assert [(reason.code, reason.variable) for reason in ended.reasons] == [("expired", "PROCOUNTOR_API_KEY")]
     assert soon.ready
-    assert [note.partition(" says that ")[2][:5] for note in soon.notes] == ["https", "it en"]
+    assert [note.removeprefix("PROCOUNTOR_API_KEY ")[:10] for note in soon.notes] == ["was issued", "says that "]
 
 
 def test_a_profile_with_everything_is_ready(companies: Companies) -> None:
@@ -86,6 +86,14 @@ def test_a_strategy_that_does_not_exist_today_is_a_note(companies: Companies) ->
     verdict = check(companies.write(), "acme", TARGET)
     assert verdict.ready
     assert "PROCOUNTOR_STRATEGY must be one of" in verdict.notes[0]
+
+
+def test_the_strategy_is_the_profile_s_own(companies: Companies) -> None:
+    """A profile that can't be used today still says which strategy it has: its own, not the common one."""
+    companies.common["strategy"] = TARGET
+    companies.add("acme", strategy="legacy_password", password=None)
+    verdict = check(companies.write(), "acme", TARGET)
+    assert (verdict.strategy, verdict.done) == ("legacy_password", False)
 
 
 def test_a_profile_that_has_switched_is_done(companies: Companies) -> None:

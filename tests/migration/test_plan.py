@@ -126,6 +126,20 @@ def test_places_are_told_apart(
     assert {change.place for change in made.later} == {"the environment"}
 
 
+def test_what_is_missing_goes_beside_the_strategy(
+    sandbox: Sandbox, environment: Callable[[dict[str, str]], None]
+) -> None:
+    """A value that has no place yet is added where the strategy is set."""
+    variables = sandbox.environment("legacy_password")
+    Path(".env").write_text(f"PROCOUNTOR_STRATEGY={variables.pop('PROCOUNTOR_STRATEGY')}\n")
+    environment(variables)
+    made = planned(Profiles.search(), None)
+    assert [(change.variable, change.place) for change in made.now if change.sign == "+"] == [
+        ("PROCOUNTOR_STRATEGY", "the .env file"),
+        ("PROCOUNTOR_API_KEY", "the .env file"),
+    ]
+
+
 def test_a_profile_that_has_switched_needs_no_change(companies: Companies) -> None:
     """There is nothing to do now, and what nothing needs any more is to be removed."""
     companies.add("acme", strategy=TARGET, fallback_strategy="legacy_password")

@@ -58,6 +58,14 @@ def test_go(companies: Companies) -> None:
     }
 
 
+def test_a_profile_that_has_switched_and_is_broken_is_blocked(companies: Companies) -> None:
+    """There is nothing to rehearse; what is wrong with it is said all the same."""
+    companies.add("acme", strategy=TARGET, api_key=None)
+    (found,) = rehearse(companies.write(), "acme")
+    assert [reason.variable for reason in found.reasons] == ["PROCOUNTOR_API_KEY"]
+    assert found.notes == ("it has already switched: nothing was tried",)
+
+
 def test_nothing_is_switched(companies: Companies, token_requests: Callable[[Sandbox], list[str]]) -> None:
     """The program goes on with the token that it had; after the switch it finds the rehearsal's."""
     companies.add("acme")

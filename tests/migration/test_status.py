@@ -78,6 +78,15 @@ def test_a_rehearsal_wins_over_appearances(companies: Companies, tmp_path: Path)
     assert (again.state, again.rehearsed) == ("can_switch", None)
 
 
+def test_a_rehearsal_of_the_target_alone_counts(companies: Companies, tmp_path: Path) -> None:
+    """After the end of the legacy login only the target can be rehearsed: the status shows that result, too."""
+    record = RehearsalResults(tmp_path / "record" / "results.jsonl")
+    companies.sandbox.world.revoke_api_key(companies.add("acme")["api_key"])
+    list(Rehearsal(companies.write(), TARGET, results=record, target_only=True).run(["acme"]))
+    found = stands(companies, "acme", record)
+    assert (found.state, found.rehearsed is None) == ("blocked", False)
+
+
 def test_rights_that_were_asked_for_are_remembered(companies: Companies, tmp_path: Path) -> None:
     """A rehearsal that has asked for a resource and was refused blocks, though nobody asks for it now."""
     record = RehearsalResults(tmp_path / "record" / "results.jsonl")

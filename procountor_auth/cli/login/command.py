@@ -10,7 +10,7 @@ import typer
 
 from procountor_auth.cli.message import print_text
 from procountor_auth.cli.options import AccountOption, ProfileOption  # noqa: TC001 - Typer reads the annotations
-from procountor_auth.cli.output import Json, format_time, print_json
+from procountor_auth.cli.output import Json, format_time, print_json, store_text
 from procountor_auth.errors import printable
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def login(
     else:
         print_text(
             f"Logged in: company {_id_text(token.company_id)}, user {_id_text(token.user_id)} (from the token). "
-            f"The token is stored in {where} and {_expiry_text(token)}."
+            f"The token is stored in {store_text(where)} and {_expiry_text(token)}."
         )
         option = "" if settings.profile is None else f" --profile {shlex.quote(settings.profile)}"
         print_text(f"Next: procountor-auth token{option}")

@@ -13,7 +13,7 @@ from procountor_auth.cli.exit_status import FAILED, Interrupted, end_soon
 from procountor_auth.cli.options import AllOption, ProfilesOption, check_choice, select_profiles
 from procountor_auth.cli.output import Json, print_json
 
-from .call import TARGET, Call
+from .call import Call
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,7 +31,15 @@ app: typer.Typer = typer.Typer(
     "written differently.",
 )
 
-To = Annotated[str, typer.Option("--to", metavar="STRATEGY", help="The strategy to switch to.")]
+To = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        metavar="STRATEGY",
+        help="The strategy to switch to. Default: client_credentials for a profile with a deprecated strategy; others "
+        "have switched already.",
+    ),
+]
 ResultsFile = Annotated[
     Path | None,
     typer.Option(
@@ -52,16 +60,15 @@ def root() -> None:
 
 
 @app.command(cls=Command, epilog="Example: procountor-auth migrate check --to client_credentials")
-def check(
-    *, to: To = TARGET, profile: ProfilesOption = None, show_all: AllOption = False, as_json: Json = False
-) -> None:
+def check(*, to: To = None, profile: ProfilesOption = None, show_all: AllOption = False, as_json: Json = False) -> None:
     """Show what is set, missing and wrong for a strategy, by profile. Nothing is sent to Procountor."""
     from procountor_auth.migration.check import check as check_one  # noqa: PLC0415 - not needed for help
+    from procountor_auth.migration.target import target_of  # noqa: PLC0415 - the same
     from procountor_auth.tokens.pool import ProviderPool  # noqa: PLC0415 - the same
 
     profiles, names = _select(to, profile)
     pool = ProviderPool(profiles)
-    results = [check_one(profiles, name, to, pool=pool) for name in names]
+    results = [check_one(profiles, name, target_of(profiles, name, to), pool=pool) for name in names]
     if as_json:
         from procountor_auth.cli.documents.migration import CheckDocument  # noqa: PLC0415 - not needed for text
 
@@ -70,7 +77,7 @@ def check(
         from .next_steps import after_check  # noqa: PLC0415 - not needed for help or JSON
         from .results_display import show_results  # noqa: PLC0415 - with Rich, which JSON does not need
 
-        steps = after_check(results, Call.of(to, profile))
+        steps = after_check(results, Call.of(to, profile), profiles)
         show_results(results, ready="can switch", blocked="blocked", steps=steps, show_all=show_all)
     _exit_if_blocked(results)
 
@@ -78,7 +85,7 @@ def check(
 @app.command(cls=Command, epilog="Example: procountor-auth migrate plan --env >> .env")
 def plan(
     *,
-    to: To = TARGET,
+    to: To = None,
     profile: ProfilesOption = None,
     env: Annotated[
         bool,
@@ -103,14 +110,14 @@ def plan(
     elif env:
         print_switches(plans)
     else:
-        show_plans(plans, after_plan(plans, Call.of(to, profile), profiles.file), show_all=show_all)
+        show_plans(plans, after_plan(plans, Call.of(to, profile), profiles), show_all=show_all)
     _exit_if_blocked([each.readiness for each in plans])
 
 
 @app.command(cls=Command, epilog="Example: procountor-auth migrate rehearse --profile acme --also users")
 def rehearse(
     *,
-    to: To = TARGET,
+    to: To = None,
     profile: ProfilesOption = None,
     at_once: Annotated[
         int,
@@ -177,7 +184,7 @@ def rehearse(
     else:
         from .next_steps import after_rehearsal  # noqa: PLC0415 - not needed for JSON
 
-        steps = after_rehearsal(results, Call.of(to, profile))
+        steps = after_rehearsal(results, Call.of(to, profile), profiles)
         show_results(results, ready="GO", blocked="NO GO", steps=steps, show_all=show_all)
     _exit_if_blocked(results)
 
@@ -185,7 +192,7 @@ def rehearse(
 @app.command(cls=Command, epilog="Example: procountor-auth migrate status")
 def status(
     *,
-    to: To = TARGET,
+    to: To = None,
     profile: ProfilesOption = None,
     record: ResultsFile = None,
     show_all: AllOption = False,
@@ -205,7 +212,7 @@ def status(
         from .next_steps import after_status  # noqa: PLC0415 - not needed for help or JSON
         from .status_display import show_statuses  # noqa: PLC0415 - with Rich, which JSON does not need
 
-        show_statuses(statuses, after_status(statuses, Call.of(to, profile)), show_all=show_all)
+        show_statuses(statuses, after_status(statuses, Call.of(to, profile), profiles), show_all=show_all)
     _exit_if_blocked([each.readiness for each in statuses])
 
 
@@ -242,29 +249,32 @@ def finish(
     else:
         from .finish_display import show_finished  # noqa: PLC0415 - with Rich, which JSON does not need
 
-        reached = {each.readiness.target for each in finished if each.readiness.ready}
-        call = Call.of(reached.pop() if len(reached) == 1 else TARGET, profile)
-        show_finished(finished, old, call, dry_run=dry_run, all_done=all_done)
+        show_finished(finished, old, Call.of(None, profile), dry_run=dry_run, all_done=all_done)
     _exit_if_blocked([each.readiness for each in finished])
 
 
-def _select(strategy: str, names: list[str] | None, *, option: str = "--to") -> tuple[Profiles, list[str | None]]:
+def _select(
+    strategy: str | None, names: list[str] | None, *, option: str = "--to"
+) -> tuple[Profiles, list[str | None]]:
     """Read the profiles; validate the named profiles and the strategy."""
     from procountor_auth.settings.profiles import Profiles  # noqa: PLC0415 - not needed for help
     from procountor_auth.strategies.registry import find_strategy, strategy_names  # noqa: PLC0415 - the same
 
-    if find_strategy(strategy) is None:
+    if strategy is not None and find_strategy(strategy) is None:
         check_choice(strategy, strategy_names(), option)
     profiles = Profiles.search()
     return profiles, select_profiles(profiles, names or [])
 
 
-def _statuses(profiles: Profiles, names: Sequence[str | None], to: str, record: Path | None) -> list[ProfileStatus]:
+def _statuses(
+    profiles: Profiles, names: Sequence[str | None], to: str | None, record: Path | None
+) -> list[ProfileStatus]:
     from procountor_auth.migration.status import status_of  # noqa: PLC0415 - not needed for help
+    from procountor_auth.migration.target import target_of  # noqa: PLC0415 - the same
     from procountor_auth.tokens.pool import ProviderPool  # noqa: PLC0415 - the same
 
     pool, results = ProviderPool(profiles), _open_results(record)
-    return [status_of(profiles, name, to, pool=pool, results=results) for name in names]
+    return [status_of(profiles, name, target_of(profiles, name, to), pool=pool, results=results) for name in names]
 
 
 def _open_results(path: Path | None) -> RehearsalResults:

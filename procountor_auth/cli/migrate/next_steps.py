@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from procountor_auth.migration.plan import DOTENV, PROFILES_FILE
+from procountor_auth.migration.plan import DOTENV, PROFILES_FILE, plan
 from procountor_auth.settings.profiles import variable_of
 
 from .call import MAX_NAMED
@@ -13,45 +13,45 @@ from .labels import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from procountor_auth.migration.plan import Plan
     from procountor_auth.migration.readiness import Readiness, Reason
     from procountor_auth.migration.status import ProfileStatus
+    from procountor_auth.settings.profiles import Profiles
 
     from .call import Call
 
 
-def after_check(results: Sequence[Readiness], call: Call) -> list[str]:
+def after_check(results: Sequence[Readiness], call: Call, profiles: Profiles) -> list[str]:
     """Return the steps after a check."""
-    return _fix_first(results, call, "check") or _when_done(results, call) or [call.command("rehearse")]
+    return _fix_first(results, call, "check") or _when_done(results, call, profiles) or [call.command("rehearse")]
 
 
-def after_rehearsal(results: Sequence[Readiness], call: Call) -> list[str]:
+def after_rehearsal(results: Sequence[Readiness], call: Call, profiles: Profiles) -> list[str]:
     """Return the steps after a rehearsal: the lines to set for the profiles with a GO."""
     go = [each for each in results if each.ready and not each.done]
     if not go:
-        return _fix_first(results, call, "rehearse") or _when_done(results, call)
+        return _fix_first(results, call, "rehearse") or _when_done(results, call, profiles)
     if len(go) <= MAX_NAMED:
         lines = [f"{variable_of(each.profile, 'strategy')}={each.target}" for each in go]
         return ["set", *(f"  {line}" for line in lines), f"{call.command('plan')} shows where"]
     return [f"{call.command('plan', '--env')} prints the line to set for each of the {count(len(go))}"]
 
 
-def after_plan(plans: Sequence[Plan], call: Call, profiles_file: Path | None) -> list[str]:
+def after_plan(plans: Sequence[Plan], call: Call, profiles: Profiles) -> list[str]:
     """Return the steps after a plan: where to put the lines.
 
     Args:
         plans: The plans.
         call: What the command was called with.
-        profiles_file: Where the profiles file is, if there is one.
+        profiles: The profiles.
     """
     can_switch = [each for each in plans if each.readiness.ready and not each.readiness.done]
     readiness = [each.readiness for each in plans]
     if not can_switch:
-        return _fix_first(readiness, call, "check") or _when_done(readiness, call)
+        return _fix_first(readiness, call, "check") or _when_done(readiness, call, profiles)
     kinds = dict.fromkeys(change.kind_of_place for each in can_switch for change in each.now)
-    places = [str(profiles_file) if kind == PROFILES_FILE else kind for kind in kinds]
+    places = [str(profiles.file) if kind == PROFILES_FILE else kind for kind in kinds]
     whose = "" if len(can_switch) == len(plans) else f" of the {count(len(can_switch))} that can switch"
     steps = [f"make the changes{whose} in {', '.join(places)}, then restart the programs (or call reload())"]
     # An environment variable would take precedence over the line.
@@ -60,12 +60,12 @@ def after_plan(plans: Sequence[Plan], call: Call, profiles_file: Path | None) ->
     return [*steps, f"{call.command('status')} shows who has switched"]
 
 
-def after_status(statuses: Sequence[ProfileStatus], call: Call) -> list[str]:
+def after_status(statuses: Sequence[ProfileStatus], call: Call, profiles: Profiles) -> list[str]:
     """Return the steps after `status`."""
     readiness = [each.readiness for each in statuses]
     can_switch = [each for each in statuses if each.state == "can_switch"]
     if not can_switch:
-        steps = _fix_first(readiness, call, "rehearse") or _when_done(readiness, call)
+        steps = _fix_first(readiness, call, "rehearse") or _when_done(readiness, call, profiles)
         bridged = sum(each.has_old_programs for each in statuses)
         return leave_the_bridge(bridged, call) if bridged and _all_done(readiness) else steps
     if any(each.rehearsed is None for each in can_switch):
@@ -107,7 +107,9 @@ def _all_done(results: Sequence[Readiness]) -> bool:
     return bool(results) and all(each.ready and each.done for each in results)
 
 
-def _when_done(results: Sequence[Readiness], call: Call) -> list[str]:
+def _when_done(results: Sequence[Readiness], call: Call, profiles: Profiles) -> list[str]:
     if not _all_done(results):
         return []
+    if not any(plan(profiles, each).later for each in results):
+        return ["nothing, the migration is finished"]
     return [f"{call.command('finish')}, when you no longer need to switch back"]
