@@ -296,7 +296,7 @@ class TokenProvider:
         with self.store.transaction(self.key, timeout=self.timeout) as transaction:
             if transaction.lineage.has_spent(once):
                 flow.close()
-                raise RedirectError("This login has been completed already.", hint="Start another login.")
+                raise RedirectError("This login has been completed already.", hint="Start a new login.")
             token = self._receive(flow, deadline)
             self.company.tell_of_replaced(transaction.entry)
             lineage = Lineage.of(token, transaction.lineage.spending(once))

@@ -126,7 +126,7 @@ class Renewal:
             )
         if not self.strategy.unattended or self.request.seconds_left() <= 0:
             raise down.with_traceback(None)
-        _logger.warning("%s This host goes on by itself, strategy %s", down.message, self.strategy.name)
+        _logger.warning("%s This host continues by itself, strategy %s", down.message, self.strategy.name)
         stand_in, private = stand_ins()
         found: Acquired | Use | None = None
         with suppress(UnreadableEntry):

@@ -68,7 +68,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 def profile(browser: Browser) -> Iterator[BrowserContext]:
     """A profile whose pages wait 10 seconds at most."""
     context = browser.new_context()
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     # As long as one page is open, others need neither a new window nor a new process, which take half a second.
     idle = context.new_page()
     idle.route("http://127.0.0.1/", lambda route: route.fulfill(body=""))

@@ -27,7 +27,7 @@ _LOOKS: tuple[tuple[int, int, Literal["light", "dark"]], ...] = (
 def visitor(browser: Browser, **options: Any) -> Iterator[Page]:  # noqa: ANN401 - Playwright's own options
     """Give a page in a fresh profile with options such as `viewport`, which waits 10 seconds at most."""
     context = browser.new_context(**options)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     try:
         yield context.new_page()
     finally:

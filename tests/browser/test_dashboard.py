@@ -163,7 +163,7 @@ def test_the_log_can_be_paused(browser: Browser, sandbox: Sandbox) -> None:
     with visitor(browser) as page:
         page.clock.install()
         page.goto(f"{sandbox.base_url}/_sandbox/")
-        page.get_by_text("appear here by themselves").wait_for()
+        page.get_by_text("appear here automatically").wait_for()
         page.get_by_role("button", name="Pause").click()
         page.get_by_text("Paused.").wait_for()
         token_request(sandbox)
@@ -186,11 +186,11 @@ def test_clear_the_log(page: Page, sandbox: Sandbox) -> None:
 
 
 def test_a_sandbox_that_stops(page: Page, sandbox: Sandbox) -> None:
-    """The page says that the sandbox does not answer, and goes on when it does again."""
+    """The page says that the sandbox does not respond, and goes on when it does again."""
     hurry(page)
     page.goto(f"{sandbox.base_url}/_sandbox/")
     sandbox.stop()
-    page.get_by_text("does not answer").wait_for()
+    page.get_by_text("does not respond").wait_for()
     sandbox.start()
     token_request(sandbox)
     client_credentials(page).wait_for()
@@ -249,7 +249,7 @@ def test_a_session_that_ends(page: Page, public_sandbox: Sandbox) -> None:
     page.goto(f"{public_sandbox.base_url}/_sandbox/")
     page.get_by_label("Token").fill(TOKEN)
     page.get_by_label("Token").press("Enter")
-    page.get_by_text("appear here by themselves").wait_for()
+    page.get_by_text("appear here automatically").wait_for()
     page.context.clear_cookies()
     page.get_by_text("Your session has expired").wait_for()
 

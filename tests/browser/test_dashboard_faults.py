@@ -49,7 +49,7 @@ def see_that_it_is_over(page: Page, sandbox: Sandbox) -> None:
     quick(page, "429 once").click()
     active(page).get_by_text("429 for the next token request").wait_for()
     token_request(sandbox)
-    active(page).get_by_text("The fault is over").wait_for()
+    active(page).get_by_text("The fault has ended").wait_for()
 
 
 STATES = {"error": set_impossible_status, "broken": break_everything, "over": see_that_it_is_over}
@@ -82,7 +82,7 @@ def test_a_fault_in_one_click(page: Page, sandbox: Sandbox, monkeypatch: pytest.
     program = TokenSource.from_settings(Settings(**arguments(sandbox.environment("client_credentials"))))
     assert program.token().access_token
     assert waits == [2.0]
-    active(page).get_by_text("The fault is over: requests are answered as usual.").wait_for()
+    active(page).get_by_text("The fault has ended. Requests are answered normally again.").wait_for()
     rows = page.locator("#log summary")
     rows.nth(3).wait_for()
     assert [row.locator(".chip").inner_text() for row in rows.all()[:2]] == ["200", "429"]

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 def test_the_first_steps_come_first(page: Page, sandbox: Sandbox) -> None:
     """Without traffic the page begins with how to point a program here; with traffic that is folded away below."""
     page.goto(f"{sandbox.base_url}/_sandbox/")
-    assert page.get_by_role("heading", level=2).first.inner_text() == "Point a program here"
-    assert page.get_by_role("region", name="Point a program here").get_by_text("procountor-auth token").count() == 3
+    assert page.get_by_role("heading", level=2).first.inner_text() == "Connect a program"
+    assert page.get_by_role("region", name="Connect a program").get_by_text("procountor-auth token").count() == 3
     token_request(sandbox)
     page.reload()
-    assert page.get_by_role("heading", level=2).last.inner_text() == "Point a program here"
+    assert page.get_by_role("heading", level=2).last.inner_text() == "Connect a program"
     assert page.get_by_label("client_credentials", exact=True).is_hidden()
 
 
@@ -33,7 +33,7 @@ def test_accessible_when_it_is_folded_away(
 ) -> None:
     """axe-core finds nothing wrong with the first steps at the end of the page, and they fit on a phone."""
     open_dashboard(page, sandbox)
-    page.locator("summary", has_text="Point a program here").click()
+    page.locator("summary", has_text="Connect a program").click()
     page.get_by_label("authorization_code", exact=True).wait_for()
     assert wrong_with_looks(page, violations) == []
 

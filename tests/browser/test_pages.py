@@ -132,7 +132,7 @@ def test_key_login_to_key_to_token(page: Page, sandbox: Sandbox) -> None:
     page.goto(login_url(sandbox, "keylogin"))
     assert "asks for an API key" in page.get_by_role("main").inner_text()
     log_in(page, sandbox)
-    assert "gets an API key for this company only" in page.get_by_role("group").inner_text()
+    assert "will get an API key for the company that you choose" in page.get_by_role("group").inner_text()
     pick(page, "Second Sandbox Oy")
     code = brought_back(page)["code"]
     api_key = ask(sandbox, "key", "authorization_code", code=code).json()["api_key"]

@@ -99,7 +99,7 @@ def test_filters(browser: Browser, sandbox: Sandbox, script: bool) -> None:  # n
     send_all_kinds(sandbox)
     with visitor(browser, java_script_enabled=script) as page:
         page.goto(f"{sandbox.base_url}/_sandbox/")
-        page.get_by_label("Whose requests").select_option("14160")
+        page.get_by_label("Filter by company").select_option("14160")
         page.get_by_role("button", name="Filter the requests").click()
         page.get_by_role("link", name="Show all").wait_for()
         assert chips(page) == ["400", "200"]
@@ -107,7 +107,7 @@ def test_filters(browser: Browser, sandbox: Sandbox, script: bool) -> None:  # n
         page.get_by_role("button", name="Filter the requests").click()
         page.wait_for_url("**refused=1*")
         assert chips(page) == ["400"]
-        page.get_by_role("link", name="Load them again").click()
+        page.get_by_role("link", name="Reload").click()
         assert chips(page) == ["400"]
         page.get_by_role("link", name="Show all").click()
         page.get_by_role("link", name="Show all").wait_for(state="detached")
@@ -118,7 +118,7 @@ def test_the_filter_holds_for_the_news(page: Page, sandbox: Sandbox) -> None:
     """What comes in later is filtered as well."""
     hurry(page)
     page.goto(f"{sandbox.base_url}/_sandbox/?refused=1")
-    page.get_by_text("No request fits the filter.").wait_for()
+    page.get_by_text("No request matches the filter.").wait_for()
     ask(sandbox, "token", "client_credentials", api_key=sandbox.api_key)
     ask(sandbox, "token", "client_credentials", api_key="unknown")
     rows(page).first.wait_for()
@@ -131,8 +131,8 @@ def test_many_companies(page: Page, sandbox: Sandbox) -> None:
         sandbox.world.add_company(f"Company {number}")
     send_all_kinds(sandbox)
     page.goto(f"{sandbox.base_url}/_sandbox/")
-    page.get_by_label("Whose requests").fill("14160")
-    page.get_by_label("Whose requests").press("Enter")
+    page.get_by_label("Filter by company").fill("14160")
+    page.get_by_label("Filter by company").press("Enter")
     page.get_by_role("link", name="Show all").wait_for()
     assert chips(page) == ["400", "200"]
     page.goto(f"{sandbox.base_url}/_sandbox/?of=x%3Cb%3E")

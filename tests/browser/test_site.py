@@ -130,7 +130,7 @@ def test_every_page_is_whole(site: str, browser: Browser) -> None:
 
 
 def test_a_diagram_is_there(site: str, browser: Browser) -> None:
-    """The floors of the architecture are a drawing, in which their names stand."""
+    """The layers of the architecture are a drawing, in which their names stand."""
     with visitor(browser) as page:
         page.add_init_script(_OPEN_SHADOWS)
         page.goto(f"{site}/architecture/")

@@ -1,4 +1,4 @@
-// Shows the buttons that copy the text of a field. Without it the text can be selected.
+// Shows the buttons that copy the text of a field. Without this script, the text can still be selected.
 "use strict";
 
 for (const button of document.querySelectorAll("[data-copy]")) {
@@ -13,7 +13,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
       // Plain HTTP to another machine, or a browser that does not allow it.
       field.focus();
       field.select();
-      state.textContent = "Not copied: the text is selected, press Ctrl+C or ⌘C.";
+      state.textContent = "The browser did not allow it. The text is selected: press Ctrl+C or ⌘C.";
     }
   });
 }

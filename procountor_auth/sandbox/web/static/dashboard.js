@@ -1,4 +1,4 @@
-// Keeps the request log on the dashboard up to date. The page works without it.
+// Keeps the request log on the dashboard up to date. The page also works without this script.
 "use strict";
 
 const INTERVAL = 1000; // milliseconds
@@ -43,13 +43,13 @@ if (log) {
       try {
         const response = await fetch(`/_sandbox/dashboard/log?after=${last}&${log.dataset.filter}`);
         if (response.status === 401) {
-          say("Your session has expired: load this page again. ");
+          say("Your session has expired. Reload this page. ");
           return;
         }
         show(await response.text());
-        say("New requests appear here by themselves, the newest first. ");
+        say("New requests appear here automatically, the newest first. ");
       } catch {
-        say("The sandbox does not answer. ");
+        say("The sandbox does not respond. ");
       }
     }
     setTimeout(poll, INTERVAL);

@@ -1,4 +1,4 @@
-// Keeps the faults on the dashboard up to date, and sets them without leaving the page, which works without it as well.
+// Keeps the faults on the dashboard up to date, and sets them without leaving the page. It also works without this script.
 "use strict";
 
 {
@@ -58,7 +58,7 @@
     if (bar.hidden && hadFocus) {
       document.getElementById("quick-clear").focus({ preventScroll: true });
     }
-    // What somebody is typing, and what is wrong with it, stays.
+    // Keep what the user is typing, and the errors beside it.
     const fields = [...document.querySelectorAll("#switches input, #switches select")];
     if (fields.every((field) => isUntouched(field) && !field.hasAttribute("aria-invalid"))) {
       replace(page, "switches");
@@ -77,7 +77,7 @@
       try {
         await look();
       } catch {
-        // The log says that the sandbox does not answer.
+        // The request log says that the sandbox does not respond.
       }
     }
     setTimeout(poll, INTERVAL);
