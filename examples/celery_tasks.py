@@ -1,6 +1,6 @@
-"""Tasks that ask Procountor for one company each, on any number of Celery workers.
+"""Tasks that call Procountor, each for one company, on any number of Celery workers.
 
-    pip install 'procountor-auth[redis]' celery
+    pip install 'procountor-auth[redis]' 'celery[redis]'
     CELERY_BROKER_URL=redis://localhost:6379/0 PROCOUNTOR_TOKEN_STORE=redis://localhost:6379/1 \
         celery --app celery_tasks worker --concurrency 4
 
@@ -28,6 +28,15 @@ def auth_of(profile: str) -> ProcountorAuth:
     return ProcountorAuth(profile=profile)
 
 
+def is_temporary(error: ProcountorAuthError | httpx.HTTPError) -> bool:
+    """Tell whether another try may help: of a token request, or of the call of the API that had a token."""
+    if isinstance(error, ProcountorAuthError):
+        return error.retryable
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.is_server_error or error.response.status_code == httpx.codes.TOO_MANY_REQUESTS
+    return isinstance(error, httpx.TransportError)
+
+
 @app.task(bind=True, max_retries=5)  # type: ignore[untyped-decorator] # Celery has no annotations
 def company(self: Task, profile: str) -> dict[str, Any]:
     """Return what Procountor says about a company's session."""
@@ -35,8 +44,8 @@ def company(self: Task, profile: str) -> dict[str, Any]:
     try:
         with httpx.Client(auth=auth, base_url=auth.api_url) as client:
             session = client.get("sessioninfo").raise_for_status().json()
-    except ProcountorAuthError as error:
-        if not error.retryable:
+    except (ProcountorAuthError, httpx.HTTPError) as error:
+        if not is_temporary(error):
             raise
         wait = getattr(error, "retry_after", None) or 2**self.request.retries
         raise self.retry(exc=error, countdown=wait) from None

@@ -1,6 +1,6 @@
 """A cron job that calls Procountor for every company; its exit status says whether all calls succeeded.
 
-pip install 'procountor-auth[file]'
+pip install 'procountor-auth[cli]'
 PROCOUNTOR_PROFILES_FILE=profiles.toml PROCOUNTOR_TOKEN_STORE=file python cron_job.py
 """
 
@@ -27,9 +27,9 @@ def main() -> int:
             print(f"{name}: {error}", file=sys.stderr)
             statuses.add(TRY_LATER if error.retryable else FAILED)
         except httpx.HTTPError as error:
-            print(f"{name}: Procountor did not respond ({type(error).__name__})", file=sys.stderr)
+            print(f"{name}: the API failed ({type(error).__name__})", file=sys.stderr)
             statuses.add(TRY_LATER)
-    return min(statuses, default=OK)  # what needs a person comes before what passes by itself
+    return min(statuses, default=OK)  # what needs a person before what is temporary
 
 
 def company_name(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""An AWS Lambda function that asks Procountor. Its secrets are one JSON object in AWS Secrets Manager.
+"""An AWS Lambda function that calls Procountor. Its secrets are one JSON object in AWS Secrets Manager.
 
     pip install procountor-auth --target package
 
@@ -30,4 +30,6 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
         session = _client.get("sessioninfo").raise_for_status().json()
     except ProcountorAuthError as error:
         return {"statusCode": 503 if error.retryable else 500, "body": json.dumps({"error": error.code})}
+    except httpx.HTTPError:
+        return {"statusCode": 502, "body": json.dumps({"error": "procountor"})}
     return {"statusCode": 200, "body": json.dumps({"name": session["name"]})}

@@ -40,7 +40,7 @@ def add_event(_logger: object, _method: str, line: MutableMapping[str, Any]) -> 
 
 
 def set_up_logs() -> None:
-    """Write the log of this library as JSON, one object a line."""
+    """Write the log of this library as JSON, one object per line."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -58,13 +58,14 @@ def set_up_logs() -> None:
 
 
 def main() -> None:
-    """Ask for the company, and print the metrics."""
+    """Print the name of the company, and the metrics."""
     auth = ProcountorAuth(TokenSource.from_env(on_event=count))
     try:
         with httpx.Client(auth=auth, base_url=auth.api_url) as client:
             print(client.get("sessioninfo").raise_for_status().json()["name"])
-    except ProcountorAuthError as error:
-        sentry_sdk.set_tag("procountor_auth.code", error.code)
+    except (ProcountorAuthError, httpx.HTTPError) as error:
+        # Without a code, there was a token, and the API failed.
+        sentry_sdk.set_tag("procountor_auth.code", getattr(error, "code", "none"))
         sentry_sdk.capture_exception(error)
     print(generate_latest(EVENTS).decode())
 

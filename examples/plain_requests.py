@@ -31,3 +31,6 @@ if __name__ == "__main__":
     except ProcountorAuthError as error:
         print(error, file=sys.stderr)
         sys.exit(TRY_LATER if error.retryable else 1)
+    except requests.RequestException as error:
+        print(f"the API failed ({type(error).__name__})", file=sys.stderr)
+        sys.exit(TRY_LATER)

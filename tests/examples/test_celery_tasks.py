@@ -95,6 +95,23 @@ def test_what_passes_by_itself_is_tried_again(
     assert asked == [429, 200]
 
 
+def test_an_outage_of_the_api_is_tried_again(
+    tasks: Any,  # noqa: ANN401 - Celery has no annotations
+    worker: Callable[[], None],
+    sandbox: Sandbox,
+    companies: Callable[[int], list[str]],
+) -> None:
+    """With a valid token, an answer 503 of the API makes a task wait as well; a 404 does not."""
+    (name,) = companies(1)
+    sandbox.faults = Faults(status=503, where="api", times=1)
+    worker()
+    assert tasks.company.delay(name).get(timeout=60)["name"] == f"{name} Oy"
+    sandbox.faults = Faults(status=404, where="api")
+    with pytest.raises(Exception, match="404"):
+        tasks.company.delay(name).get(timeout=60)
+    assert [entry["status"] for entry in sandbox.log() if not entry["grant_type"]] == [503, 200, 404]
+
+
 def test_what_does_not_pass_fails_at_once(
     tasks: Any,  # noqa: ANN401 - Celery has no annotations
     worker: Callable[[], None],

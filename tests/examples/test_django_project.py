@@ -47,6 +47,17 @@ def test_the_command_fails_if_a_company_does(run: Run, sandbox: Sandbox, compani
     assert "2 companies failed" in done.stderr
 
 
+def test_an_outage_of_the_api_is_counted_too(run: Run, sandbox: Sandbox, companies: Callable[[int], list[str]]) -> None:
+    """With valid tokens, the command names each company that the API failed for, and the view answers 502."""
+    companies(2)
+    sandbox.faults = Faults(status=503, where="api")
+    done = run("django_project/manage.py", "company_names", DJANGO_SECRET_KEY="for the test")
+    assert done.returncode == 1
+    assert "company-02: HTTPStatusError: Server error '503" in done.stderr
+    assert "2 companies failed" in done.stderr
+    assert run("-c", VIEWS, "/companies/company-01", DJANGO_SECRET_KEY="for the test").stdout.startswith("502")
+
+
 def test_the_view(run: Run, companies: Callable[[int], list[str]]) -> None:
     """A company is found by its profile's name, and one that is not there is a 404."""
     companies(2)

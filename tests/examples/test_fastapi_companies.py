@@ -74,6 +74,25 @@ def test_what_fails_has_a_status(serve: Serve, sandbox: Sandbox, companies: Call
     assert status(name) == 200
 
 
+def test_a_wrong_profile_is_left_out(
+    serve: Serve, companies: Callable[[int], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its company gets the error's code, and the others are served as before."""
+    names = companies(3)
+    monkeypatch.setenv("PROCOUNTOR_PROFILES__COMPANY_02__API_KEY", "copied with a space")
+    port = application(serve, "1")
+
+    def ask(company: str) -> tuple[int, str]:
+        answer = httpx.get(f"http://127.0.0.1:{port}/companies/{company}", timeout=60, trust_env=False)
+        return answer.status_code, answer.json().get("name") or answer.json()["detail"]
+
+    assert [ask(name) for name in names] == [
+        (200, "company-01 Oy"),
+        (500, "configuration"),
+        (200, "company-03 Oy"),
+    ]
+
+
 def application(serve: Serve, workers: str) -> int:
     """Start the example with the page's command, but for the number of workers; return its port."""
     *command, option, four = arguments("fastapi.md", "uvicorn")

@@ -78,6 +78,15 @@ def test_an_outage_is_an_answer(run: Run, sandbox: Sandbox, tmp_path_factory: py
     assert all("'statusCode': 503" in answer for answer in answers)
 
 
+def test_an_outage_of_the_api_is_an_answer(
+    run: Run, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """With a valid token, it is another status."""
+    sandbox.faults = Faults(status=503, where="api")
+    answers = invoke(run, sandbox, tmp_path_factory.mktemp("lambda"))
+    assert all("'statusCode': 502" in answer for answer in answers)
+
+
 def test_the_template_fits_the_function() -> None:
     """The handler is ours, the time limit is above the library's, and the secret is the one that may be read."""
     (block,) = blocks("lambda.md", "yaml")

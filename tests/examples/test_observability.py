@@ -104,5 +104,6 @@ def test_the_stack_that_sentry_shows_has_no_secret(watch: Callable[[], Seen], sa
     """The variables of each frame, which Sentry sends, show no token: not even those of an error of the API."""
     sandbox.faults = Faults(status=500, where="api")
     (event,) = [event for event in watch().sentry if "exception" in event]
+    assert event["tags"]["procountor_auth.code"] == "none"
     frames = event["exception"]["values"][-1]["stacktrace"]["frames"]
     assert any("auth" in frame.get("vars", {}) for frame in frames)

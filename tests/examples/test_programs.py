@@ -60,8 +60,9 @@ def test_plain_requests(run: Run, sandbox: Sandbox, environment: Callable[[dict[
     """The company is printed; an outage is a status of its own."""
     environment(sandbox.environment("client_credentials"))
     assert run("plain_requests.py").stdout == "Sandbox Oy\n"
-    sandbox.faults = Faults(status=503)
-    assert run("plain_requests.py", PROCOUNTOR_TIMEOUT="1").returncode == 75
+    for where in ("token", "api"):
+        sandbox.faults = Faults(status=503, where=where)
+        assert run("plain_requests.py", PROCOUNTOR_TIMEOUT="1").returncode == 75
 
 
 def test_async_httpx2(run: Run, companies: Callable[[int], list[str]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import httpx
 from django.http import Http404, JsonResponse
 
 from bookkeeping.procountor import session_of
@@ -22,4 +23,6 @@ def company(_request: HttpRequest, name: str) -> JsonResponse:
         raise Http404 from None
     except ProcountorAuthError as error:
         return JsonResponse({"error": error.code}, status=503 if error.retryable else 500)
+    except httpx.HTTPError:
+        return JsonResponse({"error": "procountor"}, status=502)
     return JsonResponse({"name": session["name"], "company": session["companyId"]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 from django.core.management.base import BaseCommand, CommandError
 
 from bookkeeping.procountor import session_of
@@ -19,8 +20,8 @@ class Command(BaseCommand):
         for company in Profiles.read():
             try:
                 self.stdout.write(f"{company}: {session_of(company)['name']}")
-            except ProcountorAuthError as error:
-                self.stderr.write(f"{company}: {error}")
+            except (ProcountorAuthError, httpx.HTTPError) as error:
+                self.stderr.write(f"{company}: {type(error).__name__}: {error}")
                 failed += 1
         if failed:
             raise CommandError(f"{failed} companies failed")
