@@ -61,7 +61,8 @@ def measure(size: Size, server: TokenServer) -> Report:
                         *map(duration, (min(cold), min(warm), differences[count])),
                     )
                     report.rows.append(row)
-                    report.claims.append(Claim(f"{name}, {count} processes: token requests", max(requests), 1, unit=""))
+                    crowd = f"{count} process" if count == 1 else f"{count} processes"
+                    report.claims.append(Claim(f"{name}, {crowd}: token requests", max(requests), 1, unit=""))
                 most, least = max(size.processes), min(size.processes)
                 report.claims.append(
                     Claim(

@@ -138,6 +138,11 @@ def page(result: Result) -> str:
         "",
         "## The day",
         "",
+        *_paragraph(
+            "*Most in a second* is the largest number of token requests in one second, without those for jobs from "
+            "cron, which *from cron* counts in the same way."
+        ),
+        "",
         "| from | what happens | jobs | token requests | most in a second | from cron | 503 | 401 | failed jobs |",
         "|---|---|---|---|---|---|---|---|---|",
         *(
@@ -173,8 +178,8 @@ def _introduction(result: Result) -> list[str]:
         "",
         *_paragraph(
             f"Each company has a job about every {JOB / 60:.0f} minutes, on any of the hosts: the job gets the token "
-            "and calls the API once. For a fifth of the companies, cron starts the jobs, always at the quarter of "
-            f"the hour. A token is valid for {LIFETIME // 60} minutes. Each host is restarted once during the day, "
+            "and calls the API once. For a fifth of the companies, cron starts the jobs, always on the quarter "
+            f"hour. A token is valid for {LIFETIME // 60} minutes. Each host is restarted once during the day, "
             "one after another. The strategy is `client_credentials`."
         ),
     ]

@@ -64,7 +64,7 @@ BRIDGE_RULES: Final = (
     ),
     rule(
         51,
-        "Each failed login delays the next one, and logins are limited, with `Retry-After`.",
+        "After three failed logins in a row, each further attempt is delayed; logins are limited, with `Retry-After`.",
         "RFC 6749, 4.3.2, 10.10; RFC 6585, 4",
         f"{_BRIDGE}::each_failure_takes_longer logins_are_limited",
     ),

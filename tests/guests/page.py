@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 _HEAD = """
 ## Other people's code inside the library
 
-Listeners, log handlers and filters, metrics, strategies, stores, HTTP transports and secret schemes of others raise
-every kind of exception, hang, ask for a token in the middle, fork, change what they get, or return something else.
-After each case the guest behaves, and the next two calls bring tokens, the last of which is in the store. An exception
-that is no `Exception`, such as `SystemExit`, passes to the caller where it does not cost a token.
+Listeners, log handlers and filters, metrics, strategies, stores, HTTP transports and secret schemes from other
+packages raise every kind of exception, hang, ask for a token in the middle, fork, change what they get, or return
+something else. After each case the guest behaves, and the next two calls return tokens, the last of which is in the
+store. An exception that is no `Exception`, such as `SystemExit`, reaches the caller where it does not cost a token.
 
 | Guest | It | With an API key | With a refresh token |
 |---|---|---|---|

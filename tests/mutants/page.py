@@ -32,7 +32,7 @@ _HEAD: Final = """# Mutants
 
 A test suite is as good as the mistakes that it finds. `make mutants` makes mistakes on purpose: it changes one place of
 the code, runs the tests that reach it, and expects one of them to fail. A change that no test notices has survived. The
-changes are those of [mutmut](https://mutmut.readthedocs.io/) {version}: a comparison or a condition turned around, an
+changes are those of [mutmut](https://mutmut.readthedocs.io/) {version}: an inverted comparison or condition, an
 argument left out or `None`, a number or a text changed, a value that is not assigned, a branch always or never taken.
 
 All of them would take hours, so a run takes a sample: {size} of each folder, drawn with the seed {seed}. Another
@@ -48,7 +48,7 @@ make mutants SEED=2 SIZE=40
 
 _METHOD: Final = """
 Killed means that a test failed twice with the change, once among the others and once by itself. Timeout means that a
-test took longer than 40 seconds and five times what it takes without the change, and did again with nothing else
+test took longer than 40 seconds and five times what it takes without the change, and again with nothing else
 running. The score is the share of both in the sample. No survivor is taken out of it, whether or not it changes
 anything that can be seen.
 
@@ -62,7 +62,8 @@ The run took {minutes} minutes, on two cores that others used as well. Survivors
 
 ## Survivors
 
-Why each of them is not worth a test, or can't be seen. `tests/mutants/explained.toml` has these sentences.
+Why each of them is not worth a test, or can't be seen. Rows that say "Not explained yet." are open: each needs a test
+or a reason. The reasons are in `tests/mutants/explained.toml`.
 
 | Where | Change | Why it survives |
 |---|---|---|
