@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import shutil
@@ -9,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -24,15 +26,19 @@ from procountor_auth.strategies import deprecation as lifecycle
 from procountor_auth.transport.backend import backend
 
 from .error_shapes import ErrorShapes
+from .faults.acts import token
+from .faults.server import FaultServer
+from .faults.witness import Pulse
 from .forkserver.forkserver import ForkServer
 from .leaks.plugin import LeakScanner
 from .postgres import Cluster, PostgresServer, find_programs
 from .proxy import ProxyServer
 from .resources import Resources
 from .schedule import Schedule
+from .slow import Slow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from keyring.backend import KeyringBackend
 
@@ -43,6 +49,28 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Resources(), "resources")
     config.pluginmanager.register(ErrorShapes(), "error_shapes")
     config.pluginmanager.register(Schedule(), "schedule")
+    config.pluginmanager.register(Slow(), "slow")
+    _be_patient()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Keep the garbage collector from going through the thousands of tests, now and while a worker runs them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        if hasattr(session.config, "workerinput"):
+            gc.freeze()
+        gc.enable()
+
+
+def _be_patient() -> None:
+    """Give tests' own requests a minute: the five seconds of httpx and httpx2 are not enough on a busy machine."""
+    for name in ("httpx", "httpx2"):
+        with suppress(ModuleNotFoundError):
+            default = importlib.import_module(f"{name}._config").DEFAULT_TIMEOUT_CONFIG
+            default.connect = default.read = default.write = default.pool = 60.0
 
 
 class RedisServer:
@@ -322,3 +350,18 @@ def _free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def pulse() -> Iterator[Pulse]:
+    """Measures how long the machine was suspended."""
+    with Pulse() as beating:
+        yield beating
+
+
+@pytest.fixture(scope="session")
+def trap() -> Iterator[FaultServer]:
+    """A server that only redirects lead to; it would respond with a token."""
+    server = FaultServer({"": token()})
+    yield server
+    server.close()

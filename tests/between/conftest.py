@@ -21,17 +21,18 @@ from procountor_auth.protocol.endpoints import Endpoints
 from procountor_auth.stores.file import FileStore
 from procountor_auth.strategies import AuthorizationCodeStrategy, ClientCredentialsStrategy
 from procountor_auth.transport.transport import Transport
-from tests.faults.acts import ACCESS, REFRESH, token
+from tests.faults.acts import ACCESS, REFRESH
 from tests.faults.conftest import API_KEY, CALLS, CLIENT_SECRET, GRACE, NOW, OLD, SECRETS, Run
 from tests.faults.fault import LONG, Accepted, Refused
-from tests.faults.server import FaultServer
 from tests.faults.witness import ADDRESSES, Clock, Pulse, Witness, hidden_in, shown
 
 from .network import Authority, Network
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
+
+    from tests.faults.server import FaultServer
 
     from .case import Way
 
@@ -47,21 +48,6 @@ def authorities(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Authority
     folder = tmp_path_factory.mktemp("authorities")
     made = {name: Authority.make(folder, name) for name in ("service", "inspector")}
     return made | {"stranger": Authority.make(folder, "stranger", host="elsewhere.example")}
-
-
-@pytest.fixture(scope="session")
-def pulse() -> Iterator[Pulse]:
-    """Tells how long the machine has stood still."""
-    with Pulse() as beating:
-        yield beating
-
-
-@pytest.fixture(scope="session")
-def trap() -> Iterator[FaultServer]:
-    """A server that nothing leads to but redirects; it would answer with a token."""
-    server = FaultServer({"": token()})
-    yield server
-    server.close()
 
 
 @dataclass(slots=True)

@@ -100,7 +100,7 @@ class Terminal:
     def shows(self, pattern: str) -> re.Match[str]:
         """Wait until a running command has shown what matches, without its colours."""
         while (found := re.search(pattern, self._plain())) is None:
-            if not select.select([self._ours], [], [], 30)[0]:
+            if not select.select([self._ours], [], [], 60)[0]:
                 raise AssertionError(self._plain())
             self._said += os.read(self._ours, 65_536)
         return found

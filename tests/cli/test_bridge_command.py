@@ -101,7 +101,7 @@ def test_the_start_on_a_terminal(start: Start, sandbox: Sandbox, make_terminal: 
     url = terminal.shows(r"The bridge listens on (http://127\.0\.0\.1:\d+)\n")[1]
     shown = terminal.shows(r"(?s)for 1 profile: acme\n.*Press Ctrl-C to stop\.\n")[0]
     assert "Left out: beta, gamma\n  PROCOUNTOR_API_KEY is missing (client_credentials needs it).\n" in shown
-    assert "    Set it in [profiles.beta] of the profiles file" in shown
+    assert "    Set it as PROCOUNTOR_PROFILES__BETA__API_KEY, or name the profiles file" in shown
     assert "It forwards only GET and HEAD requests.\n" in shown
     assert "Its tokens are in memory" in shown
     assert "Next: in the program, change only the host, to https://bridge.example\n" in shown

@@ -116,21 +116,6 @@ def _certificate(path: Path, first: int, last: int) -> Certificates:
     return Certificates(path, context)
 
 
-@pytest.fixture(scope="session")
-def pulse() -> Iterator[Pulse]:
-    """Measures how long the machine was suspended."""
-    with Pulse() as beating:
-        yield beating
-
-
-@pytest.fixture(scope="session")
-def trap() -> Iterator[FaultServer]:
-    """A server that only redirects lead to; it would respond with a token."""
-    server = FaultServer({"": token()})
-    yield server
-    server.close()
-
-
 @dataclass(slots=True)
 class Case:
     """A call of the library against a server that misbehaves.

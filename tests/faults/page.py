@@ -18,13 +18,14 @@ from .fault import Accepted, Refused
 from .references import REFERENCES
 from .resumed import RESUMED
 from .sql_stores import GONE, POSTGRESQL, SHARED, SQL, SQLITE
-from .stores import FILE, Outcome
+from .stores import FILE
 from .tables import AUTHORIZATION_ENDPOINT, TOKEN_ENDPOINT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from .fault import Fault
+    from .outcome import Outcome
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "faults.md"
 

@@ -7,21 +7,19 @@ import sqlite3
 import subprocess
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
-from procountor_auth.errors import InteractionRequired, StoreError, StoreUnavailable, UnreadableEntry
 from procountor_auth.stores.codec import Codec
 from procountor_auth.stores.sql import SQLStore
 from procountor_auth.stores.sql_table import NAME
 
 from .fault import SHORT
-from .stores import KEY, Outcome
+from .outcome import ALONE, AMPLE, AWAY, CLOSED, KEY, LOST, NEW, REFUSED, SERVED, StoreFault, later
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,17 +31,16 @@ if TYPE_CHECKING:
     from procountor_auth.protocol.token import Token
     from tests.postgres import PostgresServer
 
-_AMPLE: Final = 5.0
-"""Seconds of which waiting for a lock takes `SHORT`."""
+    _Faults: TypeAlias = tuple[StoreFault["Database"], ...]
 
 
 @dataclass(slots=True)
-class Place:
+class Database:
     """A table with an old token in it, and the means to break it.
 
     Attributes:
-        patch: Replaces values until the end of the test.
-        stack: Undoes what a fault has done, at the end of the test.
+        patch: Replaces values until the call has ended.
+        stack: Undoes what a fault has done, when the call has ended.
         old: The token that is there.
         python: Runs programs in processes of their own.
         file: SQLite's file, or None.
@@ -63,6 +60,11 @@ class Place:
     def url(self) -> str:
         """Where the store is."""
         return self.server.url if self.server else f"sqlite:///{self.file}"
+
+    @property
+    def addresses(self) -> set[tuple[Any, ...]]:
+        """Where its server is."""
+        return {("127.0.0.1", self.server.port)} if self.server else set()
 
     def store(self, codec: Codec | None = None) -> SQLStore:
         """Return a store at this place."""
@@ -114,49 +116,23 @@ class Place:
         self.run(f"CREATE TRIGGER refused BEFORE INSERT OR UPDATE ON {NAME} FOR EACH ROW EXECUTE FUNCTION refuse()")
 
 
-@dataclass(frozen=True, slots=True)
-class SQLFault:
-    """Something that goes wrong with a database.
-
-    Attributes:
-        id: Its name.
-        bring: Brings it about.
-        key: What has to come of it where an API key gets the next token.
-        refresh: What has to come of it where a refresh token does, which is replaced by another one.
-    """
-
-    id: str
-    bring: Callable[[Place], object]
-    key: Outcome
-    refresh: Outcome
-
-
-_SERVED: Final = Outcome(kept="old")
-_REFUSED: Final = Outcome(StoreError, 0, "left")
-_ALONE: Final = Outcome(None, 1, "left")
-_CLOSED: Final = Outcome(UnreadableEntry, 0, "left")
-_AWAY: Final = Outcome(StoreUnavailable, 0, "left")
-_NEW: Final = Outcome()
-_LOST: Final = Outcome(InteractionRequired, 0, "none")
-
-
-def _seal(place: Place) -> None:
-    sealed = place.store(Codec((SecretStr(Fernet.generate_key().decode()),)))
+def _seal(database: Database) -> None:
+    sealed = database.store(Codec((SecretStr(Fernet.generate_key().decode()),)))
     with sealed.transaction(KEY, timeout=5) as transaction:
-        transaction.write(place.old)
+        transaction.write(database.old)
 
 
-def _tear(place: Place) -> None:
-    data = place.data() or b""
-    place.put(data[: len(data) // 2])
+def _tear(database: Database) -> None:
+    data = database.data() or b""
+    database.put(data[: len(data) // 2])
 
 
-def _lock(place: Place) -> None:
-    place.patch.setattr("procountor_auth.tokens.renewal._PATIENCE", SHORT / _AMPLE)
-    place.stack.enter_context(place.store().transaction(KEY, timeout=5))
+def _lock(database: Database) -> None:
+    database.patch.setattr("procountor_auth.tokens.renewal._PATIENCE", SHORT / AMPLE)
+    database.stack.enter_context(database.store().transaction(KEY, timeout=5))
 
 
-def _die(place: Place, then: str) -> None:
+def _die(database: Database, then: str) -> None:
     """Let another process take the lock, and end while it has it."""
     program = (
         "import os, sys\n"
@@ -166,143 +142,146 @@ def _die(place: Place, then: str) -> None:
         f"    {then}\n"
         "    os.kill(os.getpid(), 9)\n"
     )
-    subprocess.run([place.python, "-c", program, place.url, str(place.file)], check=False)
+    subprocess.run([database.python, "-c", program, database.url, str(database.file)], check=False)
 
 
-def _later(work: Callable[[Place], object]) -> Callable[[Place], None]:
-    def bring(place: Place) -> None:
-        place.later = partial(work, place)
-
-    return bring
+def _drop(database: Database) -> None:
+    database.run(f"DROP TABLE {NAME}")
 
 
-def _drop(place: Place) -> None:
-    place.run(f"DROP TABLE {NAME}")
+def _delete(database: Database) -> None:
+    database.run(f"DELETE FROM {NAME}")  # noqa: S608 - the same
 
 
-def _delete(place: Place) -> None:
-    place.run(f"DELETE FROM {NAME}")  # noqa: S608 - the same
+def _renumber(database: Database) -> None:
+    database.run(f"UPDATE {NAME} SET version = 7")  # noqa: S608 - the same
 
 
-def _renumber(place: Place) -> None:
-    place.run(f"UPDATE {NAME} SET version = 7")  # noqa: S608 - the same
+def _rename(database: Database) -> None:
+    database.run(f"ALTER TABLE {NAME} RENAME COLUMN data TO payload")
 
 
-def _rename(place: Place) -> None:
-    place.run(f"ALTER TABLE {NAME} RENAME COLUMN data TO payload")
-
-
-SQL: Final = (
-    SQLFault("all-right", lambda _: None, _NEW, _NEW),
-    SQLFault("torn-row", _tear, _NEW, _LOST),
-    SQLFault("not-ours", lambda place: place.put(b'{"access_token": "x"}'), _NEW, _LOST),
-    SQLFault("future-schema", lambda place: place.change(schema=99), _ALONE, _CLOSED),
-    SQLFault("another-key", _seal, _ALONE, _CLOSED),
-    SQLFault("row-deleted", _delete, _NEW, _LOST),
-    SQLFault("row-deleted-meanwhile", _later(_delete), _NEW, _NEW),
-    SQLFault("table-dropped", _drop, _NEW, _LOST),
-    SQLFault("table-dropped-meanwhile", _later(_drop), _NEW, _NEW),
-    SQLFault("column-renamed", _rename, _REFUSED, _REFUSED),
-    SQLFault("column-renamed-meanwhile", _later(_rename), replace(_SERVED, kept="none"), replace(_SERVED, kept="none")),
-    SQLFault(
+SQL: Final[_Faults] = (
+    StoreFault("all-right", lambda _: None, NEW, NEW),
+    StoreFault("torn-row", _tear, NEW, LOST),
+    StoreFault("not-ours", lambda database: database.put(b'{"access_token": "x"}'), NEW, LOST),
+    StoreFault("future-schema", lambda database: database.change(schema=99), ALONE, CLOSED),
+    StoreFault("another-key", _seal, ALONE, CLOSED),
+    StoreFault("row-deleted", _delete, NEW, LOST),
+    StoreFault("row-deleted-meanwhile", later(_delete), NEW, NEW),
+    StoreFault("table-dropped", _drop, NEW, LOST),
+    StoreFault("table-dropped-meanwhile", later(_drop), NEW, NEW),
+    StoreFault("column-renamed", _rename, REFUSED, REFUSED),
+    StoreFault("column-renamed-meanwhile", later(_rename), replace(SERVED, kept="none"), replace(SERVED, kept="none")),
+    StoreFault(
         "column-added",
-        lambda place: place.run(f"ALTER TABLE {NAME} ADD COLUMN owner VARCHAR(20) DEFAULT 'x' NOT NULL"),
-        _NEW,
-        _NEW,
+        lambda database: database.run(f"ALTER TABLE {NAME} ADD COLUMN owner VARCHAR(20) DEFAULT 'x' NOT NULL"),
+        NEW,
+        NEW,
     ),
-    SQLFault("locked", _lock, replace(_ALONE, timeout=_AMPLE), replace(_AWAY, timeout=SHORT)),
-    SQLFault("holder-dead", lambda place: _die(place, "pass"), _NEW, _NEW),
+    StoreFault("locked", _lock, replace(ALONE, timeout=AMPLE), replace(AWAY, timeout=SHORT)),
+    StoreFault("holder-dead", lambda database: _die(database, "pass"), NEW, NEW),
 )
 """For any database."""
 
 
-def _crash(place: Place) -> None:
+def _crash(database: Database) -> None:
     """Let another process end in the middle of a write: SQLite's journal stays behind."""
     _die(
-        place,
+        database,
         "import sqlite3; c = sqlite3.connect(sys.argv[2], isolation_level=None); c.execute('PRAGMA cache_size = 1'); "
         "c.execute('BEGIN EXCLUSIVE'); c.execute('DELETE FROM procountor_auth_tokens')",
     )
 
 
-def _hold(place: Place) -> None:
+def _hold(database: Database) -> None:
     """Have another program keep SQLite's own lock for longer than is waited for."""
-    assert place.file is not None
-    other = sqlite3.connect(place.file, isolation_level=None, check_same_thread=False)
-    place.stack.callback(other.close)
+    assert database.file is not None
+    other = sqlite3.connect(database.file, isolation_level=None, check_same_thread=False)
+    database.stack.callback(other.close)
     other.execute("BEGIN EXCLUSIVE")
 
 
-def _unlink(place: Place) -> None:
-    assert place.file is not None
-    place.file.unlink()
+def _unlink(database: Database) -> None:
+    assert database.file is not None
+    database.file.unlink()
 
 
-def _fill(place: Place) -> None:
-    place.connects_with(f"PRAGMA max_page_count = {place.run('PRAGMA page_count')}")
+def _fill(database: Database) -> None:
+    database.connects_with(f"PRAGMA max_page_count = {database.run('PRAGMA page_count')}")
 
 
-def _cut(place: Place) -> None:
-    assert place.file is not None
-    data = place.file.read_bytes()
-    place.file.write_bytes(data[: len(data) // 2])
+def _cut(database: Database) -> None:
+    assert database.file is not None
+    data = database.file.read_bytes()
+    database.file.write_bytes(data[: len(data) // 2])
 
 
-SQLITE: Final = (
-    SQLFault("disk-full", _fill, _SERVED, _SERVED),
-    SQLFault("disk-full-meanwhile", _later(_fill), _SERVED, _SERVED),
-    SQLFault("read-only", lambda place: place.connects_with("PRAGMA query_only = ON"), _SERVED, _SERVED),
-    SQLFault("old-schema", lambda place: place.change(schema=0), _NEW, _LOST),
-    SQLFault("two-versions", _renumber, _NEW, _LOST),
-    SQLFault("data-empty", lambda place: place.put(b""), _NEW, _LOST),
-    SQLFault("file-cut", _cut, _REFUSED, _REFUSED),
-    SQLFault("no-database", lambda place: place.file and place.file.write_bytes(b"x" * 9_000), _REFUSED, _REFUSED),
-    SQLFault("file-empty", lambda place: place.file and place.file.write_bytes(b""), _NEW, _LOST),
-    SQLFault("file-deleted", _unlink, _NEW, _LOST),
-    SQLFault("file-deleted-meanwhile", _later(_unlink), _NEW, _NEW),
-    SQLFault("held-by-another-program", _hold, replace(_ALONE, kept="old"), replace(_AWAY, kept="old")),
-    SQLFault("held-meanwhile", _later(_hold), _SERVED, _SERVED),
-    SQLFault("writer-dead", _crash, _NEW, _NEW),
+def _replace(data: bytes) -> Callable[[Database], None]:
+    def bring(database: Database) -> None:
+        assert database.file is not None
+        database.file.write_bytes(data)
+
+    return bring
+
+
+SQLITE: Final[_Faults] = (
+    StoreFault("disk-full", _fill, SERVED, SERVED),
+    StoreFault("disk-full-meanwhile", later(_fill), SERVED, SERVED),
+    StoreFault("read-only", lambda database: database.connects_with("PRAGMA query_only = ON"), SERVED, SERVED),
+    StoreFault("old-schema", lambda database: database.change(schema=0), NEW, LOST),
+    StoreFault("two-versions", _renumber, NEW, LOST),
+    StoreFault("data-empty", lambda database: database.put(b""), NEW, LOST),
+    StoreFault("file-cut", _cut, REFUSED, REFUSED),
+    StoreFault(
+        "no-database", lambda database: database.file and database.file.write_bytes(b"x" * 9_000), REFUSED, REFUSED
+    ),
+    StoreFault("file-empty", _replace(b""), NEW, LOST),
+    StoreFault("file-deleted", _unlink, NEW, LOST),
+    StoreFault("file-deleted-meanwhile", later(_unlink), NEW, NEW),
+    StoreFault("held-by-another-program", _hold, replace(ALONE, kept="old"), replace(AWAY, kept="old")),
+    StoreFault("held-meanwhile", later(_hold), SERVED, SERVED),
+    StoreFault("writer-dead", _crash, NEW, NEW),
 )
 
 
-def _server(place: Place) -> PostgresServer:
-    assert place.server is not None
-    return place.server
+def _server(database: Database) -> PostgresServer:
+    assert database.server is not None
+    return database.server
 
 
-def _restart(place: Place) -> None:
-    _server(place).stop()
-    _server(place).start()
+def _restart(database: Database) -> None:
+    _server(database).stop()
+    _server(database).start()
 
 
-def _disconnect(place: Place) -> None:
-    place.run(
+def _disconnect(database: Database) -> None:
+    database.run(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
         "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
     )
 
 
-POSTGRESQL: Final = (
-    SQLFault("disk-full", lambda place: place.refuses("53100"), _SERVED, _SERVED),
-    SQLFault("read-only", lambda place: place.refuses("25006"), _SERVED, _SERVED),
-    SQLFault("disk-full-meanwhile", _later(lambda place: place.refuses("53100")), _SERVED, _SERVED),
-    SQLFault("deadlock-meanwhile", _later(lambda place: place.refuses("40P01")), _SERVED, _SERVED),
-    SQLFault("disconnected-meanwhile", _later(_disconnect), _NEW, _NEW),
+POSTGRESQL: Final[_Faults] = (
+    StoreFault("disk-full", lambda database: database.refuses("53100"), SERVED, SERVED),
+    StoreFault("read-only", lambda database: database.refuses("25006"), SERVED, SERVED),
+    StoreFault("disk-full-meanwhile", later(lambda database: database.refuses("53100")), SERVED, SERVED),
+    StoreFault("deadlock-meanwhile", later(lambda database: database.refuses("40P01")), SERVED, SERVED),
+    StoreFault("disconnected-meanwhile", later(_disconnect), NEW, NEW),
 )
 
-SHARED: Final = tuple(
+SHARED: Final[_Faults] = tuple(
     fault
     for fault in SQL
     if fault.id.startswith(("all-right", "table", "column", "row-deleted-meanwhile", "locked", "holder"))
 )
 """What the database itself has a part in: the rest is the same code for both, and is tried with SQLite."""
 
-GONE: Final = (
-    SQLFault(
-        "server-gone", lambda place: _server(place).stop(), replace(_ALONE, kept="old"), replace(_AWAY, kept="old")
+GONE: Final[_Faults] = (
+    StoreFault(
+        "server-gone", lambda database: _server(database).stop(), replace(ALONE, kept="old"), replace(AWAY, kept="old")
     ),
-    SQLFault("server-gone-meanwhile", _later(lambda place: _server(place).stop()), _SERVED, _SERVED),
-    SQLFault("server-back-meanwhile", _later(_restart), _NEW, _NEW),
+    StoreFault("server-gone-meanwhile", later(lambda database: _server(database).stop()), SERVED, SERVED),
+    StoreFault("server-back-meanwhile", later(_restart), NEW, NEW),
 )
 """For a PostgreSQL of the test's own."""

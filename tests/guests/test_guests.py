@@ -44,13 +44,6 @@ def server() -> Iterator[FaultServer]:
     serving.close()
 
 
-@pytest.fixture(scope="module")
-def pulse() -> Iterator[Pulse]:
-    """Tells how long the machine has stood still."""
-    with Pulse() as beating:
-        yield beating
-
-
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("procountor_auth.tokens.provider.entry_key", lambda *_: KEY)

@@ -90,6 +90,9 @@ def where(request: pytest.FixtureRequest) -> Callable[[str], str]:
     return url
 
 
+_PAUSED = " Nothing was sent now: what was refused is sent again in 1 second."
+
+
 def ask_all(tokens: TokenSource, threads: int, calls: int) -> list[Token | str]:
     """Have threads ask at one moment, several times each; return tokens and the texts of errors."""
     together = threading.Barrier(threads)
@@ -101,7 +104,8 @@ def ask_all(tokens: TokenSource, threads: int, calls: int) -> list[Token | str]:
             try:
                 got.append(tokens.token())
             except ProcountorAuthError as error:
-                got.append(str(error))
+                # Who comes after the others are served is told so, too.
+                got.append(str(error).replace(_PAUSED, ""))
         return got
 
     with ThreadPoolExecutor(threads) as pool:

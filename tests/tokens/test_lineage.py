@@ -128,6 +128,17 @@ def test_a_store_that_lost_its_last_write_is_not_believed(bench: Bench, provider
     assert entry(provider).lineage.link == 2
 
 
+def test_a_refusal_after_a_lost_write_is_final(bench: Bench, provider: TokenProvider) -> None:
+    """The older token in the store is not another one that somebody has stored meanwhile: nothing is tried again."""
+    bench.primary.answers |= {"refresh-old": lambda: token("new", "primary"), "refresh-new": ended}
+    before = entry(provider)
+    known, _, lineage = provider.renew(None, None)
+    bench.store._entries[provider.key] = before
+    with pytest.raises(InteractionRequired):
+        provider.renew(known, known, lineage)
+    assert bench.primary.asked == ["refresh-old", "refresh-new"]
+
+
 def test_whoever_has_the_live_token_goes_on_after_the_store_was_emptied(
     bench: Bench, provider: TokenProvider, tmp_path: Path
 ) -> None:
