@@ -26,7 +26,7 @@ MUTANTS_ARGS ?=
 # The suite starts hundreds of interpreters: none of them is to compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-fast proof coverage faults conformance fuzz kills storms companies model installations test-long test-lowest audit build bench scale bench-renewal bench-sandbox foreign screens json settings cli-page errors-page screenshots check docs format lint types imports test-httpx test-httpx2 test-python clean hosts mutants
+.PHONY: help demo test test-slow test-fast proof coverage faults conformance fuzz kills storms companies model installations test-long test-lowest audit build bench scale bench-renewal bench-sandbox foreign screens json settings cli-page errors-page screenshots check docs format lint types imports test-httpx test-httpx2 test-python clean hosts mutants
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -34,8 +34,11 @@ help:  ## show this list
 demo: $(READY)  ## the ten-line program against the sandbox, with three strategies
 	@$(BIN)/python examples/demo.py
 
-test: $(READY)  ## the test suite
-	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
+test: $(READY)  ## the tests but for the slow ones, in three minutes
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow" $(PYTEST_ARGS)
+
+test-slow: $(READY)  ## the others: browsers, every fault, other people's programs, packages, pages (tests/slow.py)
+	@$(BIN)/python -m pytest $(PARALLEL) -m slow $(PYTEST_ARGS)
 
 test-fast: $(READY)  ## while writing: the tests that need no process, server or browser, in half a minute
 	@PROCOUNTOR_AUTH_FUZZ=1000 $(BIN)/python -m pytest $(PARALLEL) -m "not process and not server and not browser" $(PYTEST_ARGS)
@@ -135,7 +138,7 @@ screenshots: $(READY)  ## the pictures in docs/images, with Chromium, and the on
 	@$(BIN)/python docs/terminal_picture.py
 	@$(BIN)/python docs/screenshots.py
 
-check: format lint types imports docs test  ## what CI runs, and what to run before every commit
+check: format lint types imports docs test test-slow  ## what CI runs, and what to run before every commit
 
 format: $(READY)  ## check the formatting
 	@$(BIN)/ruff format --check --quiet . || { echo "Run $(BIN)/ruff format to format these files:"; $(BIN)/ruff format --check .; exit 1; }
@@ -151,9 +154,10 @@ types: $(READY)  ## check the types: mypy, and pyright where npm is
 
 # Other configurations run what depends on them (tests/resources.py has the marks).
 DEPENDS := -m 'not once'
+DEPENDS_QUICKLY := -m 'not once and not slow'
 ON_HTTP := -m 'http_library and not once'
 
-imports: $(READY)  ## check that imports run down the floors of docs/architecture.md
+imports: $(READY)  ## check that imports run down the layers of docs/architecture.md
 	@$(BIN)/lint-imports --no-cache --no-logo >$(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
 
 test-httpx: VENV := .venv-httpx
@@ -169,8 +173,8 @@ test-lowest:  ## the tests that depend on it with the lowest versions that pypro
 	@$(MAKE) --no-print-directory test VENV=$(VENV) LOWEST=yes PYTEST_ARGS="$(DEPENDS) $(PYTEST_ARGS)"
 
 test-python: VENV := .venv-$(notdir $(PYTHON))
-test-python:  ## the tests that depend on it with another Python: PYTHON=python3.13
-	@$(MAKE) --no-print-directory test VENV=$(VENV) PYTEST_ARGS="$(DEPENDS) $(PYTEST_ARGS)"
+test-python:  ## the tests that depend on it with another Python, but for the slow ones: PYTHON=python3.13
+	@$(MAKE) --no-print-directory test VENV=$(VENV) PYTEST_ARGS="$(DEPENDS_QUICKLY) $(PYTEST_ARGS)"
 
 build: $(READY)  ## the wheel and the source distribution in dist/: the same bytes wherever they are built
 	@rm -rf dist

@@ -24,7 +24,7 @@ MARKS: Final = {
 OTHER_MARKS: Final = {
     "fuzz": "gets more inputs in `make fuzz`",
     "long": "does more in `make test-long`",
-    "once": "depends neither on the Python nor on the versions installed: `make test` alone runs it",
+    "once": "depends neither on the Python nor on the versions installed: `make check` alone runs it",
     "http_library": "depends on which HTTP library is installed",
 }
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LONG: Final = ("browser", "fuzz", "long")
 """Marks of the modules that take long."""
 
-LONG_FOLDERS: Final = frozenset({"documents", "foreign"})
+LONG_FOLDERS: Final = frozenset({"documents", "examples", "foreign", "screens"})
 
 
 class Schedule:

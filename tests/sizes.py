@@ -1,4 +1,4 @@
-"""How much of a thing a test does: enough to find the fault in `make test`, all of it in `make test-long`."""
+"""How much of a thing a test does: enough to find the fault in `make check`, all of it in `make test-long`."""
 
 from __future__ import annotations
 

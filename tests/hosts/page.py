@@ -14,14 +14,13 @@ if TYPE_CHECKING:
 _HEAD = """
 ## Hosts
 
-These tables list what comes of a command on a host that is unlike a developer's machine: of `TokenSource.from_env()`,
-of `token()` with an API key (token) or with a stored refresh token (renew), and of the commands `status`, `doctor`,
-`migrate rehearse` and `login`, each in a process of its own with the file store. The service replaces refresh tokens,
-so that a lost answer would be a lost login. `tests/hosts/` has the hosts as data; `make hosts` runs every cell, and
-`make test` a fixed part of them.
+These tables list how a command ends on unusual hosts: `TokenSource.from_env()`, `token()` with an API key (token) or
+with a stored refresh token (renew), and the commands `status`, `doctor`, `migrate rehearse` and `login`, each in a
+process of its own with the file store. The service replaces refresh tokens, so a lost response would be a lost login.
+`tests/hosts/` has the hosts as data; `make hosts` runs every cell, and `make check` a fixed part of them.
 
 "done", "fails", "configuration" and "interrupted" are the exit statuses 0, 1, 2 and 130; "ended" is the signal's own.
-A frozen process stands still for longer than `PROCOUNTOR_TIMEOUT`: what comes of it depends on what has arrived
+A frozen process is suspended for longer than `PROCOUNTOR_TIMEOUT`: its outcome depends on what has arrived
 meanwhile. The summary above counts an outcome other than the usual host's as refused.
 
 """

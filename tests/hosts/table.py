@@ -125,7 +125,7 @@ SPREAD: Final = tuple(
         ("HOME: empty", "status"),
     )
 )
-"""What `make test` runs: each kind of host, each command three times at least."""
+"""What `make check` runs: each kind of host, each command three times at least."""
 
 
 def expected(host: Host, command: str) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ def test_a_command_on_a_host(runner: Runner, service: Sandbox, host: Host, comma
 
 
 def test_the_spread_has_every_kind() -> None:
-    """What `make test` runs has each kind of host, and each command at least three times."""
+    """What `make check` runs has each kind of host, and each command at least three times."""
     assert {host.kind for host, _ in SPREAD} == {host.kind for host in HOSTS}
     counts = Counter(command for _, command in SPREAD)
     assert all(counts[command] >= 3 for command in COMMANDS)

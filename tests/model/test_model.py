@@ -1,6 +1,6 @@
 """The token source, in every order in which anything can happen, loses nothing and crosses nothing.
 
-Small in `make test`; `make model` lets more go wrong on each way.
+Small in `make check`; `make model` lets more go wrong on each way.
 """
 
 from __future__ import annotations

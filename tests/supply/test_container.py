@@ -118,7 +118,7 @@ def test_the_page_says_how_to_run_it() -> None:
 def image(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """What the image has: a clean environment in which the RUN instructions have run, with paths of this test's.
 
-    They take most of a minute. In `make test` the wheel is installed instead.
+    They take most of a minute. In `make check` the wheel is installed instead.
     """
     folder = tmp_path_factory.mktemp("image")
     if not LONG:

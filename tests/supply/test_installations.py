@@ -1,6 +1,6 @@
 """The wheel and the source distribution work where they are installed: each extra, on each Python of this machine.
 
-`make test` installs the command with this Python; `make installations` everything.
+`make check` installs the command with this Python; `make installations` everything.
 """
 
 from __future__ import annotations
