@@ -10,7 +10,7 @@ import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from procountor_auth.errors import ProcountorAuthError
 from procountor_auth.migration.check import check
@@ -129,39 +129,35 @@ class Rehearsal:
         return readiness
 
     def _rehearse(self, pool: ProviderPool, profile: str | None) -> Readiness:
-        strategy = strategy_of(self._profiles, profile)
-        target_name = self._target_of(profile)
-        if strategy == target_name and not self._target_only:
+        target_name = target_of(self._profiles, profile, self._target)
+        begun = Readiness(profile=profile, strategy=strategy_of(self._profiles, profile), target=target_name)
+        if begun.done and not self._target_only:
             found = check(self._profiles, profile, target_name, pool=pool, clock=self._clock)
-            return self._readiness(profile, strategy, found.reasons, ["it has already switched: nothing was tried"])
-        providers, reasons = self._providers(pool, profile)
+            return replace(begun, reasons=found.reasons, notes=("it has already switched: nothing was tried",))
+        providers, reasons = self._providers(pool, begun)
         if providers is None:
-            return self._readiness(profile, strategy, reasons)
+            return replace(begun, reasons=tuple(reasons))
         today, target = providers
         stands_for = fingerprint(today or target, target, self._resources, target_only=self._target_only)
         known = None if self._results is None or self._fresh else self._results.find(stands_for)
         if known is not None and known.readiness.ready and self._clock() - known.at < KEPT:
             return replace(known.readiness, notes=(*known.readiness.notes, _EARLIER))
-        readiness = self._tried(profile, strategy, (today, target))
+        readiness = self._tried(begun, (today, target))
         if self._results is not None:
             plain = fingerprint(today or target, target, target_only=self._target_only)
             for each in dict.fromkeys((stands_for, plain)):  # later lookups name no resources
                 self._results.add(each, self._clock(), readiness)
         return readiness
 
-    def _target_of(self, profile: str | None) -> str:
-        return target_of(self._profiles, profile, self._target)
-
     def _providers(
-        self, pool: ProviderPool, profile: str | None
+        self, pool: ProviderPool, begun: Readiness
     ) -> tuple[tuple[TokenProvider | None, TokenProvider] | None, list[Reason]]:
         """Return the current provider and the target's, or the problems of their configuration."""
         reasons: list[Reason] = []
         found: list[TokenProvider] = []
-        target = self._target_of(profile)
-        for strategy in (target,) if self._target_only else (target, None):
+        for strategy in (begun.target,) if self._target_only else (begun.target, None):
             try:
-                found.append(pool.provider(profile, strategy))
+                found.append(pool.provider(begun.profile, strategy))
             except ProcountorAuthError as error:
                 reasons += [reason for reason in reasons_of(error) if reason not in reasons]
         for provider in found:
@@ -171,12 +167,7 @@ class Rehearsal:
             return None, reasons
         return (None if self._target_only else found[1], found[0]), []
 
-    def _tried(
-        self,
-        profile: str | None,
-        strategy: str | None,
-        providers: tuple[TokenProvider | None, TokenProvider],
-    ) -> Readiness:
+    def _tried(self, begun: Readiness, providers: tuple[TokenProvider | None, TokenProvider]) -> Readiness:
         reasons: list[Reason] = []
         reached: list[Reached | None] = []
         for provider in providers:
@@ -195,30 +186,11 @@ class Rehearsal:
         if new is not None and not reasons:
             company = old.session.company_id if old else providers[1].company.number
             reasons += _compared(company, new)
-            reasons += _lost_rights(old, new, self._target_of(profile))
+            reasons += _lost_rights(old, new, begun.target)
             if old and old.session.user_id != new.session.user_id:
-                notes.append(
-                    f"another user: {_user(old.session)} today, {_user(new.session)} with {self._target_of(profile)}"
-                )
+                notes.append(f"another user: {_user(old.session)} today, {_user(new.session)} with {begun.target}")
         found = {"today": old and old.as_dict(), "next": new and new.as_dict()}
-        return self._readiness(profile, strategy, reasons, notes, found)
-
-    def _readiness(
-        self,
-        profile: str | None,
-        strategy: str | None,
-        reasons: Iterable[Reason] = (),
-        notes: Iterable[str] = (),
-        found: dict[str, Any] | None = None,
-    ) -> Readiness:
-        return Readiness(
-            profile=profile,
-            strategy=strategy,
-            target=self._target_of(profile),
-            reasons=tuple(reasons),
-            notes=tuple(notes),
-            found=found or {},
-        )
+        return replace(begun, reasons=tuple(reasons), notes=tuple(notes), found=found)
 
 
 def _lost_rights(old: Reached | None, new: Reached, target: str) -> list[Reason]:

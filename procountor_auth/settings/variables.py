@@ -32,6 +32,9 @@ _NAME: Final = f"[_-]{{0,2}}{_WORD}(?:[_-]{{1,2}}{_WORD})*[_-]{{0,2}}"
 
 _MAX_NAME: Final = 64
 
+_WORD_OF_PREFIX: Final = PREFIX.rstrip("_").lower()
+_LETTERS: Final = frozenset(_WORD_OF_PREFIX)
+
 _MIN_LETTERS: Final = 6
 """How many different letters a misspelt prefix has in common with the right one."""
 
@@ -67,14 +70,15 @@ def misspelt_values(variables: Mapping[str, str | None]) -> Iterator[tuple[str, 
 
 def setting_misspelt(name: str) -> str | None:
     """Return the setting that a variable with a misspelt prefix means, or None if its prefix is another one."""
-    word, _, setting = name.lower().partition("_")
-    right = PREFIX.rstrip("_").lower()
     # A quick look first, as it is done for every variable.
-    if word == right or not word.startswith("p") or len(set(word) & set(right)) < _MIN_LETTERS:
+    if name[:1] not in {"p", "P"}:
+        return None
+    word, _, setting = name.lower().partition("_")
+    if word == _WORD_OF_PREFIX or len(_LETTERS.intersection(word)) < _MIN_LETTERS:
         return None
     import difflib  # noqa: PLC0415 - only for such a name
 
-    return setting if difflib.SequenceMatcher(None, word, right).ratio() >= _MIN_SIMILARITY else None
+    return setting if difflib.SequenceMatcher(None, word, _WORD_OF_PREFIX).ratio() >= _MIN_SIMILARITY else None
 
 
 class Place(NamedTuple):

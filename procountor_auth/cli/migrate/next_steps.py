@@ -12,9 +12,9 @@ from .call import MAX_NAMED
 from .labels import count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from procountor_auth.migration.plan import Plan
+    from procountor_auth.migration.plan import Change, Plan
     from procountor_auth.migration.readiness import Readiness, Reason
     from procountor_auth.migration.status import ProfileStatus
     from procountor_auth.settings.profiles import Profiles
@@ -24,14 +24,18 @@ if TYPE_CHECKING:
 
 def after_check(results: Sequence[Readiness], call: Call, profiles: Profiles) -> list[str]:
     """Return the steps after a check."""
-    return _fix_first(results, call, "check") or _when_done(results, call, profiles) or [call.command("rehearse")]
+    return (
+        _fix_first(results, call, "check")
+        or _when_done(results, call, _leftovers(results, profiles))
+        or [call.command("rehearse")]
+    )
 
 
 def after_rehearsal(results: Sequence[Readiness], call: Call, profiles: Profiles) -> list[str]:
     """Return the steps after a rehearsal: the lines to set for the profiles with a GO."""
     go = [each for each in results if each.ready and not each.done]
     if not go:
-        return _fix_first(results, call, "rehearse") or _when_done(results, call, profiles)
+        return _fix_first(results, call, "rehearse") or _when_done(results, call, _leftovers(results, profiles))
     if len(go) <= MAX_NAMED:
         lines = [f"{variable_of(each.profile, 'strategy')}={each.target}" for each in go]
         return ["set", *(f"  {line}" for line in lines), f"{call.command('plan')} shows where"]
@@ -49,7 +53,7 @@ def after_plan(plans: Sequence[Plan], call: Call, profiles: Profiles) -> list[st
     can_switch = [each for each in plans if each.readiness.ready and not each.readiness.done]
     readiness = [each.readiness for each in plans]
     if not can_switch:
-        return _fix_first(readiness, call, "check") or _when_done(readiness, call, profiles)
+        return _fix_first(readiness, call, "check") or _when_done(readiness, call, (each.later for each in plans))
     kinds = dict.fromkeys(change.kind_of_place for each in can_switch for change in each.now)
     places = [str(profiles.file) if kind == PROFILES_FILE else kind for kind in kinds]
     whose = "" if len(can_switch) == len(plans) else f" of the {count(len(can_switch))} that can switch"
@@ -65,7 +69,7 @@ def after_status(statuses: Sequence[ProfileStatus], call: Call, profiles: Profil
     readiness = [each.readiness for each in statuses]
     can_switch = [each for each in statuses if each.state == "can_switch"]
     if not can_switch:
-        steps = _fix_first(readiness, call, "rehearse") or _when_done(readiness, call, profiles)
+        steps = _fix_first(readiness, call, "rehearse") or _when_done(readiness, call, _leftovers(readiness, profiles))
         bridged = sum(each.has_old_programs for each in statuses)
         return leave_the_bridge(bridged, call) if bridged and _all_done(readiness) else steps
     if any(each.rehearsed is None for each in can_switch):
@@ -107,9 +111,14 @@ def _all_done(results: Sequence[Readiness]) -> bool:
     return bool(results) and all(each.ready and each.done for each in results)
 
 
-def _when_done(results: Sequence[Readiness], call: Call, profiles: Profiles) -> list[str]:
+def _leftovers(results: Sequence[Readiness], profiles: Profiles) -> Iterator[Sequence[Change]]:
+    """Yield the old variables of each profile."""
+    return (plan(profiles, each).later for each in results)
+
+
+def _when_done(results: Sequence[Readiness], call: Call, leftovers: Iterable[Sequence[Change]]) -> list[str]:
     if not _all_done(results):
         return []
-    if not any(plan(profiles, each).later for each in results):
+    if not any(leftovers):
         return ["nothing, the migration is finished"]
     return [f"{call.command('finish')}, when you no longer need to switch back"]

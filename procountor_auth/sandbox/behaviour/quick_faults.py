@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .switch import parse_assignments, shown
+from .switch import nearest, parse_assignments, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -120,9 +120,7 @@ def find_quick_fault(name: str) -> QuickFault:
 
 def _is_none(name: str) -> str:
     """Return what is wrong with a name that no quick fault has, and which one was probably meant."""
-    import difflib  # noqa: PLC0415 - only after a mistake
-
-    meant = next(iter(difflib.get_close_matches(name, _BY_NAME, n=1)), None)
+    meant = nearest(name, _BY_NAME)
     near = f": did you mean {meant}?" if meant else "."
     return f"is neither NAME=VALUE nor a quick fault{near} The quick faults are {', '.join(_BY_NAME)}"
 

@@ -196,9 +196,7 @@ def find_switch(name: str) -> Switch:
     switch = _BY_NAME.get(name)
     if switch is None:
         names = ", ".join(each.name for each in SWITCHES)
-        import difflib  # noqa: PLC0415 - only after a mistake
-
-        meant = next(iter(difflib.get_close_matches(name, _BY_NAME, n=1)), None)
+        meant = nearest(name, _BY_NAME)
         near = f", did you mean {meant}" if meant else ""
         raise ValueError(f"there is no switch {shown(name)}{near}; the switches are {names}")
     return switch
@@ -237,3 +235,10 @@ def shown(value: object) -> str:
     """Return a value for an error's message, cut if it is long."""
     text = repr(value)
     return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return the name that was probably meant, or None."""
+    import difflib  # noqa: PLC0415 - only after a mistake
+
+    return next(iter(difflib.get_close_matches(name, names, n=1)), None)
