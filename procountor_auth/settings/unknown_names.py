@@ -78,7 +78,8 @@ def without_unknown(
         if name == _PRINTED:
             continue  # printed by `procountor-auth token --format env`, and passed on by programs
         if (setting := setting_misspelt(name)) is not None:
-            if setting in needed or setting in deciding:
+            # What is meant is certain here: a base URL wins over a named environment.
+            if setting in needed or setting in deciding or (setting == "base_url" and setting not in known):
                 problems.append(_unknown(name.upper(), f": did you mean {variable_named(setting)}?"))
             elif setting in fields or setting in own:
                 _logger.warning("%s is ignored: did you mean %s?", name.upper(), variable_named(setting))

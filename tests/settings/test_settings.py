@@ -307,6 +307,15 @@ def test_a_misspelt_prefix_that_decides_is_an_error(environment: Environment, pr
     assert "c4n4ry" not in _everything_in(caught.value)
 
 
+def test_a_misspelt_base_url_is_an_error_beside_an_environment(environment: Environment) -> None:
+    """The templates of .env name an environment: a base URL that nobody reads would leave its host in place."""
+    environment({**_MACHINE, "PROCOUNTOR_ENVIRONMENT": "production", "PROCOUNTER_BASE_URL": "http://127.0.0.1:8000"})
+    with pytest.raises(ConfigurationError, match="PROCOUNTER_BASE_URL is unknown: did you mean PROCOUNTOR_BASE_URL"):
+        Settings()
+    environment({**_MACHINE, "PROCOUNTOR_BASE_URL": "https://x.example", "PROCOUNTER_ENVIRONMENT": "test"})
+    assert Settings().base_url == "https://x.example"
+
+
 def test_a_misspelt_prefix_that_decides_nothing_is_ignored(
     environment: Environment, caplog: pytest.LogCaptureFixture
 ) -> None:
