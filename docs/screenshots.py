@@ -92,7 +92,7 @@ def take(browser: Browser, sandbox: Sandbox, clock: Clock, scheme: Scheme) -> No
         shoot(page, "home", height=620)
     with look(width=360, height=760) as page:
         page.goto(f"{sandbox.base_url}/_sandbox/#requests")
-        page.get_by_text("appear here by themselves").wait_for()
+        page.get_by_text("appear here automatically").wait_for()
         shoot(page, "dashboard-phone")
 
 
@@ -167,7 +167,7 @@ def use(sandbox: Sandbox, clock: Clock) -> None:
 def shoot_dashboard(page: Page, sandbox: Sandbox, shoot: Shoot) -> None:
     """Show the dashboard's parts, and a new key."""
     page.goto(f"{sandbox.base_url}/_sandbox/")
-    page.get_by_text("appear here by themselves").wait_for()
+    page.get_by_text("appear here automatically").wait_for()
     shoot(page, "dashboard")
     page.locator("#log summary").nth(1).click()
     page.locator("#log details[open]").scroll_into_view_if_needed()
