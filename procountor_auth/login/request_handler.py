@@ -132,6 +132,8 @@ class RequestHandler(BaseHTTPRequestHandler):
     def _problem(self, path: str) -> HTTPStatus | None:
         """Return the status for a request that can't be the redirect."""
         own = self._expected.hosts
+        if self.request_version < self.default_request_version:
+            return HTTPStatus.HTTP_VERSION_NOT_SUPPORTED
         host = [each.strip().lower() for each in self.headers.get_all("Host", [])]
         origin = self.headers.get("Origin", "null").lower()
         if len(host) != 1 or host[0] not in own:
@@ -159,6 +161,7 @@ class RequestHandler(BaseHTTPRequestHandler):
 
     def _send(self, page: Page) -> None:
         body = page.html()
+        self.request_version = self.protocol_version  # to HTTP/0.9, the base class sends no headers
         self.send_response(page.status)
         for name, value in pages.HEADERS.items():
             self.send_header(name, value)

@@ -579,6 +579,8 @@ _NOT_THE_REDIRECT: Final[dict[str, tuple[int, str]]] = {
         "GET {right} HTTP/1.1\r\nHost: {host}\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe\r\n\r\n",
     ),
     "HTTP/2": (505, "GET {right} HTTP/2.0\r\nHost: {host}\r\n\r\n"),
+    "HTTP/0.9": (505, "GET {right} HTTP/0.9\r\nHost: {host}\r\n\r\n"),
+    "HTTP/0.9 with many headers": (431, "GET {right} HTTP/0.9\r\nHost: {host}\r\n" + "X: x\r\n" * 101 + "\r\n"),
     "no HTTP": (400, "GET {right} FTP/1.1\r\nHost: {host}\r\n\r\n"),
     "words": (400, "GET {right} and more HTTP/1.1\r\nHost: {host}\r\n\r\n"),
     "a huge target": (414, "GET {right}&x=" + "x" * MAX_LINE + " HTTP/1.1\r\nHost: {host}\r\n\r\n"),
