@@ -16,7 +16,7 @@ from procountor_auth.protocol.unpicklable import Unpicklable
 from procountor_auth.stores.lineage import INVALIDATED, NO_LINEAGE, Lineage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from procountor_auth.protocol.token import Token
@@ -146,6 +146,28 @@ class Store(ABC):
             UnreadableEntry: It needs another key, or a newer version of this package.
             StoreError: The store can't be used.
         """
+
+    def transaction_unless(
+        self,
+        key: str,
+        enough: Callable[[Entry], bool],  # noqa: ARG002 - for those who can
+        *,
+        timeout: float,
+    ) -> AbstractContextManager[Transaction | Entry]:
+        """Take the lock as `transaction` does, or give the entry without it once its holder has written what is enough.
+
+        A store whose waiting callers have to ask again and again can so spare them the wait for one another. Only a
+        renewal calls it, and only on stores of this package.
+
+        Args:
+            key: The key of the entry.
+            enough: Whether an entry is all that the caller needs.
+            timeout: Seconds to wait for the lock at most.
+
+        Raises:
+            StoreError: What `transaction` raises.
+        """
+        return self.transaction(key, timeout=timeout)
 
     def remove(self, key: str, *, timeout: float) -> None:  # noqa: ARG002 - for those who can
         """Remove an entry, whatever is in it, waiting `timeout` seconds for its lock at most.

@@ -15,8 +15,6 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 
 from pydantic import SecretBytes, SecretStr
-from redis import exceptions
-from redis.lock import Lock
 
 from procountor_auth.errors import ConfigurationError, Problem, StoreConflict, StoreError, StoreUnavailable, printable
 from procountor_auth.protocol.instrumentation import uninstrumented
@@ -27,6 +25,7 @@ from procountor_auth.stores.outage import OUTAGES
 from procountor_auth.stores.redis_connection import pool_for
 from procountor_auth.stores.redis_error import PREFIX, VARIABLE, translate
 from procountor_auth.stores.redis_listing import list_redis
+from procountor_auth.stores.redis_lock import ERRORS, EntryLock, Wait
 from procountor_auth.stores.redis_url import URL_HINT
 from procountor_auth.stores.retention import KEEP_DAMAGED, seconds_to_keep
 from procountor_auth.stores.transaction import LockedTransaction, check_key, conflict
@@ -38,9 +37,6 @@ if TYPE_CHECKING:
     from procountor_auth.stores.listing import Leftover, ListedEntry
 
 T = TypeVar("T")
-
-_POLL: Final = 0.05
-"""Seconds between two attempts to get a lock."""
 
 _MOMENT: Final = 0.2
 """Seconds beyond the time limit for the last attempt to be answered."""
@@ -83,8 +79,6 @@ redis.call('pexpire', KEYS[3], ARGV[2])
 return 1
 """
 
-_ERRORS: Final = (exceptions.RedisError, exceptions.RedisClusterException, OSError)
-
 _logger = logging.getLogger("procountor_auth")
 
 
@@ -126,15 +120,24 @@ class RedisStore(Store):
     @contextmanager
     def transaction(self, key: str, *, timeout: float) -> Generator[Transaction]:
         """Take the lock of an entry. Raises what `Store.transaction` raises."""
+        with self.transaction_unless(key, None, timeout=timeout) as turn:
+            yield cast("Transaction", turn)
+
+    @contextmanager
+    def transaction_unless(
+        self, key: str, enough: Callable[[Entry], bool] | None, *, timeout: float
+    ) -> Generator[Transaction | Entry]:
+        """Take the lock of an entry, or give what is enough. Raises what `Store.transaction` raises."""
         owner = secrets.token_hex(16)
         until = time.monotonic() + max(0.0, timeout)
-        name = f"{_entry(check_key(key))}:lock"
+        wait = Wait(lambda: self._decoded(key), enough)
+        name = _entry(check_key(key))
         with self._within(until):
-            lock = self._ask(
-                lambda: _Lock(self._pool.client, name, timeout=self._lease, sleep=_POLL, thread_local=False),
-                begins=True,
-            )
+            lock = self._ask(lambda: EntryLock(self._pool.client, name, lease=self._lease, wait=wait), begins=True)
             taken = self._ask(lambda: lock.acquire(blocking_timeout=max(0.0, timeout), token=owner), begins=True)
+        if wait.found is not None:
+            yield wait.found
+            return
         if not taken:
             raise StoreUnavailable(
                 f"Another process has kept the token locked in Redis at {self._pool.place} for {timeout:g} seconds.",
@@ -185,9 +188,9 @@ class RedisStore(Store):
         """Limit what this thread asks Redis to the time that is left, and a moment to say who has the lock."""
         return self._pool.within(max(until - time.monotonic() + _MOMENT, _LEAST))
 
-    def _release(self, lock: Lock, until: float) -> None:
+    def _release(self, lock: EntryLock, until: float) -> None:
         # One that can't be released, or is another's by now, expires by itself; the outcome stands.
-        with self._within(until), suppress(*_ERRORS), uninstrumented():
+        with self._within(until), suppress(*ERRORS), uninstrumented():
             lock.release()
 
     def _write(self, key: str, owner: str, read: int, entry: Entry) -> None:
@@ -257,7 +260,7 @@ class RedisStore(Store):
         try:
             with uninstrumented():
                 return do()
-        except (*_ERRORS, ValueError) as error:  # a ValueError: of a host that can't be one
+        except (*ERRORS, ValueError) as error:  # a ValueError: of a host that can't be one
             problem = translate(error, self._pool.place)
         if begins and isinstance(problem, StoreUnavailable):
             OUTAGES.remember(self._pool.place, begun, problem)
@@ -268,25 +271,6 @@ class RedisStore(Store):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A RedisStore holds a password and is not pickled: open it in each process.")
-
-
-class _Lock(Lock):
-    """redis-py's lock, for a connection that is lost: the lock that was taken just before is ours."""
-
-    def do_acquire(self, token: Any) -> bool:  # noqa: ANN401 - redis-py's annotation and its use differ
-        return bool(super().do_acquire(token)) or cast("object", self.redis.get(self.name)) == token
-
-    def renew(self) -> bool:
-        """Renew it for another lease; return whether it may still be ours."""
-        try:
-            with uninstrumented():
-                self.reacquire()
-        except exceptions.LockError:
-            return False
-        except _ERRORS:
-            # Tried again: the connection may come back before the lease expires.
-            _logger.debug("the lock in Redis could not be renewed, for now")
-        return True
 
 
 def _check_outcome(outcome: bytes, read: int) -> None:

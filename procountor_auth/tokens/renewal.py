@@ -30,6 +30,7 @@ from procountor_auth.errors import (
     UnreadableEntry,
     WrongCompany,
 )
+from procountor_auth.stores.base import Entry
 from procountor_auth.stores.failure import Failure
 from procountor_auth.stores.lineage import NO_LINEAGE, Lineage
 from procountor_auth.stores.use import Use
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from procountor_auth.protocol.token import Token
-    from procountor_auth.stores.base import Entry, Store, Transaction
+    from procountor_auth.stores.base import Store, Transaction
     from procountor_auth.strategies.base import Strategy
     from procountor_auth.tokens.fallback import Fallback, Refusal
     from procountor_auth.tokens.token_request import TokenRequest
@@ -149,11 +150,15 @@ class Renewal:
         if stored is not None:
             return stored
         share = _PATIENCE if self.strategy.unattended and not alone else 1.0
-        with store.transaction(self.key, timeout=max(0.0, share * self.request.seconds_left())) as transaction:
-            entry = transaction.entry
+        timeout = max(0.0, share * self.request.seconds_left())
+        with store.transaction_unless(self.key, lambda entry: self._wanted(entry) is not None, timeout=timeout) as turn:
+            entry = turn if isinstance(turn, Entry) else turn.entry
             stored = self._wanted(entry)
             if stored is not None:
                 return stored
+            if isinstance(turn, Entry):  # it has expired just now
+                return self._transact(store, alone=alone)
+            transaction = turn
             if entry is not None and entry.use is not None and entry.use.is_pending(self._now()):
                 return entry.use
             base = self._base(entry, alone=alone)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,10 +20,11 @@ from redis.commands.core import Script
 
 from procountor_auth.errors import ConfigurationError, StoreConflict, StoreError, StoreUnavailable
 from procountor_auth.protocol.token import Token
-from procountor_auth.stores import Entry, redis_connection
-from procountor_auth.stores import redis as our_redis
+from procountor_auth.stores import Entry, Transaction, redis_connection
+from procountor_auth.stores.codec import Damaged
 from procountor_auth.stores.lease import DEFAULT_LEASE
 from procountor_auth.stores.redis import RedisStore
+from procountor_auth.stores.redis_lock import EntryLock, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -179,10 +182,61 @@ def test_a_write_that_is_sent_again_is_one_write(
 def test_a_lock_that_is_asked_for_again_is_taken(redis_server: RedisServer) -> None:
     """If the connection is lost after Redis has given the lock and before it says so, its holder has it."""
     with redis.Redis.from_url(redis_server.url) as client:
-        lock = our_redis._Lock(client, "name", timeout=5, thread_local=False)
+        lock = EntryLock(client, "name", lease=5, wait=Wait(lambda: None, None))
         assert lock.do_acquire(b"mine")
         assert lock.do_acquire(b"mine")
         assert not lock.do_acquire(b"another's")
+
+
+def test_an_entry_that_is_enough_ends_the_wait_for_its_lock(
+    redis_server: RedisServer, token: Token, other: Token
+) -> None:
+    """Whoever waits gets what the holder writes, if it is enough, while the holder still has the lock."""
+    store, waiting = store_at(redis_server.url), store_at(redis_server.url)
+    refused = threading.Event()
+
+    def enough(entry: Entry) -> bool:
+        refused.set()
+        return entry.token == other
+
+    def wait() -> Entry:
+        with waiting.transaction_unless(KEY, enough, timeout=30) as turn:
+            assert isinstance(turn, Entry)
+            return turn
+
+    with store.transaction(KEY, timeout=5) as transaction, ThreadPoolExecutor(1) as pool:
+        transaction.write(token)
+        found = pool.submit(wait)
+        assert refused.wait(30)
+        transaction.write(other)
+        assert found.result(30) == Entry(2, other)
+        transaction.write(token)  # the lock is still the holder's
+
+
+def test_a_free_lock_is_taken_whatever_the_entry_is(redis_server: RedisServer, token: Token) -> None:
+    """Whoever need not wait gets the transaction, and the lock is released after it."""
+    store = store_at(redis_server.url)
+    put(store, token)
+    for version in (1, 2):
+        with store.transaction_unless(KEY, lambda _entry: True, timeout=5) as turn:
+            assert isinstance(turn, Transaction)
+            assert turn.entry == Entry(version, token)
+            turn.write(token)
+
+
+def test_waiting_reads_an_entry_once_for_each_version(token: Token) -> None:
+    """A thousand hosts that wait ask Redis for the version alone, and for the entry when it has changed."""
+    reads: list[str] = []
+    versions: list[Entry | Damaged | None] = [Entry(1, token), Damaged("it is half written"), None, Entry(3, token)]
+
+    def read() -> Entry | Damaged | None:
+        reads.append("read")
+        return versions[len(reads) - 1]
+
+    wait = Wait(read, lambda entry: entry.version == 3)
+    assert [wait.is_over(version) for version in (b"", b"1", b"1", b"2", b"2", b"", b"3")] == [False] * 6 + [True]
+    assert len(reads) == 4
+    assert wait.found == Entry(3, token)
 
 
 @pytest.mark.parametrize(
