@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from benchmarks.server import TokenServer
     from benchmarks.size import Size
 
-_ROUNDS = 5
+_ROUNDS = 20
 """So many times the rounds of other things, with one request each: what is added is little beside a request."""
 
 _HEADERS = [

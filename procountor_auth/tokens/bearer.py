@@ -266,7 +266,10 @@ class HttpxBearer(Bearer):
         """
         bound = self.source.bind()
         url = request.url
-        if not ((url.scheme, url.host, url.port) == bound.origin or self.is_for(url.scheme, url.host, url.port, bound)):
+        parts = getattr(url, "_uri_reference", url)  # what the URL's properties read, in half of the time
+        if (parts.scheme, parts.host, parts.port) != bound.origin and not self.is_for(
+            url.scheme, url.host, url.port, bound
+        ):
             yield request
             return
         token = bound.token()
@@ -293,10 +296,13 @@ class HttpxBearer(Bearer):
         """
         bound = self.source.bind()
         url = request.url
-        if not ((url.scheme, url.host, url.port) == bound.origin or self.is_for(url.scheme, url.host, url.port, bound)):
+        parts = getattr(url, "_uri_reference", url)  # what the URL's properties read, in half of the time
+        if (parts.scheme, parts.host, parts.port) != bound.origin and not self.is_for(
+            url.scheme, url.host, url.port, bound
+        ):
             yield request
             return
-        token = await bound.atoken()
+        token = bound.fresh() or await bound.atoken()
         request.headers["Authorization"] = token.authorization
         response = yield request
         if _announces(response.headers):

@@ -720,6 +720,30 @@ def test_a_header_that_announces_is_found(library: str, name: str) -> None:
     assert bearer._announces(SimpleNamespace(raw=headers.raw)) is found
 
 
+class PublicUrl(NamedTuple):
+    """A URL that has the public properties alone."""
+
+    scheme: str
+    host: str
+    port: int | None
+
+
+@pytest.mark.parametrize("library", ["httpx", "httpx2"])
+def test_the_origin_of_a_url_is_found(library: str) -> None:
+    """In the quick way, and in the one for URLs whose parts are kept elsewhere."""
+    http = pytest.importorskip(library)
+    auth = importlib.import_module(f"procountor_auth.{library}").ProcountorAuth(TokenSource.fixed("acc3ss"))
+    url = http.URL("https://API.procountor.com:443/api/users")
+    assert hasattr(url, "_uri_reference"), f"{library} keeps the parts elsewhere now: look where"
+    for each in (url, PublicUrl(url.scheme, url.host, url.port)):
+        request = SimpleNamespace(url=each, headers={})
+        assert next(auth.sync_auth_flow(request)) is request
+        assert request.headers == {"Authorization": "Bearer acc3ss"}
+        request = SimpleNamespace(url=PublicUrl("https", "evil.example", None), headers={})
+        assert next(auth.sync_auth_flow(request)) is request
+        assert request.headers == {}
+
+
 def test_the_names_of_headers_are_found_in_requests() -> None:
     """In the quick way as in the one for headers that are kept in another form, in lower case."""
     requests = pytest.importorskip("requests")
