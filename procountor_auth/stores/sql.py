@@ -12,7 +12,6 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
-from pydantic import SecretBytes, SecretStr
 from sqlalchemy import delete, exc, insert, literal, select, update
 
 from procountor_auth.errors import ConfigurationError, Problem, StoreConflict, StoreError, StoreUnavailable, printable
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from contextlib import AbstractContextManager
 
+    from pydantic import SecretBytes, SecretStr
     from sqlalchemy import Connection
 
     from procountor_auth.stores.listing import Leftover, ListedEntry
@@ -183,13 +183,7 @@ class SQLStore(Store):
 
         def swap(connection: Connection) -> int | None:
             """Return the version that is there instead, or None."""
-            # The bytes are in this frame alone, which no error of ours has.
-            row = {
-                "version": entry.version,
-                "data": data.get_secret_value(),
-                "written_at": now,
-                "expires_at": ends,
-            }
+            row = {"version": entry.version, "data": data, "written_at": now, "expires_at": ends}
             here = TABLE.c.key == key
             if connection.execute(update(TABLE).where(here, TABLE.c.version == read).values(row)).rowcount:
                 return None
@@ -198,7 +192,7 @@ class SQLStore(Store):
                 connection.execute(insert(TABLE).values(key=key, **row))
                 return None
             # After a lost connection it is asked for once more, and may have been done.
-            return None if (there.version, bytes(there.data)) == (row["version"], row["data"]) else int(there.version)
+            return None if (there.version, there.data) == (entry.version, data) else int(there.version)
 
         found = self._do(swap, until=until)
         if found is not None:
@@ -298,4 +292,4 @@ class SQLStore(Store):
 
 def _row(connection: Connection, key: str) -> tuple[int, SecretBytes] | None:
     found = connection.execute(select(TABLE.c.version, TABLE.c.data).where(TABLE.c.key == key)).first()
-    return None if found is None else (int(found.version), SecretBytes(bytes(found.data)))
+    return None if found is None else (int(found.version), found.data)

@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BigInteger, Column, Double, LargeBinary, MetaData, String, Table
+from pydantic import SecretBytes
+from sqlalchemy import BigInteger, Column, Double, LargeBinary, MetaData, String, Table, TypeDecorator
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
+if TYPE_CHECKING:
+    from sqlalchemy.types import TypeEngine
+
 NAME: Final = "procountor_auth_tokens"
+
+
+class HiddenBytes(TypeDecorator[SecretBytes]):
+    """Bytes that no `repr` shows: at DEBUG, SQLAlchemy logs each row that it gets, even if it hides parameters."""
+
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = LargeBinary
+    cache_ok: bool | None = True
+
+    def process_bind_param(self, value: SecretBytes | None, dialect: Any) -> bytes | None:  # noqa: ANN401, ARG002 - SQLAlchemy's
+        """Return what is sent."""
+        return None if value is None else value.get_secret_value()
+
+    def process_result_value(self, value: bytes | None, dialect: Any) -> SecretBytes | None:  # noqa: ANN401, ARG002 - SQLAlchemy's
+        """Return what is seen of what was received."""
+        return None if value is None else SecretBytes(bytes(value))
+
 
 TABLE: Final = Table(
     NAME,
     MetaData(),
     Column("key", String(140), primary_key=True, comment="names the entry, and has no secret in it"),
     Column("version", BigInteger, nullable=False, comment="goes up by one with each write"),
-    Column("data", LargeBinary, nullable=False, comment="the entry, sealed if there is a key for it"),
+    Column("data", HiddenBytes, nullable=False, comment="the entry, sealed if there is a key for it"),
     Column("written_at", Double, nullable=False, comment="Unix seconds"),
     Column("expires_at", Double, nullable=False, comment="Unix seconds; it is deleted some time afterwards"),
 )

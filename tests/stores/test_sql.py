@@ -55,6 +55,23 @@ def sessions(server: PostgresServer) -> int:
     return int(found[0])
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_no_row_is_logged(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path, token: Token, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At DEBUG, SQLAlchemy logs each statement with its parameters, and each row: both without the token."""
+    caplog.set_level(logging.DEBUG, "sqlalchemy")
+    server = request.getfixturevalue("postgres_server") if kind == "postgresql" else None
+    store = store_at(server.url if server else f"sqlite:///{tmp_path / 'tokens.db'}")
+    write(store, token)
+    entry = store.read(KEY)
+    assert entry is not None
+    assert entry.token == token
+    assert "Row (1, SecretBytes(b'**********'))" in caplog.text
+    assert "INSERT INTO" in caplog.text
+    assert token.access_token not in caplog.text
+
+
 def test_no_connection_is_kept_while_nobody_renews(postgres_server: PostgresServer, token: Token) -> None:
     """There are connections within a transaction, and none before and after it."""
     store = store_at(postgres_server.url)
