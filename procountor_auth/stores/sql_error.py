@@ -76,6 +76,14 @@ def translate(error: Exception, place: str) -> StoreError:
     return _for_good(error, place) or _for_now(error, place) or _other(error, place)
 
 
+def standby(place: str) -> StoreUnavailable:
+    """Return the error of a server that can't be written."""
+    return StoreUnavailable(
+        f"{place} is a standby, which can't be written.",
+        hint=f"Name the primary in {VARIABLE}, or all hosts with target_session_attrs=read-write.",
+    )
+
+
 def _for_good(error: Exception, place: str) -> StoreError | None:
     """Return the error that lasts until something is changed, if it is one."""
     state, said = state_of(error), _said(error)
@@ -103,10 +111,7 @@ def _for_now(error: Exception, place: str) -> StoreUnavailable | None:
     """Return the temporary error, if it is one."""
     state, said = state_of(error), _said(error)
     if state == _READ_ONLY:
-        return StoreUnavailable(
-            f"{place} is a standby, which can't be written.",
-            hint=f"Name the primary in {VARIABLE}, or all hosts with target_session_attrs=read-write.",
-        )
+        return standby(place)
     if isinstance(error, exc.TimeoutError | TimeoutError) or "timeout" in said.lower():
         return StoreUnavailable(f"{place} has not answered in time.", hint=_TRY_LATER)
     if "database is locked" in said or "database table is locked" in said:

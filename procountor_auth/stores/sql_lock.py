@@ -17,7 +17,7 @@ from procountor_auth.errors import StoreUnavailable
 from procountor_auth.protocol.instrumentation import uninstrumented
 from procountor_auth.stores.lease import Lease
 from procountor_auth.stores.sql_connection import ANSWER_TIMEOUT, close, cut_after
-from procountor_auth.stores.sql_error import is_crowded
+from procountor_auth.stores.sql_error import is_crowded, standby
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -31,7 +31,8 @@ _FIRST_PAUSE: Final = 0.05
 
 _LAST_PAUSE: Final = 0.5
 
-_TRY: Final = text("SELECT pg_try_advisory_xact_lock(:key)")
+_TRY: Final = text("SELECT current_setting('transaction_read_only'), pg_try_advisory_xact_lock(:key)")
+"""A standby would give its own lock, which excludes nobody at the primary, and can't be written afterwards."""
 
 _LIMIT: Final = text("SELECT set_config('idle_in_transaction_session_timeout', :idle, true)")
 
@@ -85,7 +86,7 @@ def advisory_lock(database: Database, key: str, timeout: float, lease: float) ->
     """Take the lock of an entry, waiting `timeout` seconds at most.
 
     Raises:
-        StoreUnavailable: Another process held it for the whole time.
+        StoreUnavailable: Another process held it for the whole time, or the server is a standby.
         SQLAlchemyError: Whatever the database says.
     """
     connection = _locked_connection(database, key, time.monotonic() + max(0.0, timeout), lease)
@@ -117,7 +118,7 @@ def _locked_connection(database: Database, key: str, until: float, lease: float)
         taken = False
         try:
             connection = database.connect()
-            taken = _take(connection, key, lease)
+            taken = _take(connection, database.place, key, lease)
             if taken:
                 return connection
         except exc.SQLAlchemyError as error:
@@ -133,9 +134,16 @@ def _locked_connection(database: Database, key: str, until: float, lease: float)
         pause = min(2 * pause, _LAST_PAUSE)
 
 
-def _take(connection: Connection, key: str, lease: float) -> bool:
-    """Begin a transaction, and take the lock in it. Return whether it was free."""
+def _take(connection: Connection, place: str, key: str, lease: float) -> bool:
+    """Begin a transaction, and take the lock in it. Return whether it was free.
+
+    Raises:
+        StoreUnavailable: The server is a standby.
+    """
     number = int.from_bytes(hashlib.sha256(f"procountor-auth:{key}".encode()).digest()[:8], signed=True)
     with uninstrumented(), cut_after(connection, ANSWER_TIMEOUT):
         connection.execute(_LIMIT, {"idle": str(int(lease * 1000))})
-        return bool(connection.execute(_TRY, {"key": number}).scalar())
+        read_only, taken = connection.execute(_TRY, {"key": number}).one()
+    if read_only == "on":
+        raise standby(place)
+    return bool(taken)

@@ -88,4 +88,4 @@ class Change:
     key_kept: bool | None = True
     replicates: bool = False
     recovers: bool = False
-    stores: tuple[str, ...] = ("redis",)
+    stores: tuple[str, ...] = ("redis", "postgresql")

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from procountor_auth.stores.redis import RedisStore
 from procountor_auth.stores.sql import SQLStore
-from procountor_auth.stores.sql_table import NAME
+from procountor_auth.stores.sql_table import NAME, ddl
 
 from .case import Change, Told
 
@@ -117,9 +117,30 @@ class PostgresFailover(Failover):
         """Have nothing in either server, both of which can be written."""
         for server in (self.old, self.new):
             with server.connect() as connection:
-                connection.execute("SET default_transaction_read_only = off")
-                connection.execute("ALTER ROLE tester RESET default_transaction_read_only")
+                _set_read_only(connection, on=False)
                 connection.execute(f"DROP TABLE IF EXISTS {NAME}")
+
+    def replicate(self) -> None:
+        """Copy what the primary has."""
+        with self.old.connect() as source, self.new.connect() as target:
+            target.execute(ddl("postgresql"))
+            target.execute(f"TRUNCATE {NAME}")
+            for row in source.execute(f"TABLE {NAME}").fetchall():
+                target.execute(f"INSERT INTO {NAME} VALUES (%s, %s, %s, %s, %s)", row)  # noqa: S608 - our own name
+
+    def set_read_only(self, *, on: bool) -> None:
+        """Let the server that the address leads to refuse writes, as a standby does."""
+        with self.current.connect() as connection:
+            _set_read_only(connection, on=on)
+
+
+def _set_read_only(connection: Any, *, on: bool) -> None:  # noqa: ANN401 - psycopg is not there everywhere
+    """Change what all connections of the server may do, and return when new ones do it."""
+    wanted = "on" if on else "off"
+    connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {wanted}")
+    connection.execute("SELECT pg_reload_conf()")
+    while connection.execute("SHOW default_transaction_read_only").fetchone()[0] != wanted:
+        pass
 
 
 def _loses_the_row(failover: Failover) -> None:
