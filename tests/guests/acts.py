@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from procountor_auth.errors import StoreUnavailable
+from procountor_auth.stores.file import FileStore
 from tests.faults.conftest import API_KEY, CLIENT_SECRET, OLD_ACCESS, OLD_REFRESH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .scene import Scene
+
+KEY: Final = "entry"
+"""The entry of every scene."""
 
 PROPER: Final = object()
 """What an act returns where the guest goes on as it should."""
@@ -131,6 +137,12 @@ def _fork(_scene: Scene, _given: object) -> object:
     return PROPER
 
 
+def _lock(scene: Scene, _given: object) -> object:
+    with suppress(StoreUnavailable), FileStore(scene.folder).transaction(KEY, timeout=0.02):
+        pass
+    return PROPER
+
+
 def _change(scene: Scene, given: object) -> object:
     scene.change(given)
     return PROPER
@@ -155,6 +167,7 @@ ACTS: Final = (
     Act("asks", "asks", _ask),
     Act("asks-in-a-loop", "asks", _ask_in_a_loop),
     Act("forks", "goes on", _fork),
+    Act("takes-the-lock", "goes on", _lock),
     Act("changes-what-it-gets", "goes on", _change),
     Act("nothing", "none", lambda _scene, _given: None),
     Act("something-else", "garbage", lambda _scene, _given: object()),

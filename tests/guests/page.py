@@ -48,7 +48,7 @@ _KINDS = {
     "passes": "raises a `BaseException`",
     "hangs": "hangs",
     "asks": "asks for a token",
-    "goes on": "forks, or changes what it gets",
+    "goes on": "forks, takes the lock as well, or changes what it gets",
     "none": "returns None",
     "garbage": "returns something else",
 }

@@ -7,7 +7,7 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from types import ModuleType, SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
     from .acts import Act
 
-KEY: Final = "entry"
-
 
 @dataclass(slots=True)
 class Scene:
@@ -48,6 +46,7 @@ class Scene:
         place: Where the guest comes in.
         act: What it does there.
         source: The source that it is a guest of.
+        folder: Where the tokens are.
         reached: Set when a guest hangs.
         released: Set when it is to go on.
         behaves: Whether the guest does what it should.
@@ -56,6 +55,7 @@ class Scene:
     place: str
     act: Act
     source: TokenSource = field(init=False)
+    folder: Path = field(init=False)
     reached: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
     behaves: bool = False
@@ -125,6 +125,7 @@ class Scene:
             monotonic=clock.monotonic,
             sleep=clock.sleep,
         )
+        self.folder = folder
         store = FileStore(folder)
         self.source = TokenSource(
             strategy,

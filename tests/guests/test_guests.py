@@ -19,7 +19,8 @@ from tests.faults.server import FaultServer
 from tests.faults.witness import ADDRESSES, Clock, Pulse, Witness, hidden_in, shown
 from tests.sizes import size
 
-from .scene import KEY, Scene
+from .acts import KEY
+from .scene import Scene
 from .table import CELLS
 
 if TYPE_CHECKING:

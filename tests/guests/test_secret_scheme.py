@@ -19,14 +19,16 @@ from .table import SCHEME_CELLS, scheme_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 pytestmark = pytest.mark.process
 
 
 @pytest.mark.parametrize("act", SCHEME_CELLS, ids=lambda act: act.name)
-def test_a_secret_scheme(act: Act, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_scheme(act: Act, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it does has the outcome of its cell, no secret is told, and the next source is built once it behaves."""
     scene = Scene("scheme", act)
+    scene.folder = tmp_path
 
     def read(_rest: str) -> object:
         found = scene.at("scheme")
