@@ -7,6 +7,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYRIGHT := $(VENV)/node_modules/.bin/pyright
 PYTEST_ARGS ?=
+# The HTTP library that is installed: httpx or httpx2, or both where this is empty.
+ONLY ?=
+UNINSTALLED.httpx := httpx2 httpcore2
+UNINSTALLED.httpx2 := httpx httpcore pytest-httpx respx
 UV = $(BIN)/python -m uv pip install --quiet --python $(BIN)/python --compile-bytecode
 # How many tests run at a time: two for each core, as many of them wait for servers and clocks, but no more than four, for
 # some start 64 processes.
@@ -157,29 +161,30 @@ types: $(READY)  ## check the types: mypy, and pyright where npm is
 	elif test "$(CI)" = true -o "$(CI)" = 1; then echo "pyright is missing: it comes from npm, which CI must have"; exit 1; \
 	else echo "Not checked with pyright, which comes from npm: install npm, and run make clean types"; fi
 
-# Other configurations run what depends on them (tests/resources.py has the marks).
-DEPENDS := -m 'not once'
-DEPENDS_QUICKLY := -m 'not once and not slow'
-ON_HTTP := -m 'http_library and not once'
+# Other configurations run what depends on them (tests/resources.py has the marks); with SLOW=yes, the slow tests as well.
+SLOW ?=
+QUICK := $(if $(filter yes,$(SLOW)),, and not slow)
+DEPENDS := -m 'not once$(QUICK)'
+ON_HTTP := -m 'http_library and not once$(QUICK)'
 
 imports: $(READY)  ## check that imports run down the layers of docs/architecture.md
 	@$(BIN)/lint-imports --no-cache --no-logo >$(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
 
 test-httpx: VENV := .venv-httpx
 test-httpx:  ## the tests that depend on it with httpx and without httpx2
-	@$(MAKE) --no-print-directory test VENV=$(VENV) REMOVE="httpx2 httpcore2" PYTEST_ARGS="$(ON_HTTP) $(PYTEST_ARGS)"
+	@$(MAKE) --no-print-directory test VENV=$(VENV) ONLY=httpx PYTEST_ARGS="$(ON_HTTP) $(PYTEST_ARGS)"
 
 test-httpx2: VENV := .venv-httpx2
 test-httpx2:  ## the tests that depend on it with httpx2 and without httpx
-	@$(MAKE) --no-print-directory test VENV=$(VENV) REMOVE="httpx httpcore pytest-httpx respx" PYTEST_ARGS="$(ON_HTTP) $(PYTEST_ARGS)"
+	@$(MAKE) --no-print-directory test VENV=$(VENV) ONLY=httpx2 PYTEST_ARGS="$(ON_HTTP) $(PYTEST_ARGS)"
 
 test-lowest: VENV := .venv-lowest-versions
 test-lowest:  ## the tests that depend on it with the lowest versions that pyproject.toml allows
 	@$(MAKE) --no-print-directory test VENV=$(VENV) LOWEST=yes PYTEST_ARGS="$(DEPENDS) $(PYTEST_ARGS)"
 
 test-python: VENV := .venv-$(notdir $(PYTHON))
-test-python:  ## the tests that depend on it with another Python, but for the slow ones: PYTHON=python3.13
-	@$(MAKE) --no-print-directory test VENV=$(VENV) PYTEST_ARGS="$(DEPENDS_QUICKLY) $(PYTEST_ARGS)"
+test-python:  ## the tests that depend on it with another Python: PYTHON=python3.13
+	@$(MAKE) --no-print-directory test VENV=$(VENV) PYTEST_ARGS="$(DEPENDS) $(PYTEST_ARGS)"
 
 build: $(READY)  ## the wheel and the source distribution in dist/: the same bytes wherever they are built
 	@rm -rf dist
@@ -205,7 +210,7 @@ $(READY): pyproject.toml
 	@$(UV) --editable '.[all]' --group dev
 	@test -z "$(LOWEST)" || { $(UV) --upgrade --resolution lowest-direct -r pyproject.toml --all-extras --group test && \
 		$(BIN)/python tests/supply/lowest.py pyproject.toml; }
-	@test -z "$(REMOVE)" || $(BIN)/python -m uv pip uninstall --quiet --python $(BIN)/python $(REMOVE)
+	@test -z "$(ONLY)" || $(BIN)/python -m uv pip uninstall --quiet --python $(BIN)/python $(UNINSTALLED.$(ONLY))
 	@# The accessibility checker, the site's diagrams, a certified OAuth server, and the other type checker. Without npm
 	@# what needs them is skipped, but not in CI.
 	@! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --prefix $(VENV) axe-core@4 mermaid@11 oidc-provider@9 pyright@1.1

@@ -40,6 +40,7 @@ NEEDS: Final[dict[str, set[str]]] = {
     "stores.redis": {"redis"},
     "stores.redis_listing": {"redis"},
     "stores.redis_url": {"redis"},
+    "stores.redis_lock": {"redis"},
     "stores.redis_sentinel": {"redis"},
     "stores.sql": {"sqlalchemy"},
     "stores.sql_connection": {"sqlalchemy"},
