@@ -1,14 +1,19 @@
-"""Runs the long programme, and writes its figures into docs/proof.md: `python -m tests.proof` in the project folder."""
+"""Runs the long programme, and writes its figures into docs/proof.md: `python -m tests.proof` in the project folder.
+
+A step that has passed is not run again on the same commit: after a failure that was the machine's, the rest is enough.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -90,13 +95,55 @@ def page(outcomes: dict[Step, Outcome]) -> str:
     return _HEAD + "".join(lines)
 
 
+class Record:
+    """What has passed on the current commit, in a file beside the virtual environment's own.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._commit = _commit()
+        self.steps: dict[str, Outcome] = {}
+        with suppress(OSError, ValueError):
+            found = json.loads(path.read_text(encoding="utf-8"))
+            if self._commit and found["commit"] == self._commit:
+                self.steps = {name: Outcome(**each) for name, each in found["steps"].items()}
+
+    def add(self, step: Step, outcome: Outcome) -> None:
+        """Remember a step that has passed, if it is known on what."""
+        if self._commit is None:
+            return
+        self.steps[step.target] = outcome
+        steps = {name: asdict(each) for name, each in self.steps.items()}
+        self._path.write_text(json.dumps({"commit": self._commit, "steps": steps}), encoding="utf-8")
+
+
+def _commit() -> str | None:
+    """Return the commit of what is here; None where something was changed since, or there is no git."""
+    command = ["git", "describe", "--always", "--dirty=?"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return None if found.endswith("?") else found
+
+
 def main() -> int:
-    """Run all steps, and return the exit status."""
+    """Run the steps that have not passed yet, and return the exit status."""
+    record = Record(Path(os.environ.get("VENV", ".venv")) / "proof.json")
     outcomes = {}
     for step in STEPS:
         sys.stdout.write(f"\n== make {step.target}\n")
         sys.stdout.flush()
+        if step.target in record.steps:
+            sys.stdout.write("It has passed on this commit.\n")
+            outcomes[step] = record.steps[step.target]
+            continue
         outcomes[step] = run(step)
+        if outcomes[step].passed is not None:
+            record.add(step, outcomes[step])
     failed = [step.target for step, outcome in outcomes.items() if outcome.passed is None]
     if failed:
         sys.stdout.write(f"\nFailed: {', '.join(failed)}. {PAGE.name} is as it was.\n")

@@ -47,3 +47,28 @@ def test_a_failed_step_is_named_and_leaves_the_page(
     monkeypatch.setattr(proof, "STEPS", (proof.Step("good", "passes"),))
     assert proof.main() == 0
     assert "| `good` | passes | 3 |" in page.read_text()
+
+
+def test_what_has_passed_is_not_run_again_on_the_same_commit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """After a failure the next run has the failed step alone; on another commit, or a changed one, it has all."""
+    (tmp_path / "Makefile").write_text(
+        "good:\n\t@echo good >>ran; echo '3 passed'\nbad:\n\t@echo bad >>ran; test -e mended && echo '2 passed'\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VENV", str(tmp_path))
+    monkeypatch.setattr(proof, "PAGE", tmp_path / "proof.md")
+    monkeypatch.setattr(proof, "STEPS", (proof.Step("good", "passes"), proof.Step("bad", "fails at first")))
+
+    def ran(commit: str | None) -> list[str]:
+        (tmp_path / "ran").write_text("")
+        monkeypatch.setattr(proof, "_commit", lambda: commit)
+        proof.main()
+        return (tmp_path / "ran").read_text().split()
+
+    assert ran("one") == ["good", "bad"]
+    (tmp_path / "mended").touch()
+    assert ran(None) == ["good", "bad"]
+    assert ran("one") == ["bad"]
+    assert "| **all** | | 5 |" in (tmp_path / "proof.md").read_text()
+    assert ran("one") == []
+    assert ran("two") == ["good", "bad"]
