@@ -116,9 +116,9 @@ def test_a_stored_token_needs_no_http(sandbox: Sandbox, tmp_path: Path, argument
 
 @pytest.mark.parametrize("arguments", [["--help"], ["token", "--help"], ["migrate", "plan", "--help"]])
 def test_help_needs_no_settings(arguments: list[str]) -> None:
-    """The help loads neither the settings nor an HTTP library nor, where there is no terminal, Rich."""
+    """The help loads neither the settings nor pydantic, an HTTP library or, where there is no terminal, Rich."""
     loaded = loaded_by(command(*arguments))
-    assert loaded & (_FOR_REQUESTS | _FOR_SOME | {"pydantic_settings", "rich", "flask"}) == set()
+    assert loaded & (_FOR_REQUESTS | _FOR_SOME | {"pydantic", "pydantic_settings", "rich", "flask"}) == set()
 
 
 def test_a_command_does_not_load_the_others() -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import getpass
 import importlib
 import sys
+from typing import TYPE_CHECKING
 
 import typer
-from pydantic import SecretStr
 
 from procountor_auth.cli.exit_status import CONFIGURATION, CommandError
 from procountor_auth.cli.extras import exit_if_extra_is_missing
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 
 def hash_password() -> None:
@@ -33,6 +36,8 @@ def hash_password() -> None:
 
 
 def _typed() -> SecretStr:
+    from pydantic import SecretStr  # noqa: PLC0415 - as above
+
     password = SecretStr(getpass.getpass("Password: "))
     if password.get_secret_value() != getpass.getpass("Again: "):
         raise CommandError("the two passwords differ", code="usage", status=CONFIGURATION)
@@ -40,4 +45,6 @@ def _typed() -> SecretStr:
 
 
 def _read() -> SecretStr:
+    from pydantic import SecretStr  # noqa: PLC0415 - as above
+
     return SecretStr(sys.stdin.readline().rstrip("\r\n") if sys.stdin is not None else "")
