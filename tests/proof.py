@@ -23,8 +23,8 @@ _HEAD: Final = """# The long programme
 
 `make proof` runs what takes too long for every change: all faults, more inputs for the fuzz targets, every kill, and
 load tests at full size. A nightly workflow (`.github/workflows/nightly.yml`) calls it, and beside it `make fuzz`, which
-gives each fuzz target a million inputs, and `make model`, with two faults on each path: either takes an hour by itself. The
-program writes this page when every step has passed.
+gives each fuzz target a million inputs, and `make model`, with two faults on each path, which take long by themselves.
+The program writes this page when every step has passed.
 
 """
 
