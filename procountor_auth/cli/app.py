@@ -31,14 +31,14 @@ class _Place(NamedTuple):
         module: The module, below this package.
         panel: The part of the help that it is listed in.
         is_group: Whether it has subcommands of its own.
-        short_help: The text in the list of commands, if it differs from the first sentence of its help.
+        short_help: The text in the list of commands.
         example: An example, printed at the end of its help.
     """
 
     module: str
     panel: str
+    short_help: str
     is_group: bool = False
-    short_help: str | None = None
     example: str = ""
 
 
@@ -91,11 +91,12 @@ COMMANDS: Final = tuple(_PLACES)
 """The subcommands, in the order of the help."""
 
 
-def build_app(command: str | None = None) -> typer.Typer:
+def build_app(command: str | None = None, *, imports: bool = True) -> typer.Typer:
     """Return the Typer application.
 
     Args:
         command: The only subcommand to import, which saves time. None imports all of them.
+        imports: Whether subcommands are imported. Without it they can be listed, but not called.
 
     Raises:
         ModuleNotFoundError: A package of the extra is not installed.
@@ -149,7 +150,7 @@ def build_app(command: str | None = None) -> typer.Typer:
         """Authenticate against the Procountor API, as configured by PROCOUNTOR_STRATEGY and the other variables."""
 
     for name in (command,) if command in COMMANDS else COMMANDS:
-        _add(app, name)
+        _add(app, name, imports=imports)
     return app
 
 
@@ -170,18 +171,25 @@ def command_in(arguments: Sequence[str]) -> str | None:
     return next((argument for argument in arguments if not argument.startswith("-")), None)
 
 
-def _add(app: typer.Typer, name: str) -> None:
-    """Import what a subcommand needs, and add it: a function, or an application of its own with subcommands."""
+def _add(app: typer.Typer, name: str, *, imports: bool) -> None:
+    """Add a subcommand, a function or an application with subcommands of its own, and import what it needs."""
+    import typer  # noqa: PLC0415 - as above
+
     from .command import Command, Group  # noqa: PLC0415 - as above
 
     place = _PLACES[name]
-    module = importlib.import_module(f"procountor_auth.cli.{place.module}")
+    module = importlib.import_module(f"procountor_auth.cli.{place.module}") if imports else None
     epilog = f"Example: procountor-auth {place.example}" if place.example else None
     if place.is_group:
+        group = module.app if module else typer.Typer()
         app.add_typer(
-            module.app, name=name, cls=Group, short_help=place.short_help, epilog=epilog, rich_help_panel=place.panel
+            group, name=name, cls=Group, short_help=place.short_help, epilog=epilog, rich_help_panel=place.panel
         )
     else:
         app.command(name, cls=Command, short_help=place.short_help, epilog=epilog, rich_help_panel=place.panel)(
-            getattr(module, name)
+            getattr(module, name) if module else _uncallable
         )
+
+
+def _uncallable() -> None:
+    """Stand for a subcommand in a list."""

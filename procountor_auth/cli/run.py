@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from .app import build_app, command_in
 from .exit_status import INTERRUPTED, exit_on_error, leave_threads_behind, wants_json
 from .extras import exit_if_extra_is_missing
 from .log_output import accept_any_text, configure_log_output
+
+_LISTS: Final[tuple[list[str], ...]] = ([], ["--help"], ["-h"])
+"""Arguments for which the subcommands are listed, and none is called; the shell's completion comes without any."""
 
 
 def run() -> None:
@@ -29,6 +33,7 @@ def run() -> None:
 def _run(arguments: list[str]) -> NoReturn:
     status: int | None
     with exit_on_error(as_json=wants_json(arguments)):
-        app = build_app(command_in(arguments))
+        lists = arguments in _LISTS and not any(name.endswith("_COMPLETE") for name in os.environ)
+        app = build_app(command_in(arguments), imports=not lists)
         status = app(prog_name="procountor-auth", standalone_mode=False)
     raise SystemExit(status or 0)

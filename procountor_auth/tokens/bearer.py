@@ -272,7 +272,8 @@ class HttpxBearer(Bearer):
         ):
             yield request
             return
-        token = bound.token()
+        cached = bound.cached  # as `token` does it, but for one call
+        token = cached.token if cached is not None and bound.clock() < cached.stale_from else bound.token()
         request.headers["Authorization"] = token.authorization
         response = yield request
         if _announces(response.headers):
@@ -302,7 +303,8 @@ class HttpxBearer(Bearer):
         ):
             yield request
             return
-        token = bound.fresh() or await bound.atoken()
+        cached = bound.cached  # as `atoken` does it, but for a coroutine
+        token = cached.token if cached is not None and bound.clock() < cached.stale_from else await bound.atoken()
         request.headers["Authorization"] = token.authorization
         response = yield request
         if _announces(response.headers):

@@ -144,11 +144,6 @@ class RenewingCache:
         if self._renewals.get(key) is future:
             self._renewals.pop(key, None)
 
-    def fresh(self) -> Token | None:
-        """Return the token if there is one that needs no renewal yet: nearly always."""
-        cached = self.cached
-        return cached.token if cached is not None and self.clock() < cached.stale_from else None
-
     def token(self) -> Token:
         """Return a valid token, waiting for one only if there is none.
 
