@@ -78,25 +78,27 @@ def measure(size: Size, server: TokenServer) -> Report:
 def _crowd(count: int) -> float:
     context = multiprocessing.get_context("fork")
     ready, ended = context.SimpleQueue(), context.SimpleQueue()
-    start = context.Event()
+    start = os.pipe()
     children = [context.Process(target=_child, args=(ready, start, ended)) for _ in range(count)]
     for child in children:
         child.start()
     for _ in children:
         ready.get()
     begun = time.monotonic()  # before they start: on two cores, this process may come last
-    start.set()
+    os.close(start[1])
     for _ in children:
         ended.get()
     taken = time.monotonic() - begun
     for child in children:
         child.join()
+    os.close(start[0])
     return taken
 
 
-def _child(ready: Any, start: Any, ended: Any) -> None:  # noqa: ANN401 - multiprocessing's own
+def _child(ready: Any, start: tuple[int, int], ended: Any) -> None:  # noqa: ANN401 - multiprocessing's own
     source = TokenSource.from_env()
+    os.close(start[1])
     ready.put(1)
-    start.wait()
+    os.read(start[0], 1)  # until the parent has closed the other end
     source.token()
     ended.put(1)
