@@ -68,12 +68,11 @@ class Slow:
     @pytest.hookimpl
     def pytest_ignore_collect(self, collection_path: Path, config: pytest.Config) -> bool | None:
         """Leave out what would be deselected: importing it takes as long as a tenth of the other tests."""
-        slow = is_slow(collection_path)
-        if config.option.markexpr == MARK and collection_path.match("test_*.py"):
-            return None if slow else True
-        if f"not {MARK}" in config.option.markexpr.split(" and "):
-            return True if slow else None
-        return None
+        if config.option.markexpr == MARK:
+            unwanted = collection_path.match("test_*.py") and not is_slow(collection_path)
+        else:
+            unwanted = f"not {MARK}" in config.option.markexpr.split(" and ") and is_slow(collection_path)
+        return True if unwanted else None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_itemcollected(self, item: pytest.Item) -> None:

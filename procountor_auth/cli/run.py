@@ -12,7 +12,10 @@ from .extras import exit_if_extra_is_missing
 from .log_output import accept_any_text, configure_log_output
 
 _LISTS: Final[tuple[list[str], ...]] = ([], ["--help"], ["-h"])
-"""Arguments for which the subcommands are listed, and none is called; the shell's completion comes without any."""
+"""Arguments for which the subcommands are listed, and none is called."""
+
+_COMPLETION: Final = "_PROCOUNTOR_AUTH_COMPLETE"
+"""The variable with which a shell asks for completion, and passes no arguments. Typer's name for it."""
 
 
 def run() -> None:
@@ -33,7 +36,7 @@ def run() -> None:
 def _run(arguments: list[str]) -> NoReturn:
     status: int | None
     with exit_on_error(as_json=wants_json(arguments)):
-        lists = arguments in _LISTS and not any(name.endswith("_COMPLETE") for name in os.environ)
+        lists = arguments in _LISTS and _COMPLETION not in os.environ
         app = build_app(command_in(arguments), imports=not lists)
         status = app(prog_name="procountor-auth", standalone_mode=False)
     raise SystemExit(status or 0)

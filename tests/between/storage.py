@@ -66,6 +66,18 @@ class Failover:
         self.nat.port = self.new.port
         self.nat.cut()
 
+    def answered(self) -> None:
+        """Do what is to happen when the service has answered, once."""
+        happens, self.on_response = self.on_response, None
+        if happens is not None:
+            happens()
+
+    def slept(self) -> None:
+        """Do what is to happen when the library waits, once."""
+        happens, self.on_sleep = self.on_sleep, None
+        if happens is not None:
+            happens()
+
     @property
     def current(self) -> Any:  # noqa: ANN401 - a server of either kind
         """The server that the address leads to."""

@@ -9,15 +9,15 @@ import pytest
 from procountor_auth import Settings, TokenSource
 from procountor_auth.errors import ConnectionFailed
 from procountor_auth.strategies.registry import build
-from procountor_auth.transport.backend import backend
 from procountor_auth.transport.transport import Transport
 from tests.bridge.running import OldProgram, RunningBridge, login_of
 from tests.variables import arguments
 
+from .after_response import AfterResponse
 from .nat import Nat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from procountor_auth.sandbox import Sandbox
 
@@ -33,32 +33,12 @@ def nat(sandbox: Sandbox) -> Iterator[Nat]:
         yield road
 
 
-class Forgetting(backend.BaseTransport):
-    """Sends requests, and calls a function after the first answer."""
-
-    def __init__(self, happens: Callable[[], object]) -> None:
-        self._happens: Callable[[], object] | None = happens
-        self._real = backend.HTTPTransport()
-
-    def handle_request(self, request: backend.Request) -> backend.Response:
-        """Send a request."""
-        response = self._real.handle_request(request)
-        response.read()
-        happens, self._happens = self._happens, None
-        if happens is not None:
-            happens()
-        return backend.Response(response.status_code, headers=response.headers, content=response.content)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._real.close()
-
-
 @pytest.mark.filterwarnings("ignore::procountor_auth.LegacyAuthWarning")
 def test_the_legacy_login_s_second_request_is_lost(sandbox: Sandbox, nat: Nat) -> None:
     """The code is not sent again, as the service may have it; the next call logs in anew, and gets a token."""
     variables = sandbox.environment("legacy_password") | {"PROCOUNTOR_BASE_URL": f"http://127.0.0.1:{nat.listens_at}"}
-    http = Forgetting(nat.forget)
+    happens = [nat.forget]
+    http = AfterResponse(lambda: happens and happens.pop()())
     source = TokenSource(build(Settings(**arguments(variables))), transport=Transport(timeout=TIMEOUT, http=http))
     with pytest.raises(ConnectionFailed) as caught:
         source.token()

@@ -14,7 +14,6 @@ from procountor_auth.sandbox import Sandbox
 from procountor_auth.sandbox.behaviour.quirks import Quirks
 from procountor_auth.stores import redis_connection, sql_connection, sql_lock
 from procountor_auth.strategies.registry import build
-from procountor_auth.transport.backend import backend
 from procountor_auth.transport.transport import Transport
 from tests.conftest import RedisServer
 from tests.faults.conftest import Run
@@ -22,6 +21,7 @@ from tests.faults.witness import Clock, Witness, hidden_in, shown
 from tests.postgres import PostgresServer
 from tests.variables import arguments
 
+from .after_response import AfterResponse
 from .nat import Nat
 from .storage import CHANGES, Failover, PostgresFailover, RedisFailover
 
@@ -39,28 +39,6 @@ TIMEOUT = 20.0
 CASES = [(change, store) for change in CHANGES for store in change.stores]
 
 
-class Listening(backend.BaseTransport):
-    """Sends requests, and tells when the service has answered."""
-
-    def __init__(self, failover: Failover) -> None:
-        self._failover = failover
-        self._real = backend.HTTPTransport()
-
-    def handle_request(self, request: backend.Request) -> backend.Response:
-        """Send a request."""
-        response = self._real.handle_request(request)
-        response.read()
-        response = backend.Response(response.status_code, headers=response.headers, content=response.content)
-        happens, self._failover.on_response = self._failover.on_response, None
-        if happens is not None:
-            happens()
-        return response
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._real.close()
-
-
 class Waiting(Clock):
     """The monotonic clock, which tells when somebody waits."""
 
@@ -71,9 +49,7 @@ class Waiting(Clock):
     def sleep(self, seconds: float) -> None:
         """Wait."""
         super().sleep(seconds)
-        happens, self._failover.on_sleep = self._failover.on_sleep, None
-        if happens is not None:
-            happens()
+        self._failover.slept()
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +111,7 @@ class Program:
         self._service = service
         self._failover = failover
         self._variables = variables
-        self.http = Listening(failover)
+        self.http = AfterResponse(failover.answered)
         self.clock = Waiting(failover)
 
     def start(self) -> TokenSource:
