@@ -16,7 +16,7 @@ from .callbacks import CALLBACKS
 from .conftest import CALLS, GRANTS, SAFE
 from .fault import Accepted, Refused
 from .references import REFERENCES
-from .resumed import RESUMED
+from .resumed import IN_ANOTHER_PROCESS
 from .sql_stores import GONE, POSTGRESQL, SHARED, SQL, SQLITE
 from .stores import FILE
 from .tables import AUTHORIZATION_ENDPOINT, TOKEN_ENDPOINT
@@ -75,7 +75,7 @@ def summary() -> list[tuple[str, int, int, int]]:
         rows.append(_row(f"oauth/authz: {family}", [_accepts(fault, "legacy") for fault in faults]))
     rows.append(_row("loopback listener", [each.stays_open or each.id == "right" for each in CALLBACKS]))
     rows.append(_row("file store", [each.error is None for fault in FILE for each in (fault.key, fault.refresh)]))
-    rows.append(_row("resumed login", [_accepts(fault, "resumed") for fault in RESUMED]))
+    rows.append(_row("resumed login", [_accepts(fault, "resumed") for fault in TOKEN_ENDPOINT]))
     rows.append(
         _row("SQLite", [each.error is None for fault in (*SQL, *SQLITE) for each in (fault.key, fault.refresh)])
     )
@@ -146,10 +146,11 @@ def _database_lines() -> Iterator[str]:
 def _resumed_lines() -> Iterator[str]:
     yield (
         "\n## A resumed login\n\n"
-        "A login that one source has begun and saved, and another one resumes, has the outcomes of a code above. These "
-        "faults\nare tried:\n\n"
+        "A login that one source has begun and saved, and another one resumes, meets each fault of the token endpoint. "
+        "The\noutcomes are those of a code above. Some of the faults also meet a login that another process resumes:\n"
+        "\n"
     )
-    for fault in RESUMED:
+    for fault in IN_ANOTHER_PROCESS:
         yield f"- {fault.family}: {fault.name}\n"
 
 

@@ -15,8 +15,9 @@ from procountor_auth.errors import RedirectError
 from .acts import CODE, token
 from .conftest import CALLS, CLIENT_SECRET, SECRETS, Case, judge
 from .fault import Accepted
-from .resumed import ELSEWHERE, RESUMED
+from .resumed import IN_ANOTHER_PROCESS
 from .server import FaultServer
+from .tables import TOKEN_ENDPOINT
 from .witness import hidden_in
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ else:
 
 
 @pytest.mark.parametrize("how", CALLS)
-@pytest.mark.parametrize("fault", RESUMED, ids=lambda fault: fault.id)
+@pytest.mark.parametrize("fault", TOKEN_ENDPOINT, ids=lambda fault: fault.id)
 def test_another_source(
     fault: Fault, how: str, prepare: Callable[[Fault, str], Case], capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -72,7 +73,7 @@ def server() -> Iterator[FaultServer]:
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("fault", ELSEWHERE, ids=lambda fault: fault.id)
+@pytest.mark.parametrize("fault", IN_ANOTHER_PROCESS, ids=lambda fault: fault.id)
 def test_another_process(
     fault: Fault,
     server: FaultServer,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from procountor_auth import Token, TokenSource
-from procountor_auth.events import SunsetAnnounced, TokenAcquired
+from procountor_auth.events import FellBack, SunsetAnnounced, TokenAcquired
 from procountor_auth.protocol.client import OAuthClient
 from procountor_auth.protocol.endpoints import Endpoints
 from procountor_auth.stores.base import Entry
@@ -20,7 +20,7 @@ from procountor_auth.stores.file import FileStore
 from procountor_auth.tokens import telemetry
 from procountor_auth.transport.backend import backend as httpx
 from procountor_auth.transport.transport import Transport
-from tests.faults.conftest import API_KEY, CLIENT_SECRET, NOW
+from tests.faults.conftest import API_KEY, CLIENT_SECRET, NOW, OLD_REFRESH
 
 from .acts import PROPER, EvilText
 from .guests import GuestStore, GuestTransport, KeyGuest, RefreshGuest
@@ -103,7 +103,7 @@ class Scene:
             given.headers["User-Agent"] = "somebody else"
         elif isinstance(given, dict):
             given.clear()
-        elif isinstance(given, TokenAcquired | SunsetAnnounced):
+        elif isinstance(given, FellBack | TokenAcquired | SunsetAnnounced):
             object.__setattr__(given, "host", 7)
 
     def invite(self, server: FaultServer, folder: Path, timeout: float, grant: str, clock: Clock, patch: Any) -> None:  # noqa: ANN401 - pytest's
@@ -115,8 +115,13 @@ class Scene:
             "https://app.example/callback",
             clock=lambda: NOW,
         )
-        strategy = RefreshGuest(client) if grant == "refresh_token" else KeyGuest(client, api_key=SecretStr(API_KEY))
-        strategy.scene = self
+        falls_back = self.place == "listener, of a fallback"
+        by_refresh = RefreshGuest(client, refresh_token=SecretStr(OLD_REFRESH) if falls_back else None)
+        strategies: list[KeyGuest | RefreshGuest] = [by_refresh, KeyGuest(client, api_key=SecretStr(API_KEY))]
+        if (grant == "refresh_token") is falls_back:  # what brings the token comes first, or after what is refused
+            strategies.reverse()
+        for each in strategies:
+            each.scene = self
         own = httpx.HTTPTransport(trust_env=False) if self.place.startswith("transport") else None
         self._own = own
         transport = Transport(
@@ -128,7 +133,8 @@ class Scene:
         self.folder = folder
         store = FileStore(folder)
         self.source = TokenSource(
-            strategy,
+            strategies[0],
+            fallback=strategies[1] if falls_back else None,
             transport=transport,
             store=GuestStore(self, store) if self.place.startswith("store") else store,
             on_event=self._listen if self.place.startswith("listener") else None,
@@ -146,8 +152,8 @@ class Scene:
             self._own.close()
 
     def _listen(self, event: Event) -> None:
-        place = "listener, in the middle" if isinstance(event, SunsetAnnounced) else "listener"
-        self.at(place, event)
+        moment = {SunsetAnnounced: ", in the middle", FellBack: ", of a fallback"}.get(type(event), "")
+        self.at(f"listener{moment}", event)
 
     def _hear(self, patch: pytest.MonkeyPatch) -> None:
         scene = self

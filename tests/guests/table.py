@@ -127,6 +127,7 @@ class Place:
 PLACES: Final = (
     Place("listener", _TOLD, _TOLD),
     Place("listener, in the middle", _TOLD, _TOLD),
+    Place("listener, of a fallback", *(dict.fromkeys(_TOLD, Outcome(requests=2)),) * 2),
     Place("log handler", _TOLD, _TOLD),
     Place("log filter", _TOLD, _TOLD),
     Place("metrics", _TOLD, _TOLD),

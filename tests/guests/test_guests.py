@@ -24,23 +24,26 @@ from .scene import Scene
 from .table import CELLS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from procountor_auth import Token
+    from tests.faults.server import Visit
 
     from .acts import Act
     from .table import Outcome, Place
 
 pytestmark = [pytest.mark.process, pytest.mark.server]
 
-_SUNSET: Final = "Sunset: Sat, 01 Jan 2028 00:00:00 GMT"
+_GIVE: Final = answer(200, GOOD, "Sunset: Sat, 01 Jan 2028 00:00:00 GMT")
+
+_REFUSE: Final = answer(400, {"error": "invalid_grant"})
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[FaultServer]:
     """A server that gives tokens, and announces that it ends."""
-    serving = FaultServer({"oauth/token": answer(200, GOOD, _SUNSET)})
+    serving = FaultServer({"oauth/token": _GIVE})
     yield serving
     serving.close()
 
@@ -86,6 +89,7 @@ def test_a_guest(
     late = act.kind == "hangs" and not expected.accepts
     timeout = SHORT if late else LONG
     server.requests.clear()
+    server.script["oauth/token"] = _but(grant) if place.name == "listener, of a fallback" else _GIVE
     clock, scene = Clock(), Scene(place.name, act)
     scene.invite(server, folder, timeout, grant, clock, monkeypatch)
     capfd.readouterr()
@@ -113,6 +117,15 @@ def test_a_guest(
     _is_discreet(run, "".join(capfd.readouterr()) + witness.said)
     assert took < timeout + GRACE
     assert addresses <= {("127.0.0.1", server.port)}
+
+
+def _but(grant: str) -> Callable[[Visit], None]:
+    """Give tokens for one grant, and refuse any other."""
+
+    def serve(visit: Visit) -> None:
+        (_GIVE if f"grant_type={grant}" in visit.asked.body else _REFUSE)(visit)
+
+    return serve
 
 
 def _behave(scene: Scene) -> None:
