@@ -32,7 +32,10 @@ class Fields(BaseSettings):
     """
 
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        defer_build=True,  # its validator is not used; that of `Settings` is built on import
     )
 
     strategy: StrategyName = Field(

@@ -45,7 +45,7 @@ _USED_BY_ALL: Final = frozenset({"token_store", "token_store_key", "proxy", "com
 _logger = logging.getLogger("procountor_auth")
 
 
-class Settings(Fields):
+class Settings(Fields, defer_build=False):
     """The configuration.
 
     Explicit arguments take precedence, then the chosen profile, the environment, `.env`, the secrets directory, and the
