@@ -6,6 +6,7 @@ mutmut finds the changes and writes each changed function beside the original, b
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import random
 import re
@@ -71,9 +72,10 @@ def write_mutants(project: Path, copy: Path, *, seed: int, size: int) -> tuple[d
     with (copy / "pyproject.toml").open("a", encoding="utf-8") as configuration:
         configuration.write(_CONFIGURATION)
     totals, drawn = {}, []
-    for folder in FOLDERS:
-        totals[folder], mutants = _write_folder(copy, folder, seed=seed, size=size)
-        drawn += mutants
+    with contextlib.chdir(copy):  # where mutmut looks for its configuration
+        for folder in FOLDERS:
+            totals[folder], mutants = _write_folder(copy, folder, seed=seed, size=size)
+            drawn += mutants
     return totals, drawn
 
 
