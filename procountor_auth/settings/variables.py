@@ -41,6 +41,9 @@ _MIN_LETTERS: Final = 6
 _MIN_SIMILARITY: Final = 0.85
 """The minimum similarity of a misspelt prefix and the right one (`difflib`'s ratio)."""
 
+_LENGTHS: Final = range(8, 14)
+"""The lengths with which a word can be that similar."""
+
 MAX_SIZE: Final = 2**20
 """The largest allowed size of the `.env` file and of each file in the secrets directory, in bytes."""
 
@@ -74,7 +77,7 @@ def setting_misspelt(name: str) -> str | None:
     if name[:1] not in {"p", "P"}:
         return None
     word, _, setting = name.lower().partition("_")
-    if word == _WORD_OF_PREFIX or len(_LETTERS.intersection(word)) < _MIN_LETTERS:
+    if word == _WORD_OF_PREFIX or len(word) not in _LENGTHS or len(_LETTERS.intersection(word)) < _MIN_LETTERS:
         return None
     import difflib  # noqa: PLC0415 - only for such a name
 
