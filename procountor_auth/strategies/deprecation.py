@@ -7,10 +7,13 @@ import sys
 import threading
 import warnings
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from procountor_auth.errors import LegacyNotAllowed, printable
 from procountor_auth.protocol.pages import MIGRATION
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 
 class LegacyAuthWarning(DeprecationWarning):
@@ -70,7 +73,8 @@ def warn_of_legacy(profile: str | None = None) -> None:
             f"{LEGACY.removed}. {LEGACY.advice}"
             + (" `procountor-auth migrate status` lists every profile that still uses it." if profile else ""),
             LegacyAuthWarning,
-            stacklevel=_distance_to_caller(),
+            # The only way to look up the stack without building all of it.
+            stacklevel=_distance_to_caller(sys._getframe()),  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         )
         # Set only now: if warnings are errors, every attempt must fail.
         _warned = True
@@ -83,12 +87,10 @@ def forget_warning() -> None:
         _warned = False
 
 
-def _distance_to_caller() -> int:
-    """Count the frames up to the first one outside this package."""
+def _distance_to_caller(frame: FrameType) -> int:
+    """Count the frames from this one up to the first one outside this package, as `stacklevel` counts them."""
     package = __name__.partition(".")[0]
-    distance = 2
-    # The only way to look up the stack without building all of it.
-    frame = sys._getframe(distance)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    distance = 1
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
         frame = frame.f_back
         distance += 1

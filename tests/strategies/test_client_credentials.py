@@ -62,7 +62,10 @@ def test_without_a_redirect_uri_none_is_sent(
     assert form(next(flow)).keys() == {"grant_type", "api_key", "client_id", "client_secret"}
     with pytest.raises(InvalidGrant) as refused:
         finish(flow, Response(400, _JSON, b'{"error": "invalid_grant"}'))
-    assert "PROCOUNTOR_REDIRECT_URI" in refused.value.hint
+    assert refused.value.hint == (
+        "Check PROCOUNTOR_API_KEY: it may be revoked, or belong to another PROCOUNTOR_CLIENT_ID. "
+        "PROCOUNTOR_REDIRECT_URI is not set; the vendor documents it for this request, so try setting it."
+    )
 
 
 def test_the_answer_is_a_token_with_no_refresh_token(

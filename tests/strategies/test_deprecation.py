@@ -5,18 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from procountor_auth import LegacyAuthWarning, TokenSource
 from procountor_auth.errors import ConfigurationError, LegacyNotAllowed, LegacyRemoved
 from procountor_auth.sandbox import Quirks
+from procountor_auth.strategies import deprecation
 from tests.variables import inherited
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from procountor_auth.sandbox import Sandbox
     from tests.forkserver.forkserver import ForkServer
@@ -57,6 +58,55 @@ def test_choosing_legacy_warns(sandbox: Sandbox, environment: Environment) -> No
 
     assert all(words in str(caught[0].message) for words in SUCCESSORS)
     assert caught[0].filename == __file__
+
+
+def test_nobody_is_sent_into_the_package(sandbox: Sandbox, environment: Environment) -> None:
+    """The place that the warning names is none of this package's own."""
+    environment(sandbox.environment("legacy_password"))
+
+    with pytest.warns(LegacyAuthWarning) as caught:
+        TokenSource.from_env()
+
+    assert Path(deprecation.__file__).parents[1] not in Path(caught[0].filename).parents
+
+
+_UNFILTERED: Final[list[dict[str, Any]]] = [
+    {"action": "default", "category": DeprecationWarning, "module": "__main__"},
+    {"action": "ignore", "category": DeprecationWarning},
+]
+"""What Python itself does with deprecation warnings."""
+
+
+@pytest.mark.parametrize(
+    ("options", "filters", "shown"),
+    [
+        ([], [], True),
+        (["error::UserWarning", "default"], [], True),
+        (["ignore::DeprecationWarning"], [], False),
+        (["error::UserWarning", "i"], [], False),
+        ([], [{"action": "ignore", "category": Warning}], False),
+        ([], [{"action": "ignore", "category": LegacyAuthWarning}], False),
+        ([], [{"action": "ignore", "category": UserWarning}], True),
+        ([], [{"action": "ignore", "category": DeprecationWarning, "message": "another"}], True),
+        ([], [{"action": "ignore", "category": DeprecationWarning, "module": "another"}], True),
+        ([], [{"action": "ignore", "category": DeprecationWarning, "lineno": 7}], True),
+        ([], [{"action": "default", "category": DeprecationWarning}], True),
+        ([], [{"action": "once", "category": Warning}], True),
+    ],
+)
+def test_only_what_python_does_by_itself_is_overruled(
+    monkeypatch: pytest.MonkeyPatch, options: list[str], filters: list[dict[str, Any]], *, shown: bool
+) -> None:
+    """The warning is shown against Python's own default, and against no filter that somebody has set for it."""
+    monkeypatch.setattr(sys, "warnoptions", options)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.resetwarnings()
+        for each in [*filters, *_UNFILTERED]:
+            warnings.filterwarnings(**each, append=True)
+        deprecation.show_by_default()
+        warnings.warn_explicit("the end", LegacyAuthWarning, "somewhere.py", 3, module="somewhere")
+
+    assert [str(each.message) for each in caught] == (["the end"] if shown else [])
 
 
 def test_warning_comes_once_per_process(sandbox: Sandbox, environment: Environment) -> None:

@@ -113,6 +113,16 @@ def test_without_the_package_there_is_no_such_strategy(environment: Environment)
     assert ("PROCOUNTOR_STRATEGY", "invalid") in _problems(caught.value)
 
 
+def test_without_a_name_nothing_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has chosen no strategy, or no fallback, does not wait for a search through all that is installed."""
+
+    def search(_: str) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(registry, "_registered", search)
+    assert find_strategy("") is None
+
+
 def test_nothing_is_imported_before_it_is_chosen(install: Install, environment: Environment) -> None:
     """A package that is installed and not chosen costs nothing and can break nothing."""
     install("raise RuntimeError('c4n4ry')")
@@ -160,8 +170,10 @@ def test_a_broken_package_is_one_clear_error(
     environment(_MACHINE | {variable: "vault"})
     with pytest.raises(ConfigurationError) as caught:
         Settings()
-    assert f"registered by v as vault_package:VaultStrategy, which {said}." in caught.value.message
-    assert variable in caught.value.message
+    assert caught.value.message.endswith(
+        "The strategy vault, which PROCOUNTOR_STRATEGY or PROCOUNTOR_FALLBACK_STRATEGY names, is registered by v as "
+        f"vault_package:VaultStrategy, which {said}."
+    )
     assert caught.value.hint == "Upgrade or reinstall v, or choose another strategy."
     assert "c4n4ry" not in "".join(traceback.format_exception(caught.value))
 
@@ -171,8 +183,12 @@ def test_two_packages_of_one_name_are_refused(install: Install, environment: Env
     install(_GOOD)
     install(_GOOD, value="other_package:VaultStrategy", dist="w")
     environment(_VAULT)
-    with pytest.raises(ConfigurationError, match=r"by v and w as other_package\S* and vault_package") as caught:
+    with pytest.raises(ConfigurationError) as caught:
         Settings()
+    assert caught.value.message == (
+        "The strategy vault, which PROCOUNTOR_STRATEGY or PROCOUNTOR_FALLBACK_STRATEGY names, is registered by v and w "
+        "as other_package:VaultStrategy and vault_package:VaultStrategy, which are two strategies with the same name."
+    )
     assert caught.value.hint == "Uninstall one of v and w, or choose another strategy."
     assert not sys.modules.keys() & {"vault_package", "other_package"}
 
