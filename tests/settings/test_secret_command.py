@@ -48,36 +48,65 @@ def test_the_output_less_one_line_end_is_the_secret(command: str, secret: str) -
     assert run(command) == secret
 
 
+_RUN_IT: Final = "Run the command yourself: it must print only the secret, as one line, and exit with status 0."
+_INSTALL_IT: Final = "Install it, or write its full path: cron and services have a shorter PATH than your shell."
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [
         ("false", "runs a program (false) that ended with status 1; it said nothing"),
-        ("sh -c 'echo n0t4u; echo not signed in >&2; exit 3'", "ended with status 3; it said: not signed in"),
-        ("sh -c 'echo n0t4u; echo got n0t4u >&2; exit 3'", "it said: got …"),
-        ("sh -c 'echo key=n0t4u-n0t4u for op://vault/item >&2; exit 3'", "it said: … for op://vault/item"),
-        ("sh -c 'echo n0t4u >&2'", "printed nothing; what it wrote to its standard error is not shown"),
-        ("sh -c 'kill -9 $$'", "was ended by SIGKILL"),
-        ("true", "printed nothing"),
-        ("echo", "printed nothing"),
-        (r"printf 'n0t4u\nn0t4u\n'", "printed 2 lines"),
-        ("sh -c 'printf \"a\\0b\"'", "printed output that is UTF-16 or not text"),
-        (r"printf 'n0t4u\344'", "printed output that is not UTF-8"),
-        ("yes n0t4u", f"printed more than {MAX_SIZE // 1024} KiB"),
-        ("no-such-program-here n0t4u", "can't be run (No such file or directory)"),
-        ("/", "can't be run (Permission denied)"),
-        ("n0t4u-s3cr3t/k3y9876543210zyxw", "runs a program that can't be run"),
-        ("'n0t4u", "quotation mark that is not closed"),
-        ("", "must name a program"),
-        ("a\0b", "must name a program"),
+        (
+            "sh -c 'echo n0t4u; echo not signed in >&2; exit 3'",
+            "runs a program (sh) that ended with status 3; it said: not signed in",
+        ),
+        (
+            "sh -c 'echo n0t4u; echo got n0t4u >&2; exit 3'",
+            "runs a program (sh) that ended with status 3; it said: got …",
+        ),
+        (
+            "sh -c 'echo key=n0t4u-n0t4u for op://vault/item >&2; exit 3'",
+            "runs a program (sh) that ended with status 3; it said: … for op://vault/item",
+        ),
+        (
+            "sh -c 'echo n0t4u >&2'",
+            "runs a program (sh) that printed nothing; what it wrote to its standard error is not shown",
+        ),
+        ("sh -c 'kill -9 $$'", "runs a program (sh) that was ended by SIGKILL; it said nothing"),
+        ("true", "runs a program (true) that printed nothing"),
+        ("echo", "runs a program (echo) that printed nothing"),
+        (r"printf 'n0t4u\nn0t4u\n'", "runs a program (printf) that printed 2 lines instead of one"),
+        ("sh -c 'printf \"a\\0b\"'", "runs a program (sh) that printed output that is UTF-16 or not text"),
+        (
+            r"printf 'n0t4u\344'",
+            "runs a program (printf) that printed output that is not UTF-8 (it may be Windows-1252, also called ANSI)",
+        ),
+        ("yes n0t4u", f"runs a program (yes) that printed more than {MAX_SIZE // 1024} KiB; it said nothing"),
+        ("'n0t4u", "has a quotation mark that is not closed in its command"),
+        ("", "must name a program: command:PROGRAM ARGUMENT …"),
+        ("a\0b", "must name a program: command:PROGRAM ARGUMENT …"),
     ],
 )
 def test_what_gives_no_secret_says_why(command: str, said: str) -> None:
     """A program that fails, prints nothing or too much is named with the end of its errors, and without its output."""
-    found = run(command)
-    assert isinstance(found, Unfollowed)
-    assert said in found.what
-    assert "n0t4u" not in found.what
-    assert found.hint
+    assert run(command) == Unfollowed(said, _RUN_IT)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (
+            "no-such-program-here n0t4u",
+            "a program (no-such-program-here) that can't be run (No such file or directory)",
+        ),
+        ("/", "a program that can't be run (Permission denied)"),
+        ("n0t4u-s3cr3t/k3y9876543210zyxw", "a program that can't be run (No such file or directory)"),
+        ("\ud800 n0t4u", "a program that can't be run (it is not the name of a program)"),
+    ],
+)
+def test_what_can_t_be_run_says_why(command: str, said: str) -> None:
+    """A program that does not start is named with the reason, and without its arguments."""
+    assert run(command) == Unfollowed(f"runs {said}", _INSTALL_IT)
 
 
 def test_a_program_that_hangs_is_ended_with_all_that_it_has_started(tmp_path: Path) -> None:
@@ -91,7 +120,7 @@ def test_a_program_that_hangs_is_ended_with_all_that_it_has_started(tmp_path: Pa
     began = time.monotonic()
     found = run(f"{_PYTHON} {tmp_path / 'hang.py'}", time_limit=2.0)
     assert isinstance(found, Unfollowed)
-    assert "has not ended within 2 seconds" in found.what
+    assert found.what.endswith(" that has not ended within 2 seconds; it said nothing")
     assert time.monotonic() - began < 20
     processes = [int(number) for number in (tmp_path / "children").read_text().split()]
     while any(map(_runs, processes)) and time.monotonic() - began < 20:
@@ -102,8 +131,7 @@ def test_a_program_that_hangs_is_ended_with_all_that_it_has_started(tmp_path: Pa
 def test_one_that_closes_its_output_and_goes_on_is_ended() -> None:
     """A program that has printed the secret and does not end is no answer either."""
     found = run("sh -c 'echo n0t4u; exec >&-; exec sleep 600'", time_limit=1.0)
-    assert isinstance(found, Unfollowed)
-    assert "has not ended within 1 seconds" in found.what
+    assert found == Unfollowed("runs a program (sh) that has not ended within 1 seconds; it said nothing", _RUN_IT)
 
 
 def test_its_input_is_empty() -> None:

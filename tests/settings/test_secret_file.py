@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from pydantic import SecretStr
@@ -55,38 +55,42 @@ def test_a_pipe_brings_a_secret_as_well(tmp_path: Path) -> None:
     writer.join()
 
 
+_HINT: Final = "Write file:/path with the path of a file that this user can read and that contains only the secret."
+_UTF_8: Final = "Save it as UTF-8."
+
+
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "said", "hint"),
     [
-        (b"", "is empty"),
-        (b"\r\n", "is empty"),
-        ("n0t4u".encode("utf-16"), "is UTF-16"),
-        ("n0t4u-ä".encode("cp1252"), "is not UTF-8 (it may be Windows-1252"),
-        (b"n0t4u" * MAX_SIZE, "it is larger than 64 KiB"),
+        (b"", "is empty", _HINT),
+        (b"\r\n", "is empty", _HINT),
+        ("n0t4u".encode("utf-16"), "is UTF-16 or not text", _UTF_8),
+        ("n0t4u-ä".encode("cp1252"), "is not UTF-8 (it may be Windows-1252, also called ANSI)", _UTF_8),
+        (b"n0t4u" * MAX_SIZE, "can't be read (it is larger than 64 KiB)", _HINT),
     ],
 )
-def test_what_is_no_secret_says_why(tmp_path: Path, content: bytes, said: str) -> None:
-    """A file that can't be one secret is told what it is, without what it has."""
+def test_what_is_no_secret_says_why(tmp_path: Path, content: bytes, said: str, hint: str) -> None:
+    """A file that can't be one secret is told what it is, without what it has, and with what to do."""
     (tmp_path / "secret").write_bytes(content)
-    found = read(tmp_path / "secret")
-    assert isinstance(found, Unfollowed)
-    assert said in found.what
-    assert "n0t4u" not in found.what
+    assert read(tmp_path / "secret") == Unfollowed(f"names a file that {said}", hint)
+
+
+def test_a_secret_may_have_the_largest_size(tmp_path: Path) -> None:
+    """The limit itself is within the limit."""
+    (tmp_path / "secret").write_bytes(b"x" * MAX_SIZE)
+    assert read(tmp_path / "secret") == "x" * MAX_SIZE
 
 
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("nothing-here", "does not exist"),
-        (".", "is a directory"),
-        ("~no-such-user/secret", "of a user that does not exist"),
-        ("a\0b", "can't exist"),
-        ("x" * 5_000, "can't be read"),
+        ("nothing-here", "a file that does not exist"),
+        (".", "a file that can't be read (it is a directory)"),
+        ("~no-such-user/secret", "the home directory of a user that does not exist"),
+        ("a\0b", "a file that can't exist"),
+        ("x" * 5_000, "a file that can't be read (File name too long)"),
     ],
 )
 def test_what_is_no_file_says_why(path: str, said: str) -> None:
     """A path that leads to no file is told what is wrong with it, and is not shown."""
-    found = read(path)
-    assert isinstance(found, Unfollowed)
-    assert said in found.what
-    assert path == "." or path not in found.what
+    assert read(path) == Unfollowed(f"names {said}", _HINT)

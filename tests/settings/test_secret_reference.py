@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import traceback
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -14,7 +15,7 @@ from keyring.backend import KeyringBackend
 from pydantic import SecretStr
 
 from procountor_auth import Settings
-from procountor_auth.errors import ConfigurationError, StoreError, StoreUnavailable
+from procountor_auth.errors import ConfigurationError, Problem, StoreError, StoreUnavailable
 from procountor_auth.settings import secret_reference as pointer
 from procountor_auth.strategies import build
 from procountor_auth.tokens.entry_key import entry_key
@@ -81,37 +82,65 @@ class PlaintextKeyring(Raising):
     """What keyrings.alt calls a keychain that anybody can read."""
 
 
+_INSTEAD: Final = (
+    "Unlock or install a keychain (on Linux: GNOME Keyring or KWallet), choose another backend with "
+    "PYTHON_KEYRING_BACKEND, or set PROCOUNTOR_API_KEY to "
+)
+_CREATE: Final = "Create a key with `procountor-auth key create --keyring`, and set the variable that it prints."
+
+
 @pytest.mark.parametrize(
-    ("backend", "kind", "said", "retryable"),
+    ("backend", "kind", "said", "hint"),
     [
-        (Raising(keyring.errors.KeyringLocked()), StoreUnavailable, "locked", True),
-        (Raising(OSError()), StoreError, "OSError", False),
-        (keyring.backends.fail.Keyring(), StoreError, "stores nothing", False),  # type: ignore[no-untyped-call]
+        (
+            Raising(keyring.errors.KeyringLocked()),
+            StoreUnavailable,
+            ": The keychain is locked.",
+            "Unlock it and try again.",
+        ),
+        (Raising(OSError()), StoreError, ": The keychain failed (OSError).", f"{_INSTEAD}the secret itself."),
+        (
+            Raising(keyring.errors.NoKeyringError()),
+            StoreError,
+            ": The keyring package finds no keychain on this machine.",
+            f"{_INSTEAD}the secret itself.",
+        ),
+        (
+            keyring.backends.fail.Keyring(),  # type: ignore[no-untyped-call]
+            StoreError,
+            ": The keyring package would use keyring.backends.fail.Keyring, which stores nothing.",
+            f"{_INSTEAD}the secret itself.",
+        ),
         (
             PlaintextKeyring(keyring.errors.KeyringError()),
             StoreError,
-            r"PlaintextKeyring, which stores plain text\.\n",
-            False,
+            f": The keyring package would use {__name__}.PlaintextKeyring, which stores plain text.",
+            f"{_INSTEAD}the secret itself.",
         ),
-        (None, ConfigurationError, "does not have", False),
+        (
+            None,
+            ConfigurationError,
+            " refers to an entry that this user's keychain does not have.",
+            _CREATE,
+        ),
     ],
-    ids=["locked", "fails", "none", "plain text", "no entry"],
+    ids=["locked", "fails", "no backend", "none", "plain text", "no entry"],
 )
 def test_a_key_that_can_t_be_read_is_our_error(
     monkeypatch: pytest.MonkeyPatch,
     keychain: KeyringBackend,
-    *,
     backend: KeyringBackend | None,
     kind: type[StoreError | ConfigurationError],
     said: str,
-    retryable: bool,
+    hint: str,
 ) -> None:
     """Each way to have no key is a typed error with a hint, and shows neither the key nor the entry's name."""
     monkeypatch.setattr(keyring.core, "_keyring_backend", backend or keychain)
-    with pytest.raises(kind, match=said) as caught:
+    with pytest.raises(kind) as caught:
         strategy(f"keyring:{NAME}")
-    assert caught.value.retryable is retryable
-    assert caught.value.hint
+    assert type(caught.value) is kind
+    assert caught.value.retryable is (kind is StoreUnavailable)
+    assert (caught.value.message, caught.value.hint) == (f"PROCOUNTOR_API_KEY{said}", hint)
     frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     frames.stack[:] = [frame for frame in frames.stack if frame.filename != __file__]
     assert "secret_reference.py" in "".join(frames.format())
@@ -119,15 +148,38 @@ def test_a_key_that_can_t_be_read_is_our_error(
     assert caught.value.__context__ is None
 
 
+def test_another_secret_that_is_not_there_is_added(keychain: KeyringBackend) -> None:  # noqa: ARG001
+    """Only an API key is created by our command: of any other secret the hint says how to add it."""
+    with pytest.raises(ConfigurationError) as caught:
+        pointer.follow("PROCOUNTOR_PASSWORD", SecretStr(f"keyring:{NAME}"))
+    message = "PROCOUNTOR_PASSWORD refers to an entry that this user's keychain does not have"
+    assert caught.value.problems == (Problem("PROCOUNTOR_PASSWORD", "unreadable", message),)
+    assert caught.value.hint == "Add it: keyring set procountor-auth NAME."
+
+
+def test_a_keychain_that_waits_keeps_nobody_from_ending(
+    monkeypatch: pytest.MonkeyPatch, keychain: KeyringBackend
+) -> None:
+    """The keychain is asked on a thread that can be told from others, and that the end of a program does not await."""
+    asked = []
+
+    def ask(*_: str) -> None:
+        asked.append((threading.current_thread().name, threading.current_thread().daemon))
+
+    monkeypatch.setattr(keychain, "get_password", ask)
+    pointer.check()
+    assert asked == [("procountor-auth-keyring", True)]
+
+
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pointer needs the keyring package, and the error says how to get it."""
     monkeypatch.setitem(sys.modules, "keyring", None)
     monkeypatch.delitem(sys.modules, "procountor_auth.settings.keychain", raising=False)
-    with pytest.raises(
-        ConfigurationError, match=r"PROCOUNTOR_API_KEY is a reference to a keychain .*needs keyring"
-    ) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         strategy(f"keyring:{NAME}")
-    assert "procountor-auth[keyring]" in caught.value.hint
+    message = "PROCOUNTOR_API_KEY is a reference to a keychain (keyring:…), which needs keyring"
+    assert caught.value.problems == (Problem("PROCOUNTOR_API_KEY", "unreadable", message),)
+    assert caught.value.hint == "Run: pip install 'procountor-auth[keyring]'"
     assert caught.value.__context__ is None
 
 
@@ -137,16 +189,14 @@ def test_a_key_can_t_be_kept_without_a_keychain(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(StoreError) as caught:
         pointer.keep(NAME, SecretStr("k3y"))
     assert caught.value.message == "The keyring package finds no keychain on this machine."
-    assert caught.value.hint.endswith(" set PROCOUNTOR_API_KEY to the key itself.")
+    assert caught.value.hint == f"{_INSTEAD}the key itself."
     monkeypatch.setitem(sys.modules, "keyring", None)
     monkeypatch.delitem(sys.modules, "procountor_auth.settings.keychain", raising=False)
     with pytest.raises(ConfigurationError) as missing:
         pointer.check()
-    (problem,) = missing.value.problems
-    assert (problem.variable, problem.kind) == ("PROCOUNTOR_API_KEY", "invalid")
-    assert problem.message.startswith(
-        "PROCOUNTOR_API_KEY is a reference to a keychain (keyring:…), which needs keyring"
-    )
+    message = "PROCOUNTOR_API_KEY is a reference to a keychain (keyring:…), which needs keyring"
+    assert missing.value.problems == (Problem("PROCOUNTOR_API_KEY", "invalid", message),)
+    assert missing.value.hint == "Run: pip install 'procountor-auth[keyring]'"
 
 
 def test_a_pointer_needs_a_name() -> None:

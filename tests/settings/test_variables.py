@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from procountor_auth import ConfigurationError, Settings
+from procountor_auth.errors import Problem
 from procountor_auth.settings.env_file import from_env_file
 from procountor_auth.settings.secrets_directory import from_secrets_dir
 from procountor_auth.strategies import build
@@ -15,6 +16,8 @@ from procountor_auth.strategies import build
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    Environment = Callable[[dict[str, str]], None]
 
 _COMPLETE: Final = {
     "PROCOUNTOR_STRATEGY": "client_credentials",
@@ -56,13 +59,13 @@ def _mount(directory: Path, variables: dict[str, str]) -> None:
         (directory / name).symlink_to(f"..data/{name}")
 
 
-def test_the_environment_is_read(environment: Callable[[dict[str, str]], None]) -> None:
+def test_the_environment_is_read(environment: Environment) -> None:
     """The variables of the environment are enough for a strategy."""
     environment(_COMPLETE)
     assert build(Settings()).name == "client_credentials"
 
 
-def test_names_may_have_any_case(environment: Callable[[dict[str, str]], None]) -> None:
+def test_names_may_have_any_case(environment: Environment) -> None:
     """A variable counts whatever the case of its name."""
     environment({name.lower(): value for name, value in _COMPLETE.items()})
     assert Settings().client_id == "client-1"
@@ -129,7 +132,7 @@ _PLACES: Final = ("explicit", "environment", "dotenv", "secrets")
 
 
 @pytest.mark.parametrize("first", range(len(_PLACES)), ids=_PLACES)
-def test_the_nearer_place_wins(tmp_path: Path, environment: Callable[[dict[str, str]], None], first: int) -> None:
+def test_the_nearer_place_wins(tmp_path: Path, environment: Environment, first: int) -> None:
     """An explicit argument beats the environment, which beats `.env`, which beats the secrets directory."""
     values = [{"PROCOUNTOR_CLIENT_ID": place} if number >= first else {} for number, place in enumerate(_PLACES)]
     _, in_environment, in_dotenv, in_secrets = values
@@ -140,7 +143,7 @@ def test_the_nearer_place_wins(tmp_path: Path, environment: Callable[[dict[str, 
     assert settings.client_id == _PLACES[first]
 
 
-def test_an_empty_value_is_no_value(tmp_path: Path, environment: Callable[[dict[str, str]], None]) -> None:
+def test_an_empty_value_is_no_value(tmp_path: Path, environment: Environment) -> None:
     """An empty variable leaves the next place its turn, and a default its default."""
     environment({**_COMPLETE, "PROCOUNTOR_API_KEY": "", "PROCOUNTOR_TIMEOUT": "", "PROCOUNTOR_BASE_URL": ""})
     _write(tmp_path / ".env", {"PROCOUNTOR_API_KEY": "from-dotenv", "PROCOUNTOR_CLIENT_ID": ""})
@@ -172,42 +175,88 @@ def _not_utf8(path: Path) -> str:
 
 _UNREADABLE: Final[dict[str, tuple[Callable[[Path], str], str]]] = {
     "nothing there": (str, "does not exist"),
-    "a name that is too long": (lambda path: str(path) + "x" * 5_000, "can't be read"),
-    "the home of nobody": (lambda _path: "~no-such-user/x", "no such user"),
+    "a name that is too long": (lambda path: str(path) + "x" * 5_000, "can't be read (File name too long)"),
+    "the home of nobody": (lambda _path: "~no-such-user/x", "can't be read (there is no such user)"),
 }
 
 
-@pytest.mark.parametrize("variable", ["PROCOUNTOR_ENV_FILE", "PROCOUNTOR_SECRETS_DIR"])
-@pytest.mark.parametrize(("place", "words"), _UNREADABLE.values(), ids=_UNREADABLE)
+@pytest.mark.parametrize(
+    ("variable", "what"), [("PROCOUNTOR_ENV_FILE", "file"), ("PROCOUNTOR_SECRETS_DIR", "directory")]
+)
+@pytest.mark.parametrize(("place", "said"), _UNREADABLE.values(), ids=_UNREADABLE)
 def test_a_named_place_must_be_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, place: Callable[[Path], str], words: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    what: str,
+    place: Callable[[Path], str],
+    said: str,
 ) -> None:
     """A file or directory that is named and can't be read is a configuration error that names the variable."""
     monkeypatch.setenv(variable, place(tmp_path / "place"))
-    with pytest.raises(ConfigurationError, match=words) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         Settings()
-    assert [(problem.variable, problem.kind) for problem in caught.value.problems] == [(variable, "unreadable")]
+    problem = Problem(variable, "unreadable", f"{variable} names a {what} that {said}")
+    assert caught.value.problems == (problem,)
+    assert caught.value.hint == f"Correct {variable}, the access rights, or the encoding (UTF-8)."
     assert caught.value.__context__ is None
 
 
-def test_a_dotenv_file_must_be_utf8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+_ANSI: Final = "is not UTF-8 (it may be Windows-1252, also called ANSI)"
+
+
+@pytest.mark.parametrize(
+    ("named", "said"), [(True, "PROCOUNTOR_ENV_FILE names a file that"), (False, ".env in the working directory")]
+)
+def test_a_dotenv_file_must_be_utf8(tmp_path: Path, environment: Environment, *, named: bool, said: str) -> None:
     """A `.env` file of bytes that are not UTF-8 is refused, and nothing of it is shown or kept."""
-    monkeypatch.setenv("PROCOUNTOR_ENV_FILE", _not_utf8(tmp_path / "latin.env"))
-    with pytest.raises(ConfigurationError, match="is not UTF-8") as caught:
+    file = _not_utf8(tmp_path / ("latin.env" if named else ".env"))
+    environment({"PROCOUNTOR_ENV_FILE": file} if named else {})
+    with pytest.raises(ConfigurationError) as caught:
         Settings()
+    assert caught.value.problems == (Problem("PROCOUNTOR_ENV_FILE", "unreadable", f"{said} {_ANSI}"),)
+    assert caught.value.hint == "Save it as UTF-8."
     assert "s3cret" not in str(caught.value)
     assert caught.value.__context__ is None
 
 
-def test_a_secret_file_must_be_utf8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("named", "said"), [(True, "names"), (False, "is")])
+def test_a_secret_file_must_be_utf8(
+    tmp_path: Path, environment: Environment, monkeypatch: pytest.MonkeyPatch, *, named: bool, said: str
+) -> None:
     """A secret of bytes that are not UTF-8 is refused with the file's name, and nothing of it is shown or kept."""
     (tmp_path / "secrets").mkdir()
     _not_utf8(tmp_path / "secrets" / "PROCOUNTOR_PASSWORD")
-    monkeypatch.setenv("PROCOUNTOR_SECRETS_DIR", str(tmp_path / "secrets"))
-    with pytest.raises(ConfigurationError, match="PROCOUNTOR_PASSWORD, which is not UTF-8") as caught:
+    monkeypatch.setattr("procountor_auth.settings.secrets_directory.DEFAULT_SECRETS_DIR", str(tmp_path / "secrets"))
+    environment({"PROCOUNTOR_SECRETS_DIR": str(tmp_path / "secrets")} if named else {})
+    with pytest.raises(ConfigurationError) as caught:
         Settings()
+    (problem,) = caught.value.problems
+    assert (problem.variable, problem.kind) == ("PROCOUNTOR_SECRETS_DIR", "unreadable")
+    assert problem.message == (
+        f"PROCOUNTOR_SECRETS_DIR {said} a directory that has the file PROCOUNTOR_PASSWORD, which {_ANSI}"
+    )
+    assert caught.value.hint == "Correct PROCOUNTOR_SECRETS_DIR, the access rights, or the encoding (UTF-8)."
     assert "s3cret" not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("change", ["time", "size", "file"])
+def test_a_changed_dotenv_file_is_read_again(tmp_path: Path, change: str) -> None:
+    """What was read before is served as long as the file is the same one, of the same time and size, and no longer."""
+    path, other = tmp_path / ".env", tmp_path / "other.env"
+    for each in (path, other):
+        each.write_text("PROCOUNTOR_CLIENT_ID=client-1\n", "utf-8")
+        os.utime(each, ns=(1, 1))
+    before = from_env_file().values
+    assert from_env_file().values is before
+    text = "PROCOUNTOR_CLIENT_ID=client-2" + ("-and-more\n" if change == "size" else "\n")
+    (other if change == "file" else path).write_text(text, "utf-8")
+    for each in (path, other):
+        os.utime(each, ns=(1, 2 if change == "time" else 1))
+    if change == "file":
+        other.replace(path)
+    assert str(from_env_file().values["PROCOUNTOR_CLIENT_ID"]).startswith("client-2")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
