@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from procountor_auth import Profiles, Settings
-from procountor_auth.errors import ConfigurationError, UnknownProfile
+from procountor_auth.errors import ConfigurationError, Problem, UnknownProfile
 from procountor_auth.settings import profiles as profiles_module
-from procountor_auth.settings import profiles_file
+from procountor_auth.settings import profiles_file, secrets_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,12 +23,17 @@ _COMMON: Final = 'strategy = "client_credentials"\nclient_id = "c"\nclient_secre
 def test_without_profiles_there_is_nothing_to_go_through(environment: Environment) -> None:
     """A loop over no profiles would do nothing and look like success: that is an error, which says where it looked."""
     environment({"PROCOUNTOR_API_KEY": "k"})
-    with pytest.raises(ConfigurationError, match="there are no profiles in the environment") as caught:
+    with pytest.raises(ConfigurationError) as caught:
         Profiles.read()
-    assert [(problem.variable, problem.kind) for problem in caught.value.problems] == [
-        ("PROCOUNTOR_PROFILES_FILE", "missing")
-    ]
-    assert "procountor-auth/profiles.toml" in caught.value.hint.replace("\\", "/")
+    directory = secrets_directory.DEFAULT_SECRETS_DIR
+    looked = f"the environment, .env in the working directory (does not exist), {directory} (does not exist)"
+    message = f"there are no profiles in {looked}"
+    assert caught.value.problems == (Problem("PROCOUNTOR_PROFILES_FILE", "missing", message),)
+    assert caught.value.hint == (
+        "Profiles are the tables [profiles.…] of PROCOUNTOR_PROFILES_FILE, and variables like "
+        "PROCOUNTOR_PROFILES__ACME__API_KEY. "
+        f"The default of PROCOUNTOR_PROFILES_FILE is {profiles_file.default_file()}."
+    )
 
 
 def test_an_unknown_profile_is_another_error_than_a_broken_one(tmp_path: Path, environment: Environment) -> None:

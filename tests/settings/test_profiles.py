@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from procountor_auth import ConfigurationError, Settings, TokenSource
-from procountor_auth.settings.profiles import Profiles
+from procountor_auth.errors import Problem
+from procountor_auth.settings.profiles import Origin, Profiles
 from procountor_auth.settings.profiles_file import MAX_SIZE
 from procountor_auth.transport.backend import backend
 
@@ -139,11 +140,44 @@ def test_two_spellings_of_one_name_are_an_error(
         assert _key(Settings(profile="z")) == "z"
 
 
-def test_an_unknown_profile_is_named_with_the_right_one(environment: Environment) -> None:
+@pytest.mark.parametrize(
+    ("profile", "meant"), [("acmee", ": did you mean acme?"), ("BETA-19", ": did you mean beta_20?"), ("zzz", "")]
+)
+def test_an_unknown_profile_is_named_with_the_right_one(environment: Environment, profile: str, meant: str) -> None:
     """A misspelt profile is an error that knows what was meant."""
-    environment(_COMMON | {"PROCOUNTOR_PROFILES__ACME__API_KEY": "acme"})
-    with pytest.raises(ConfigurationError, match="did you mean acme"):
-        Settings(profile="acmee")
+    environment(_COMMON | {f"PROCOUNTOR_PROFILES__{each}__API_KEY": "k" for each in ("ACME", "BETA_10", "BETA_20")})
+    with pytest.raises(ConfigurationError) as caught:
+        Settings(profile=profile)
+    message = f"there is no profile '{profile}'{meant}"
+    assert caught.value.problems == (Problem("PROCOUNTOR_PROFILE", "invalid", message),)
+    assert caught.value.hint == (
+        "Profiles are the tables [profiles.…] of PROCOUNTOR_PROFILES_FILE, and variables like "
+        "PROCOUNTOR_PROFILES__ACME__API_KEY. There are 3."
+    )
+
+
+def test_where_a_value_comes_from_is_known(environment: Environment, write: Callable[[str], str]) -> None:
+    """Each value has a place and a name there: whose it is, and which place wins."""
+    file = write('timeout = 9\ncompany = "1"\n[profiles.my-company]\npkce = true\napi_key = "of the file"\n')
+    environment(_COMMON | {"PROCOUNTOR_PROFILES_FILE": file, "PROCOUNTOR_PROFILES__MY_COMPANY__API_KEY": "k"})
+    profiles = Profiles.read()
+    assert {
+        (profile, name): profiles.origin(profile, name)
+        for profile in (None, "MY_COMPANY")
+        for name in ("timeout", "pkce", "api_key", "client_id", "company")
+    } == {
+        (None, "timeout"): Origin("the top of the profiles file", "timeout", shared=True),
+        (None, "pkce"): None,
+        (None, "api_key"): None,
+        (None, "client_id"): Origin("the environment", "PROCOUNTOR_CLIENT_ID", shared=True),
+        (None, "company"): Origin("the top of the profiles file", "company", shared=True),
+        ("MY_COMPANY", "timeout"): Origin("the top of the profiles file", "timeout", shared=True),
+        ("MY_COMPANY", "pkce"): Origin("[profiles.my-company] of the profiles file", "pkce"),
+        ("MY_COMPANY", "api_key"): Origin("the environment", "PROCOUNTOR_PROFILES__MY_COMPANY__API_KEY"),
+        ("MY_COMPANY", "client_id"): Origin("the environment", "PROCOUNTOR_CLIENT_ID", shared=True),
+        ("MY_COMPANY", "company"): None,
+    }
+    assert repr(profiles) == "<Profiles: 1>"
 
 
 def test_what_is_missing_is_missing_in_the_profile(environment: Environment) -> None:
@@ -158,16 +192,25 @@ def test_what_is_missing_is_missing_in_the_profile(environment: Environment) -> 
     assert {problem.variable for problem in caught.value.problems} == {"PROCOUNTOR_API_KEY", "PROCOUNTOR_TIMEOUT"}
 
 
+_CONTENT: Final = "It is a TOML file with common values at the top, and a table [profiles.NAME] for each profile."
+_CHECK_PATH: Final = f"Correct PROCOUNTOR_PROFILES_FILE, the file or its access rights. {_CONTENT}"
+_UTF_8: Final = "Save it as UTF-8."
+_PLAIN: Final = "is not text, a number, true or false"
+_INVALID: Final = "is not a valid profile name (a-z, 0-9, _ and -, at most 64)"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('api_key = "s3cret', "is not TOML (at "),
-        ("profiles = 1", "`profiles` is not a table"),
-        ("[profiles]\nacme = 1", "`profiles.acme` is not a table"),
-        ('[profiles."a b"]', "is not a valid profile name"),
-        ("[profiles.a-b]\n[profiles.a_b]", "have the same name"),
-        ('[profiles.a]\napi_key = ["s3cret"]', "`profiles.a.api_key` is not text, a number"),
-        ("[other]\nx = 1", "`other` is not text, a number"),
+        ('\napi_key = "s3cret', "that is not TOML (at end of document)"),
+        ("\na b = 's3cret'", "that is not TOML (at line 2, column 3)"),
+        ("profiles = 1", "in which `profiles` is not a table"),
+        ("[profiles]\nacme = 1", "in which `profiles.acme` is not a table"),
+        ('[profiles."a b"]', f"in which a key {_INVALID}"),
+        ("[profiles.A]", f"in which A {_INVALID}"),
+        ("[profiles.a-b]\n[profiles.a_b]", "in which the profiles a-b and a_b have the same name"),
+        ('[profiles.a]\napi_key = ["s3cret"]', f"in which `profiles.a.api_key` {_PLAIN}"),
+        ("[other]\nx = 1", f"in which `other` {_PLAIN}"),
     ],
 )
 def test_a_broken_file_is_named_and_not_shown(
@@ -177,24 +220,36 @@ def test_a_broken_file_is_named_and_not_shown(
     environment(_COMMON | {"PROCOUNTOR_PROFILES_FILE": write(text)})
     with pytest.raises(ConfigurationError) as caught:
         Settings(profile="a")
-    assert said in str(caught.value)
-    assert "s3cret" not in str(caught.value)
-    assert caught.value.problems[0].variable == "PROCOUNTOR_PROFILES_FILE"
+    assert caught.value.problems == (_problem(f"names a file {said}"),)
+    assert caught.value.hint == _CONTENT
 
 
 def test_a_file_that_is_not_there_is_named(environment: Environment) -> None:
     """A file that is named has to exist."""
     environment(_COMMON | {"PROCOUNTOR_PROFILES_FILE": "/nowhere/profiles.toml"})
-    with pytest.raises(ConfigurationError, match="names a file that does not exist"):
+    with pytest.raises(ConfigurationError) as caught:
         Settings()
+    assert caught.value.problems == (_problem("names a file that does not exist: /nowhere/profiles.toml"),)
+    assert caught.value.hint == _CHECK_PATH
 
 
-def test_a_changed_file_is_read_again(environment: Environment, write: Callable[[str], str]) -> None:
-    """What was read before is not served when the file has changed."""
-    environment(_COMMON | {"PROCOUNTOR_PROFILES_FILE": write('[profiles.a]\napi_key = "one"')})
+@pytest.mark.parametrize("change", ["time", "size", "file"])
+def test_a_changed_file_is_read_again(tmp_path: Path, environment: Environment, change: str) -> None:
+    """What was read before is served as long as the file is the same one, of the same time and size, and no longer."""
+    path, other = tmp_path / "profiles.toml", tmp_path / "other.toml"
+    for each in (path, other):
+        each.write_text('[profiles.a]\napi_key = "one"', "utf-8")
+        os.utime(each, ns=(1, 1))
+    environment(_COMMON | {"PROCOUNTOR_PROFILES_FILE": str(path)})
     assert _key(Settings(profile="a")) == "one"
-    write('[profiles.a]\napi_key = "second"')
-    assert _key(Settings(profile="a")) == "second"
+    assert Profiles.read()["a"] is Profiles.read()["a"]
+    text = f'[profiles.a]\napi_key = "{"second" if change == "size" else "two"}"'
+    (other if change == "file" else path).write_text(text, "utf-8")
+    for each in (path, other):
+        os.utime(each, ns=(1, 2 if change == "time" else 1))
+    if change == "file":
+        other.replace(path)
+    assert _key(Settings(profile="a")) == ("second" if change == "size" else "two")
 
 
 def test_reading_gives_every_profile_s_settings(environment: Environment, write: Callable[[str], str]) -> None:
@@ -246,26 +301,29 @@ def test_without_a_chosen_profile_the_error_says_so(
 
 
 _ODD: Final[dict[str, tuple[bytes, str]]] = {
-    "deep arrays": (b"x = " + b"[" * 100_000 + b"]" * 100_000, "nested too deeply"),
-    "deep tables": (b"x = " + b"{a=" * 50_000 + b"1" + b"}" * 50_000, "nested too deeply"),
-    "a key of many parts": (b".".join([b"a"] * 100_000) + b" = 1", "a key has more than 32 parts"),
-    "a quoted key of many parts": (b".".join([b'"a b"'] * 20_000) + b" = 1", "a key has more than 32 parts"),
-    "a table of many parts": (b"[" + b" . ".join([b"'a'"] * 20_000) + b"]", "a key has more than 32 parts"),
-    "an inline key of many parts": (b"x = {" + b".".join([b"a"] * 20_000) + b" = 1}", "a key has more than 32 parts"),
-    "a million digits": (b"x = " + b"1" * 1_000_000, "a number is too large"),
-    "many digits": (b"timeout = " + b"1" * 4_000, "a number is too large"),
-    "many hexadecimal digits": (b"strategy = 0x" + b"f" * 100_000, "a number is too large"),
-    "a date": (b"timeout = 2026-01-01", "`timeout` is not text"),
-    "a time": (b"timeout = 2026-01-01T00:00:00Z", "`timeout` is not text"),
-    "a NUL": (b'api_key = "s3cret\0"', "is UTF-16 or not text"),
-    "an escaped NUL": (b'api_key = "s3cret\\u0000"', "`api_key` contains NUL"),
-    "no UTF-8": (b'api_key = "s3cret\xff"', "is not UTF-8"),
-    "UTF-16": ('api_key = "s3cret"'.encode("utf-16"), "is UTF-16"),
-    "UTF-16 without a mark": ('api_key = "s3cret"'.encode("utf-16-le"), "is UTF-16"),
-    "a secret for a key": (b"s3cretK3y1s9a8f7e6d = [1]", "`a key` is not text"),
-    "a secret for a profile": (b"[profiles.S3cretK3y1s9a8f7e6d]", "a key is not a valid profile name"),
-    "an escape in a name": (b'[profiles."a\\u001b[31m"]', "a key is not a valid profile name"),
-    "too many bytes": (b"#" * (MAX_SIZE + 1), "it is larger than 8 MiB"),
+    "deep arrays": (b"x = " + b"[" * 100_000 + b"]" * 100_000, "in which values are nested too deeply"),
+    "deep tables": (b"x = " + b"{a=" * 50_000 + b"1" + b"}" * 50_000, "in which values are nested too deeply"),
+    "a key of many parts": (b".".join([b"a"] * 100_000) + b" = 1", "in which a key has more than 32 parts"),
+    "a quoted key of many parts": (b".".join([b'"a b"'] * 20_000) + b" = 1", "in which a key has more than 32 parts"),
+    "a table of many parts": (b"[" + b" . ".join([b"'a'"] * 20_000) + b"]", "in which a key has more than 32 parts"),
+    "an inline key of many parts": (
+        b"x = {" + b".".join([b"a"] * 20_000) + b" = 1}",
+        "in which a key has more than 32 parts",
+    ),
+    "a million digits": (b"x = " + b"1" * 1_000_000, "in which a number is too large"),
+    "many digits": (b"timeout = " + b"1" * 4_000, "in which a number is too large"),
+    "many hexadecimal digits": (b"strategy = 0x" + b"f" * 100_000, "in which a number is too large"),
+    "a date": (b"timeout = 2026-01-01", f"in which `timeout` {_PLAIN}"),
+    "a time": (b"timeout = 2026-01-01T00:00:00Z", f"in which `timeout` {_PLAIN}"),
+    "a NUL": (b'api_key = "s3cret\0"', "that is UTF-16 or not text"),
+    "an escaped NUL": (b'api_key = "s3cret\\u0000"', "in which `api_key` contains NUL"),
+    "no UTF-8": (b'api_key = "s3cret\xff"', "that is not UTF-8 (it may be Windows-1252, also called ANSI)"),
+    "UTF-16": ('api_key = "s3cret"'.encode("utf-16"), "that is UTF-16 or not text"),
+    "UTF-16 without a mark": ('api_key = "s3cret"'.encode("utf-16-le"), "that is UTF-16 or not text"),
+    "a secret for a key": (b"s3cretK3y1s9a8f7e6d = [1]", f"in which `a key` {_PLAIN}"),
+    "a secret for a profile": (b"[profiles.S3cretK3y1s9a8f7e6d]", f"in which a key {_INVALID}"),
+    "an escape in a name": (b'[profiles."a\\u001b[31m"]', f"in which a key {_INVALID}"),
+    "too many bytes": (b"#" * (MAX_SIZE + 1), "that can't be read (it is larger than 8 MiB)"),
 }
 
 
@@ -279,8 +337,8 @@ def test_an_odd_file_is_a_configuration_error(environment: Environment, tmp_path
     began = time.monotonic()
     error = _refused()
     assert time.monotonic() - began < 5
-    assert said in error.message
-    assert error.message.startswith("PROCOUNTOR_PROFILES_FILE names a file")
+    assert error.problems == (_problem(f"names a file {said}"),)
+    assert error.hint == (_UTF_8 if "UTF" in said else _CHECK_PATH if "can't be read" in said else _CONTENT)
     assert "s3cret" not in str(error).lower()
 
 
@@ -308,15 +366,17 @@ def test_what_is_no_file_is_a_configuration_error(
     os.mkfifo(tmp_path / "pipe")
     environment(_COMMON | {"PROCOUNTOR_PROFILES_FILE": name})
     error = _refused()
-    assert f"PROCOUNTOR_PROFILES_FILE names a file that {said}" in error.message
-    assert "Correct PROCOUNTOR_PROFILES_FILE" in error.hint
+    assert error.problems == (_problem(f"names a file that {said}"),)
+    assert error.hint == _CHECK_PATH
 
 
 def test_a_path_with_a_nul_is_a_configuration_error(environment: Environment) -> None:
     """A path that no file can have is named as what it is."""
     environment(_COMMON)
-    with pytest.raises(ConfigurationError, match="PROCOUNTOR_PROFILES_FILE is not a path"):
+    with pytest.raises(ConfigurationError) as caught:
         Profiles.search("profiles\0.toml")
+    assert caught.value.problems == (_problem("is not a path"),)
+    assert caught.value.hint == _CHECK_PATH
 
 
 def test_a_file_of_another_user_is_a_configuration_error(
@@ -330,8 +390,8 @@ def test_a_file_of_another_user_is_a_configuration_error(
     monkeypatch.setattr("procountor_auth.settings.plain_file.os.open", refuse)
     environment(_COMMON | {"PROCOUNTOR_PROFILES_FILE": write("timeout = 7.5")})
     error = _refused()
-    assert "can't be read (Permission denied)" in error.message
-    assert "access rights" in error.hint
+    assert error.problems == (_problem("names a file that can't be read (Permission denied)"),)
+    assert error.hint == _CHECK_PATH
 
 
 def test_a_key_that_may_be_a_secret_is_not_logged(
@@ -346,12 +406,14 @@ def test_a_key_that_may_be_a_secret_is_not_logged(
     assert "s3cret" not in caplog.text.lower()
 
 
+def _problem(said: str) -> Problem:
+    return Problem("PROCOUNTOR_PROFILES_FILE", "unreadable", f"PROCOUNTOR_PROFILES_FILE {said}")
+
+
 def _refused() -> ConfigurationError:
     with pytest.raises(ConfigurationError) as caught:
         Profiles.search()
     error = caught.value
-    assert error.hint
     assert error.__cause__ is None
     assert error.__context__ is None
-    assert error.problems[0].variable == "PROCOUNTOR_PROFILES_FILE"
     return error
