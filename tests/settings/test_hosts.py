@@ -48,10 +48,12 @@ def test_a_host_is_made_uniform(url: str, host: str) -> None:
 )
 def test_what_is_no_url_of_a_host_is_refused(url: str) -> None:
     """A value that two readers could take for two hosts, or for none, is refused with an example of a right one."""
-    with pytest.raises(
-        ValueError, match=r"must be a URL such as https://api\.procountor\.com|must have a port from 1 to 65535"
-    ):
+    with pytest.raises(ValueError, match="must") as caught:
         clean_host(url)
+    assert str(caught.value) in {
+        "must be a URL such as https://api.procountor.com",
+        "must have a port from 1 to 65535, or none",
+    }
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_no_credentials_in_the_url(url: str) -> None:
     """User information is refused, and not repeated."""
     with pytest.raises(ValueError, match="must not contain a user name or password") as caught:
         clean_host(url)
-    assert "us3r" not in str(caught.value)
+    assert str(caught.value) == "must not contain a user name or password"
 
 
 @pytest.mark.parametrize(
@@ -109,5 +111,6 @@ def test_other_machines_are_known(hostname: str) -> None:
 @pytest.mark.parametrize("port", ["99999", "-1", "http"])
 def test_a_port_that_is_none_is_named(port: str) -> None:
     """A URL that is right but for its port says so."""
-    with pytest.raises(ValueError, match="must have a port from 1 to 65535, or none"):
+    with pytest.raises(ValueError, match="must have a port") as caught:
         clean_host(f"https://api.example:{port}")
+    assert str(caught.value) == "must have a port from 1 to 65535, or none"

@@ -309,11 +309,30 @@ def test_what_kubernetes_sets_is_noted(environment: Environment, caplog: pytest.
     assert "PROCOUNTOR_PORT_443_TCP, which Kubernetes sets, is not a setting" in caplog.messages
 
 
-def test_profiles_are_not_pickled() -> None:
-    """Profiles say why they can't be sent to another process."""
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (Profiles.search, "Profiles hold secrets and are not pickled: read them in each process."),
+        (Settings, "Settings hold secrets and are not pickled: call `Settings()` in each process."),
+    ],
+)
+def test_what_has_secrets_is_not_pickled(environment: Environment, make: Callable[[], object], said: str) -> None:
+    """Profiles and settings say why they can't be sent to another process."""
+    environment(_COMPLETE)
     with pytest.raises(TypeError) as caught:
-        pickle.dumps(Profiles.search())
-    assert str(caught.value) == "Profiles hold secrets and are not pickled: read them in each process."
+        pickle.dumps(make())
+    assert str(caught.value) == said
+
+
+def test_a_client_has_what_the_settings_say(environment: Environment) -> None:
+    """Each setting reaches the client, and what is not set is empty text."""
+    environment(_COMPLETE | {"PROCOUNTOR_PKCE": "true"})
+    client = Settings().oauth_client(lambda: 7.5)
+    assert (client.client_id, client.redirect_uri, client.pkce) == ("client-1", "redirect-uri-placeholder", True)
+    assert (client.client_secret.get_secret_value(), client.clock()) == ("cl13nt", 7.5)
+    client = Settings.model_construct().oauth_client()
+    assert (client.client_id, client.redirect_uri, client.pkce) == ("", "", False)
+    assert client.client_secret.get_secret_value() == ""
 
 
 def test_a_profile_without_a_company_is_warned_of_once(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import pickle
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import pytest
 from pydantic import SecretStr
 
-from procountor_auth.errors import ConfigurationError, LegacyNotAllowed, ProcountorAuthError
-from procountor_auth.protocol.flow import Request, Response
+from procountor_auth.errors import ConfigurationError, InteractionRequired, LegacyNotAllowed, ProcountorAuthError
+from procountor_auth.protocol.flow import Repeat, Request, Response
+from procountor_auth.protocol.token import Token
 from procountor_auth.settings import Settings
 from procountor_auth.strategies import AuthorizationCodeStrategy, ClientCredentialsStrategy, LegacyPasswordStrategy
 from procountor_auth.strategies.api_key import KeyRequest
@@ -173,6 +175,43 @@ def test_the_policy_of_the_legacy_login_is_told(caplog: pytest.LogCaptureFixture
 def test_only_one_policy_refuses(policy: LegacyPolicy, chosen: tuple[str | None, ...], *, refused: bool) -> None:
     """The legacy login is refused by the policy `error` alone, also as a fallback."""
     assert (legacy_refusal(policy, *chosen) is not None) is refused
+
+
+def test_the_legacy_login_warns_where_nothing_else_is_said(client: OAuthClient) -> None:
+    """The policy of a strategy that is made without one is the warning, which names its profile."""
+    strategy = LegacyPasswordStrategy(client, username=_SECRET, password=_SECRET, company=_SECRET, profile="acme")
+    with pytest.warns(LegacyAuthWarning, match="^Profile acme: "):
+        strategy.apply_policy()
+
+
+def test_a_refused_refresh_token_needs_a_login(client: OAuthClient) -> None:
+    """The error of a refused refresh token says what the server said, how to log in, and that it was definite."""
+    flow = AuthorizationCodeStrategy(client, refresh_token=_SECRET).acquire()
+    next(flow)
+    with pytest.raises(InteractionRequired) as caught:
+        flow.send(Response(400, {"content-type": ("application/json",)}, b'{"error": "invalid_grant"}'))
+    assert caught.value.message == "The server rejected the refresh token grant (status 400): invalid_grant."
+    assert caught.value.hint == WAYS
+    assert caught.value.definite is True
+
+
+def test_a_refused_logout_is_told(client: OAuthClient) -> None:
+    """The error of a refused logout names it, and says why it need not worry anybody."""
+    strategy = ClientCredentialsStrategy(client, api_key=_SECRET)
+    flow = strategy.logout(Token("acc3ss", 0, 1, "client_credentials"))
+    assert next(flow) == Request("POST", "https://api.example/logout", bearer="acc3ss", repeat=Repeat.SAFE)
+    with pytest.raises(ProcountorAuthError) as caught:
+        flow.send(Response(400, {"content-type": ("application/json",)}, b'{"error": "x"}'))
+    assert caught.value.message == "The server rejected the logout (status 400): x."
+    assert caught.value.hint == "The token expires within an hour anyway."
+
+
+def test_why_a_strategy_is_not_pickled_is_told(client: OAuthClient) -> None:
+    """The error says what to do instead."""
+    with pytest.raises(TypeError) as caught:
+        pickle.dumps(ClientCredentialsStrategy(client, api_key=_SECRET))
+    said = "A ClientCredentialsStrategy holds secrets and is not pickled: create it where it is used."
+    assert str(caught.value) == said
 
 
 def test_a_login_that_is_needed_is_told(client: OAuthClient) -> None:

@@ -93,6 +93,14 @@ def test_a_registered_strategy_is_found(install: Install, environment: Environme
     assert type(strategy) is find_strategy("vault")
 
 
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_a_strategy_gets_the_clock(environment: Environment, name: str) -> None:
+    """The clock that a strategy is built with is that of its client."""
+    credentials = {f"PROCOUNTOR_{each}": "1" for each in ("USERNAME", "PASSWORD", "COMPANY", "REFRESH_TOKEN")}
+    environment(_MACHINE | credentials | {"PROCOUNTOR_STRATEGY": name})
+    assert build(Settings(), clock=lambda: 7.5).client.clock() == 7.5
+
+
 def test_a_registered_strategy_is_one_of_the_names(install: Install, environment: Environment) -> None:
     """Our own names come first, then the others in order; an error about the choice lists them all."""
     install(_GOOD)
