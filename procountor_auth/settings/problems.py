@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 _CREDENTIALS: Final = {
     "username": "legacy_password",
     "password": "legacy_password",
-    "company": "legacy_password",
     "refresh_token": "authorization_code",
     "api_key": "client_credentials",
 }

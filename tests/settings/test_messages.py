@@ -273,6 +273,7 @@ _STORES: Final = (
         ("CLIENT_ID", "a b", "contains white space or control characters"),
         ("CLIENT_ID", "a\n", "ends with a line end, perhaps from a Windows file: remove it"),
         ("CLIENT_SECRET", "a\nb", "has more than one line"),
+        ("COMPANY", "14159x", "must be the numeric company ID"),  # not ignored: a wrong company's token is rejected
         ("API_KEY", "kä", "contains characters other than visible ASCII"),
         ("API_KEY", '"k"', _QUOTED),
         ("REDIRECT_URI", "x?y", "must not have a query string or fragment"),
