@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from copy import copy
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from procountor_auth.errors import CredentialsRefused, InteractionRequired
+from procountor_auth.errors import CredentialsRefused, InteractionRequired, printable
 from procountor_auth.protocol.importing import importing
 from procountor_auth.strategies.guarded import token_flow
 from procountor_auth.tokens.company import Company
@@ -84,10 +85,7 @@ class Fallback:
         return token_flow(self.strategy, self.strategy.acquire)
 
     def _final(self, refusal: Refusal) -> Refusal:
-        final = type(refusal)(
-            f"{refusal.message} The limit of falling back to {self.strategy.name} is reached: {self.limit}.",
-            hint=refusal.hint,
-        )
-        if isinstance(refusal, CredentialsRefused) and isinstance(final, CredentialsRefused):
-            final.error = refusal.error
+        final = copy(refusal)  # with its hint, and all that a caller decides by
+        limit = f"The limit of falling back to {printable(self.strategy.name)} is reached: {self.limit}."
+        final.args = (f"{refusal.message} {limit}",)
         return final

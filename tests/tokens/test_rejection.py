@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from procountor_auth.protocol.token import Token
+from procountor_auth.settings.profile import Profile
 from procountor_auth.tokens.cache import COOLDOWN
 from procountor_auth.tokens.rejection import Rejections
 
@@ -74,3 +77,45 @@ def test_a_token_that_is_there_already_costs_nothing(rejections: Rejections) -> 
     rejections.again(SECOND)
     assert rejections.are_worth_a_renewal(FIRST, SECOND, resendable=False)
     assert rejections.are_worth_a_renewal(FIRST, None, resendable=False)
+
+
+@pytest.mark.parametrize("name", [None, "acme"])
+def test_each_pause_is_told_once(clock: Monotonic, caplog: pytest.LogCaptureFixture, name: str | None) -> None:
+    """The log says for how long, what may be the reason, and whose token it is: once for each pause."""
+    rejections = Rejections(clock, Profile(name))
+    for number in range(1, 3):
+        rejections.are_worth_a_renewal(FIRST, FIRST, resendable=True)
+        rejections.replaced(FIRST, SECOND)
+        for _ in range(3):
+            assert rejections.again(SECOND)
+            clock.now += COOLDOWN / 4
+        assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
+            (
+                logging.WARNING,
+                ("profile acme: " if name else "")
+                + "the API rejects a token that has just come: for 30 seconds no 401 leads to another one. A resource "
+                "that is closed to this user may be the reason",
+            )
+        ] * number
+        clock.now += 10 * COOLDOWN
+        rejections = Rejections(clock, Profile(name))
+
+
+def test_a_pause_begins_again_with_each_rejection(rejections: Rejections, clock: Monotonic) -> None:
+    """Its end is counted from the last rejection of the new token, not from the first."""
+    for _ in range(2):
+        rejections.again(SECOND)
+        clock.now += COOLDOWN - 1
+    assert not rejections.are_worth_a_renewal(SECOND, SECOND, resendable=True)
+
+
+def test_only_the_token_that_was_asked_for_counts_as_new(rejections: Rejections, clock: Monotonic) -> None:
+    """What came for another token's sake says nothing, nor does the same token again make the time longer."""
+    third = Token("third", 0.0, 3600.0, "client_credentials")
+    rejections.replaced(third, third)
+    assert not rejections.again(third)
+    assert rejections.unproven is SECOND
+    clock.now += COOLDOWN - 1
+    rejections.replaced(FIRST, SECOND)
+    clock.now += 1
+    assert not rejections.again(SECOND)
