@@ -5,13 +5,17 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+import jwt
 import pytest
 
-from procountor_auth import Settings, TokenSource
+from procountor_auth import Settings, Token, TokenSource
 from procountor_auth.errors import WrongCompany
 from procountor_auth.sandbox import Quirks
-from procountor_auth.tokens.company import Company
+from procountor_auth.stores import Entry
+from procountor_auth.tokens.company import Company, check_same_company
+from procountor_auth.tokens.known_problems import find_wrong_company, find_wrong_fallback
 from procountor_auth.tokens.provider import TokenProvider
+from tests.tokens.scripted import NOW, Other, Script, Scripted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,3 +171,142 @@ def test_companies_are_numbers(configured: Configured, number: str, other: int) 
     assert not company.other_than(14159)
     assert not company.other_than(None)
     assert number.lstrip("0") not in repr(company)
+
+
+TAKE_KEY = (
+    "Set PROCOUNTOR_API_KEY to a key of this company: `procountor-auth key create` makes one. "
+    "Or correct PROCOUNTOR_COMPANY."
+)
+LOG_IN = (
+    "Set PROCOUNTOR_REFRESH_TOKEN to one of this company, or take it out, run `procountor-auth login`, and choose the "
+    "company. Or correct PROCOUNTOR_COMPANY."
+)
+TAKE_OTHER = "Take the credentials of this company, or correct PROCOUNTOR_COMPANY."
+
+
+def of(company: object, strategy: str = "primary", *, refresh: object = None) -> Token:
+    """Return a token that says whose it is, and whose its refresh token is."""
+    access, refresh_token = (jwt.encode({"cid": each}, "x" * 32, "HS256") for each in (company, refresh))
+    return Token(access, NOW, NOW + 3600, strategy, refresh_token)
+
+
+def named(script: Script, name: str, *, unattended: bool = False) -> Scripted:
+    """Return a strategy of this name whose credential is of company 502."""
+    base = Other if unattended else Scripted
+    kind = type(name, (base,), {"name": name, "credential_claims": lambda _: {"cid": "502"}})
+    found: Scripted = kind(script)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("strategy", "hint"),
+    [("client_credentials", TAKE_KEY), ("authorization_code", LOG_IN), ("vault", TAKE_OTHER)],
+)
+def test_each_error_says_both_companies_and_what_to_do(strategy: str, hint: str) -> None:
+    """Each place that finds another company says what is whose; what to do depends on the strategy alone."""
+    company = Company(501)
+    with pytest.raises(WrongCompany) as caught:
+        company.check_received(of(502, strategy))
+    attended, unattended = named(Script(), strategy), named(Script(), strategy, unattended=True)
+    with pytest.raises(WrongCompany) as unsent:
+        company.check_credential(attended)
+    company.check_credential(unattended)  # a key is not used up
+    errors = [
+        caught.value,
+        company.wrong_session(strategy, 502),
+        unsent.value,
+        company.wrong_credential(unattended, 502),
+    ]
+    assert [error.message.removesuffix("; PROCOUNTOR_COMPANY is 501.") for error in errors] == [
+        f"The token from {strategy} is for company 502",
+        f"The token of {strategy} reaches company 502",
+        "PROCOUNTOR_REFRESH_TOKEN is for company 502",
+        "PROCOUNTOR_API_KEY is for company 502",
+    ]
+    assert {error.hint for error in errors} == {hint}
+    assert [error.variable for error in errors] == [
+        WrongCompany.variable,
+        WrongCompany.variable,
+        "PROCOUNTOR_REFRESH_TOKEN",
+        "PROCOUNTOR_API_KEY",
+    ]
+
+
+def test_a_kept_login_says_how_to_go_on() -> None:
+    """The error says whose login is stored, and each way on."""
+    error = Company(14159).kept_login(of(14160))
+    assert (error.message, error.hint) == (
+        "The stored login is for company 14160, and is kept, but not used; PROCOUNTOR_COMPANY is 14159.",
+        "Run `procountor-auth login` and choose the company, which replaces it; `procountor-auth logout` ends it. "
+        "Or correct PROCOUNTOR_COMPANY.",
+    )
+
+
+def test_a_token_and_its_refresh_token_both_say_whose_they_are() -> None:
+    """The other company of either is found, the access token's first; who has no company finds none."""
+    company = Company(14159)
+    assert company.stranger(of(14160, refresh=14161)) == 14160
+    assert company.stranger(of(14159, refresh=14161)) == 14161
+    assert company.stranger(of(None, refresh=14161)) == 14161
+    assert company.stranger(of(14159, refresh=14159)) is None
+    assert company.stranger(Token("access", NOW, NOW, "primary")) is None
+    assert Company().stranger(of(14160)) is None
+
+
+@pytest.mark.parametrize(("company", "told"), [(14160, True), (14159, False), (None, False)])
+def test_a_replaced_login_is_told_if_it_is_another_company_s(
+    caplog: pytest.LogCaptureFixture, company: int | None, *, told: bool
+) -> None:
+    """One line says so; for nothing, an invalidation, or a login of the same company there is none."""
+    for entry in (None, Entry(1, None), Entry(1, of(company))):
+        Company(14159).tell_of_replaced(entry)
+    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
+        (logging.WARNING, "a login to PROCOUNTOR_COMPANY replaces the stored one, which was to another company")
+    ] * told
+
+
+def test_a_secret_that_has_moved_to_another_company_is_told() -> None:
+    """Both companies are named, in their order, and what leads to the new one; who says nothing is no other."""
+    with pytest.raises(WrongCompany) as caught:
+        check_same_company(of(14159), of(14160))
+    assert (caught.value.message, caught.value.hint) == (
+        "The secret that is configured is of company 14160 by now; it was of company 14159 before.",
+        "Call `reload()`, or restart the program, to go on with the other company.",
+    )
+    check_same_company(of(14159), of(14159))
+    check_same_company(of(None), of(14159))
+    check_same_company(of(14159), of(None))
+
+
+def test_what_is_fallen_back_with_may_be_another_company_s(configured: Configured) -> None:
+    """It is found before anything is sent, whether or not the provider was built with its fallback."""
+    chosen: dict[str, Any] = {"fallback_strategy": "authorization_code"}
+    theirs = jwt.encode({"cid": OTHER}, "x" * 32, "HS256")
+    settings = configured("client_credentials", refresh_token=theirs, **chosen)
+    for provider in (TokenProvider.from_settings(settings), TokenProvider.from_settings(settings, on_fallback=print)):
+        for wrong in (find_wrong_fallback(provider), find_wrong_company(provider, None, NOW)):
+            assert wrong is not None
+            assert wrong.message == "PROCOUNTOR_REFRESH_TOKEN is for company 14160; PROCOUNTOR_COMPANY is 14159."
+            assert (wrong.hint, wrong.variable) == (LOG_IN, "PROCOUNTOR_REFRESH_TOKEN")
+    ours = jwt.encode({"cid": 14159}, "x" * 32, "HS256")
+    for settings in (
+        configured("client_credentials", refresh_token=theirs),
+        configured("client_credentials", refresh_token=ours, **chosen),
+        configured("client_credentials", refresh_token=theirs, fallback_strategy="client_credentials"),
+    ):
+        assert find_wrong_company(TokenProvider.from_settings(settings), None, NOW) is None
+
+
+def test_the_chosen_credential_comes_before_what_is_stored(configured: Configured) -> None:
+    """Of a configured refresh token and a stored login of another company, the first one is told first."""
+    theirs = jwt.encode({"cid": OTHER}, "x" * 32, "HS256")
+    stored = of(14161, "authorization_code", refresh=14161)
+    provider = TokenProvider.from_settings(configured("authorization_code", refresh_token=theirs))
+    first = find_wrong_company(provider, stored, NOW)
+    assert first is not None
+    assert first.message == "PROCOUNTOR_REFRESH_TOKEN is for company 14160; PROCOUNTOR_COMPANY is 14159."
+    provider = TokenProvider.from_settings(configured("authorization_code"))
+    then = find_wrong_company(provider, stored, NOW)
+    assert then is not None
+    assert then.message.startswith("The stored login is for company 14161, and is kept, but not used;")
+    assert find_wrong_company(provider, of(14159, "authorization_code"), NOW) is None

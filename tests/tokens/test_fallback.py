@@ -77,10 +77,10 @@ def _fall_back(fallback: Fallback, refusal: Refusal, profile: str | None = None)
     return found
 
 
-def _to_a_token(events: list[Event], **options: int) -> Fallback:
+def _to_a_token(events: list[Event], limit: int = MAX_FALLBACKS) -> Fallback:
     """Return the fallback to a strategy that has a token."""
     script = Script(answers={"acquire": lambda: token("fallback", "other")})
-    return Fallback(Other(script), emit=events.append, **options)
+    return Fallback(Other(script), limit=limit, emit=events.append)
 
 
 def test_each_fallback_is_told_with_all_that_is_known_of_it() -> None:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import SecretStr
 
+from procountor_auth import Token
 from procountor_auth.errors import StoreConflict, StoreError, StoreUnavailable
 from procountor_auth.stores import Entry
 from procountor_auth.stores.lineage import NO_LINEAGE, Lineage
 from procountor_auth.stores.memory import MemoryStore
 from procountor_auth.tokens.stored import Acquired, Patience, store_late, store_login, write_token
-from tests.tokens.scripted import NOW, Token, token
+from tests.tokens.scripted import NOW, token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +48,7 @@ class Clumsy(MemoryStore):
         self.timeouts: list[float] = []
 
     @contextmanager
-    def transaction(self, key: str, *, timeout: float) -> Iterator[Transaction]:  # type: ignore[override]
+    def transaction(self, key: str, *, timeout: float) -> Iterator[Transaction]:
         """Take the lock, and have writes fail."""
         self.timeouts.append(timeout)
         _raise_next(self.on_lock)
