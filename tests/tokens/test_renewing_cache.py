@@ -15,20 +15,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import SecretStr
 
-from procountor_auth import Settings, TokenSource
-from procountor_auth.errors import ConnectionFailed
+from procountor_auth import Settings, Token, TokenSource
+from procountor_auth.errors import ConnectionFailed, InvalidGrant, StoreUnavailable
 from procountor_auth.sandbox import Faults, Sandbox
+from procountor_auth.tokens.cache import CachedToken
+from procountor_auth.tokens.renewing_cache import RenewingCache
+from procountor_auth.tokens.stored import Acquired
+from procountor_auth.tokens.telemetry import Telemetry
 from procountor_auth.transport import background
+from procountor_auth.transport.background import SharedFuture
 from procountor_auth.transport.transport import Transport
 from tests.leaks.watch import MOST_ERRORS
 from tests.sizes import size
+from tests.tokens.scripted import ENDPOINTS, NOW, Bench, Script, refused, token
 from tests.variables import arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from procountor_auth.events import Event
+    from procountor_auth.protocol.flow import Flow
+    from procountor_auth.tokens.provider import TokenProvider
 
 pytestmark = pytest.mark.server
 
@@ -308,3 +317,186 @@ def test_a_renewal_that_never_ends_is_abandoned(make: Callable[..., TokenSource]
     assert token.access_token
     assert source.token() is token
     assert sandbox.log()
+
+
+def cache_of(provider: TokenProvider, events: list[Event] | None = None) -> RenewingCache:
+    """Return the cache of a provider, whose pauses never end."""
+    listener = events.append if events is not None else None
+    return RenewingCache(provider, Telemetry(listener), monotonic=lambda: 0.0, jitter=lambda: 0.0)
+
+
+def settled(cache: RenewingCache) -> SharedFuture[Token] | None:
+    """Return the renewal that the next caller waits for, when everybody has been told of it."""
+    found = cache.token_or_renewal(cache.cached)
+    renewal = found if isinstance(found, SharedFuture) else cache.renewal
+    for each in (renewal, *background._under_way):
+        if each is not None:
+            each.wait(10)
+    return renewal
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
+    """Return what the log says, without the events."""
+    return [(each.levelno, each.getMessage()) for each in caplog.records if not hasattr(each, "procountor_event")]
+
+
+def test_each_token_and_failure_is_told() -> None:
+    """A login, a first token, the one that replaces it, and a failure are events of their own, with all their fields."""
+    events: list[Event] = []
+    answers = {
+        "acquire": lambda: token("first", "primary"),
+        "refresh-first": lambda: token("second", "primary", lifetime=60),
+    }
+    bench = Bench(Script(answers={**answers, "refresh-second": refused}))
+    cache = cache_of(bench.provider(with_fallback=False), events)
+    flow = cache.provider.strategy.acquire()
+    login = cache.keep_result_of(flow, SecretStr("code-1"))
+    login.wait(10)
+    assert cache.token() is login.result()
+    cache.reject(cache.token())
+    settled(cache)
+    cache.reject(cache.token())
+    failed = settled(cache)
+    assert failed is not None
+    with pytest.raises(InvalidGrant):
+        failed.result()
+    common = {"strategy": "primary", "host": ENDPOINTS.host, "profile": None, "at": NOW}
+    assert [event.as_dict() for event in events] == [
+        {"event": "token_acquired", "expires_at": NOW + 3600, **common},
+        {"event": "token_renewed", "expires_at": NOW + 60, **common},
+        {"event": "token_failed", "error": "invalid_grant", "retryable": False, **common},
+    ]
+
+
+@pytest.mark.parametrize("late", [True, False], ids=["after a newer one", "before another one"])
+def test_what_an_abandoned_renewal_brings_wins_over_nothing_only(
+    monkeypatch: pytest.MonkeyPatch, *, late: bool
+) -> None:
+    """Where there is no token yet, the late one is served; but it never takes the place of a newer one."""
+    monkeypatch.setattr(background, "GRACE", 0.001)
+    provider = Bench().provider(with_fallback=False)
+    provider.backends.transport = Transport(timeout=0.001)
+    begun: list[threading.Event] = []
+    got = [Token(name, NOW + second, NOW + 3600, "primary") for second, name in enumerate(("older", "newer"))]
+
+    def renew(*_: object) -> Acquired:
+        begun.append(threading.Event())
+        number = len(begun) - 1
+        begun[number].wait(10)
+        return Acquired(got[number], from_server=False)
+
+    provider.renew = renew  # type: ignore[method-assign,assignment]
+    cache = cache_of(provider)
+    renewals = []
+    for _ in got:
+        with pytest.raises(ConnectionFailed):
+            cache.token()
+        renewals.append(cache.renewal)
+    served = []
+    for number in (1, 0) if late else (0, 1):
+        begun[number].set()
+        renewal = renewals[number]
+        assert renewal is not None
+        renewal.wait(10)
+        assert cache.cached is not None
+        served.append(cache.cached.token.access_token)
+    assert served == (["newer", "newer"] if late else ["older", "newer"])
+    assert cache.token() is got[1]
+
+
+def test_a_clock_that_was_set_back_keeps_no_token_away() -> None:
+    """What a renewal brings that nobody has abandoned is kept, though it looks older than the one before."""
+    answers = {"acquire": lambda: token("first", "primary", lifetime=600)}
+    bench = Bench(Script(answers={**answers, "refresh-first": lambda: Token("second", NOW - 60, NOW + 600, "primary")}))
+    cache = cache_of(bench.provider(with_fallback=False))
+    cache.reject(cache.token())
+    assert cache.token().access_token == "second"
+    assert cache.token().access_token == "second"
+
+
+@pytest.mark.parametrize(("name", "prefix"), [(None, ""), ("acme", "profile acme: ")])
+def test_an_early_renewal_that_fails_is_told(caplog: pytest.LogCaptureFixture, name: str | None, prefix: str) -> None:
+    """One line says that the token is served until it expires; where it has expired there is no such line."""
+    bench = Bench(Script(answers={"acquire": lambda: token("first", "primary"), "refresh-first": refused}))
+    provider = bench.provider(with_fallback=False)
+    if name is not None:
+        provider._settings = Settings.model_construct(profile=name)
+    cache = cache_of(provider)
+    first = cache.token()
+    bench.primary.now = first.stale_from()
+    settled(cache)
+    assert cache.token() is first
+    line = (logging.WARNING, f"{prefix}an early renewal has failed; the token is served until it expires")
+    assert said(caplog) == [line]
+    bench.primary.now = first.usable_until
+    with pytest.raises(InvalidGrant):
+        cache.token()
+    assert said(caplog) == [line]
+
+
+def test_a_reload_to_the_same_entry_takes_everything_along() -> None:
+    """The token, what the API has rejected and said, and the clocks go on; another entry begins with nothing."""
+    events: list[Event] = []
+    bench = Bench(Script(answers={"acquire": lambda: token("first", "primary")}))
+    cache = RenewingCache(
+        bench.provider(with_fallback=False),
+        Telemetry(events.append),
+        monotonic=lambda: 1.0,
+        jitter=lambda: 0.5,
+        rebuild=lambda _: bench.provider(),
+    )
+    first = cache.token()
+    cached = cache.cached
+    again = cache.successor(bench.provider(with_fallback=False))
+    assert (again.cached, again.rejections, again._acquired) == (cached, cache.rejections, cache._acquired)
+    for name in ("_telemetry", "_monotonic", "_jitter", "_rebuild"):
+        assert getattr(again, name) is getattr(cache, name)
+    cache.reject(first)
+    assert cache.successor(bench.provider())._rejected is first
+
+    bench.primary.answers["acquire"] = lambda: token("other", "primary")
+    other = bench.provider(with_fallback=False)
+    other.key = "another"
+    elsewhere = cache.successor(other)
+    assert (elsewhere.cached, elsewhere._rejected, elsewhere._acquired) == (None, None, None)
+    assert elsewhere.rejections is not cache.rejections
+
+
+def test_a_reload_to_another_company_keeps_the_token_for_its_refresh_token() -> None:
+    """What the new configuration does not own is never served there, and not forgotten either."""
+    bench = Bench(Script(answers={"acquire": lambda: token("first", "primary")}))
+    cache = cache_of(bench.provider(with_fallback=False))
+    first = cache.token()
+    provider = bench.provider(with_fallback=False)
+    provider.owns = lambda _: False  # type: ignore[method-assign]
+    other = cache.successor(provider)
+    assert isinstance(other.cached, CachedToken)
+    assert other.cached.token is first
+    assert (other.cached.stale_from, other.cached.usable_until) == (float("-inf"), float("-inf"))
+    assert cache.token() is first
+
+
+def test_a_store_that_is_down_does_not_keep_a_logout_from_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server invalidates the token all the same, and the caller is told what could not be forgotten."""
+    bench = Bench(Script(answers={"acquire": lambda: token("first", "primary")}))
+    cache = cache_of(bench.provider(with_fallback=False))
+    first = cache.token()
+    ended: list[Token] = []
+
+    def log_out(token: Token) -> Flow[None]:
+        yield from ()
+        ended.append(token)
+
+    def down(*_: object, **__: object) -> None:
+        raise StoreUnavailable("The store is down.", hint="Start it.")
+
+    monkeypatch.setattr(cache.provider.strategy, "logout", log_out)
+    monkeypatch.setattr(bench.store, "transaction", down)
+    with pytest.raises(StoreUnavailable) as caught:
+        cache.log_out()
+    assert (caught.value.message, caught.value.hint) == ("The store is down.", "Start it.")
+    assert ended == [first]
+    assert cache.cached is None
+    with pytest.raises(StoreUnavailable):
+        cache.log_out()
+    assert ended == [first]
