@@ -18,6 +18,7 @@ from procountor_auth.stores.failure import FIRST_PAUSE, MAX_PAUSE, Failure
 from procountor_auth.stores.lineage import MAX_SPENT, NO_LINEAGE, Lineage, refresh_digest
 from procountor_auth.stores.spent_tokens import SpentTokens
 from procountor_auth.stores.use import Use
+from procountor_auth.tokens import interaction
 from tests.tokens.scripted import NOW, Bench, ended, refused, token
 
 if TYPE_CHECKING:
@@ -210,16 +211,21 @@ def test_a_refresh_token_is_marked_before_it_is_sent(bench: Bench, provider: Tok
 
 
 def test_without_a_mark_it_is_sent_all_the_same(
-    bench: Bench, provider: TokenProvider, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, provider: TokenProvider, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A full disk keeps nobody from renewing."""
+    """A full disk keeps nobody from renewing; the log has it for whoever looks closely."""
 
     def full(*_: object, **__: object) -> None:
         raise StoreError("The disk is full.", hint="Make room.")
 
     bench.primary.answers["refresh-old"] = lambda: token("new", "primary")
     monkeypatch.setattr("procountor_auth.stores.transaction.LockedTransaction.write", full)
-    assert provider.renew(None, None).token == token("new", "primary")
+    with caplog.at_level(logging.DEBUG, "procountor_auth"):
+        assert provider.renew(None, None).token == token("new", "primary")
+    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
+        (logging.DEBUG, "the use of the refresh token is not marked: The disk is full."),
+        (logging.ERROR, "the new token is not stored: The disk is full."),
+    ]
 
 
 def test_who_lost_the_lock_before_the_mark_sends_nothing(bench: Bench, provider: TokenProvider) -> None:
@@ -290,9 +296,15 @@ def test_it_is_sent_when_no_answer_can_come_any_more(
 def test_no_time_to_wait_is_an_error_that_may_pass(bench: Bench, provider: TokenProvider) -> None:
     """The mark outlasts this renewal's own time: the error says whose it is, and is retryable."""
     in_use(provider, until=NOW + 1000)
-    with pytest.raises(StoreUnavailable, match=f"in use: by process 1 on {ELSEWHERE} since 20") as caught:
+    with pytest.raises(StoreUnavailable) as caught:
         provider.renew(None, None)
-    assert caught.value.retryable
+    use = entry(provider).use
+    assert (caught.value.message, caught.value.hint, caught.value.retryable) == (
+        f"The refresh token is in use: by {use}.",
+        "Nothing needs to be changed here; try again later.",
+        True,
+    )
+    assert str(use).startswith(f"process 1 on {ELSEWHERE} since 20")
     assert bench.primary.asked == []
 
 
@@ -310,9 +322,13 @@ def test_a_lost_answer_explains_a_later_refusal(bench: Bench, provider: TokenPro
     assert not use.is_pending(NOW)
 
     bench.primary.answers["refresh-old"] = ended
-    with pytest.raises(InteractionRequired, match=f"It was in use by process {os.getpid()} on ") as caught:
+    with pytest.raises(InteractionRequired) as caught:
         provider.renew(None, None)
-    assert "the server may have replaced it then" in caught.value.message
+    assert (caught.value.message, caught.value.hint, caught.value.definite) == (
+        f"The login has ended. It was in use by {use}, who stored no answer: the server may have replaced it then.",
+        "Log in.",
+        True,
+    )
     assert entry(provider).use is None
 
 
@@ -361,10 +377,18 @@ def test_an_emptied_store_does_not_make_it_unspent(bench: Bench, tmp_path: Path)
     bench.provider(with_fallback=False).renew(None, None)
     bench.store._entries.clear()
 
-    with pytest.raises(InteractionRequired, match="has replaced PROCOUNTOR_REFRESH_TOKEN") as caught:
+    with pytest.raises(InteractionRequired) as caught:
         bench.provider(with_fallback=False).renew(None, None)
     file = bench.spent.path(digest("configured"))
-    assert f"delete {file}" in caught.value.hint
+    log_in = "Log in with `procountor-auth login`, or set PROCOUNTOR_REFRESH_TOKEN to a new one."
+    assert (caught.value.message, caught.value.hint, caught.value.definite) == (
+        "The server has replaced PROCOUNTOR_REFRESH_TOKEN by another refresh token, which is refused, or not in the "
+        "token store any more. It is not sent: a server that sees a replaced one again may end the whole login.",
+        f"{log_in} If this one still works, delete {file}: then it is sent again.",
+        None,
+    )
+    assert interaction.spent(None).message == caught.value.message
+    assert interaction.spent(None).hint == log_in
     assert bench.primary.asked == ["configured"]
 
     file.unlink()
@@ -506,7 +530,9 @@ def test_a_pause_is_the_same_error_again(bench: Bench, provider: TokenProvider) 
 # -- a lock that is not released ---------------------------------------------------------------------
 
 
-def test_who_can_go_on_alone_does_not_wait_for_ever(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_can_go_on_alone_does_not_wait_for_ever(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """A frozen process holds the lock: a strategy that needs no person waits three quarters of its time."""
     provider = bench.provider(with_fallback=False)
     waited = []
@@ -524,3 +550,6 @@ def test_who_can_go_on_alone_does_not_wait_for_ever(bench: Bench, monkeypatch: p
     assert provider.renew(known, None).token == token("alone", "primary")
     assert waited == [0.75 * provider.timeout]
     assert bench.primary.asked == ["acquire"]  # the refresh token is left to whoever has the lock
+    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
+        (logging.WARNING, "Another process has kept it locked. This host continues by itself, strategy primary")
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -9,16 +10,26 @@ from typing import TYPE_CHECKING
 import pytest
 
 from procountor_auth import Settings, Token
-from procountor_auth.errors import CredentialsRefused, InteractionRequired, InvalidClient, StoreConflict, StoreError
+from procountor_auth.errors import (
+    CredentialsRefused,
+    InteractionRequired,
+    InvalidClient,
+    StoreConflict,
+    StoreError,
+    StoreUnavailable,
+    UnreadableEntry,
+)
 from procountor_auth.stores import Entry
 from procountor_auth.stores.failure import Failure
 from procountor_auth.stores.lineage import Lineage
 from procountor_auth.stores.memory import MemoryStore
+from procountor_auth.tokens.backends import Backends
 from procountor_auth.tokens.credentials import credentials_digest
 from procountor_auth.tokens.known_problems import needs_login
 from procountor_auth.tokens.provider import TokenProvider
 from procountor_auth.tokens.stored import Acquired, Patience, store_late
-from tests.tokens.scripted import NOW, Bench, refused, token
+from procountor_auth.transport.transport import Transport
+from tests.tokens.scripted import NOW, Bench, Other, Script, refused, token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -298,3 +309,99 @@ def test_a_late_token_is_stored_at_the_second_attempt(bench: Bench) -> None:
         store_late(store, provider.key, acquired, Lineage.of(None), patience)
     assert caught.value.message == "Somebody else has stored another token meanwhile."
     assert caught.value.hint == "Try again."
+
+
+class Down(MemoryStore):
+    """A store that always fails in the same way."""
+
+    def __init__(self, error: StoreError) -> None:
+        super().__init__()
+        self.error = error
+
+    def read(self, key: str) -> Entry | None:
+        """Fail."""
+        raise self.error
+
+
+UNREACHABLE = StoreUnavailable("The store is down.", hint="Start it.")
+UNREADABLE = UnreadableEntry("It is sealed.", hint="Set the key.")
+
+
+@pytest.mark.parametrize("error", [UNREACHABLE, UNREADABLE])
+def test_without_the_shared_store_the_local_one_stands_in(caplog: pytest.LogCaptureFixture, error: StoreError) -> None:
+    """A strategy that needs no person gets a token, which this host's processes share; the log says so and why."""
+    script = Script(answers={"acquire": lambda: token("alone", "other", lifetime=3600)})
+    local = MemoryStore()
+    for _ in range(2):
+        provider = TokenProvider(Other(script), Backends(store=Down(error), local=local), monotonic=lambda: NOW)
+        assert provider.renew(None, None).token == token("alone", "other")
+    assert script.asked == ["acquire"]
+    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
+        (logging.WARNING, f"{error.message} This host continues by itself, strategy other")
+    ] * 2
+
+
+@pytest.mark.parametrize("local", [None, Down(UNREADABLE)], ids=["none", "one that can't be read"])
+def test_without_any_store_each_process_is_by_itself(local: MemoryStore | None) -> None:
+    """Where nothing stands in for the shared store, the process keeps its own token, also for a second renewal."""
+    script = Script(answers={"acquire": lambda: token("alone", "other")})
+    provider = TokenProvider(Other(script), Backends(store=Down(UNREACHABLE), local=local), monotonic=lambda: NOW)
+    for _ in range(2):
+        assert provider.renew(None, None).token == token("alone", "other")
+    assert script.asked == ["acquire"]
+
+
+def test_a_stand_in_that_changes_is_a_conflict() -> None:
+    """Whoever is refused there while another process stores a token is told to try again."""
+    local = MemoryStore()
+    script = Script()
+    provider = TokenProvider(Other(script), Backends(store=Down(UNREACHABLE), local=local), monotonic=lambda: NOW)
+
+    def overtaken() -> Token:
+        local._entries[provider.key] = Entry(7, token("theirs", "other"), None, Lineage("theirs"))
+        return refused()
+
+    script.answers["acquire"] = overtaken
+    with pytest.raises(StoreConflict) as caught:
+        provider.renew(None, None)
+    assert (caught.value.message, caught.value.hint) == (
+        "Somebody else has stored another token meanwhile.",
+        "Try again.",
+    )
+    assert provider.renew(None, None).token == token("theirs", "other")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (UNREACHABLE, "The store is down. Without it, a refresh token that others share must not be used."),
+        (UNREADABLE, "It is sealed."),
+    ],
+)
+def test_a_login_does_not_go_on_without_the_shared_store(bench: Bench, error: StoreError, said: str) -> None:
+    """A refresh token that others share is not used past them: the error says so, with the store's own hint."""
+    bench.store = Down(error)
+    with pytest.raises(type(error)) as caught:
+        bench.provider().renew(None, None)
+    assert (caught.value.message, caught.value.hint) == (said, error.hint)
+    assert (bench.primary.asked, bench.other.asked) == ([], [])
+
+
+def test_without_time_nobody_goes_on_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """Where the store has taken all the time there is, its own error comes out, and nothing is sent or said."""
+    script = Script(answers={"acquire": lambda: token("alone", "other")})
+    backends = Backends(store=Down(UNREACHABLE), transport=Transport(timeout=0.0))
+    provider = TokenProvider(Other(script), backends, monotonic=lambda: NOW)
+    with pytest.raises(StoreUnavailable) as caught:
+        provider.renew(None, None)
+    assert (caught.value.message, caught.value.hint) == ("The store is down.", "Start it.")
+    assert (script.asked, caplog.records) == ([], [])
+
+
+def test_a_provider_that_was_put_together_has_no_settings(bench: Bench) -> None:
+    """What needs them is told why there are none, and there is no profile, key or company."""
+    provider = bench.provider()
+    with pytest.raises(TypeError, match=r"^This provider was not made from settings\.$"):
+        _ = provider.settings
+    assert (provider.whose.name, provider.store_keys, provider.company.number) == (None, (), None)
+    assert repr(provider) == f"<TokenProvider with {provider.strategy!r}>"
