@@ -235,10 +235,12 @@ def test_each_error_says_both_companies_and_what_to_do(strategy: str, hint: str)
 def test_a_kept_login_says_how_to_go_on() -> None:
     """The error says whose login is stored, and each way on."""
     error = Company(14159).kept_login(of(14160))
-    assert (error.message, error.hint) == (
-        "The stored login is for company 14160, and is kept, but not used; PROCOUNTOR_COMPANY is 14159.",
+    assert error.message == (
+        "The stored login is for company 14160, and is kept, but not used; PROCOUNTOR_COMPANY is 14159."
+    )
+    assert error.hint == (
         "Run `procountor-auth login` and choose the company, which replaces it; `procountor-auth logout` ends it. "
-        "Or correct PROCOUNTOR_COMPANY.",
+        "Or correct PROCOUNTOR_COMPANY."
     )
 
 

@@ -320,6 +320,7 @@ class Down(MemoryStore):
 
     def read(self, key: str) -> Entry | None:
         """Fail."""
+        del key
         raise self.error
 
 

@@ -341,7 +341,7 @@ def said(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
 
 
 def test_each_token_and_failure_is_told() -> None:
-    """A login, a first token, the one that replaces it, and a failure are events of their own, with all their fields."""
+    """A login's token, the one that replaces it, and a failure are events of their own, with all their fields."""
     events: list[Event] = []
     answers = {
         "acquire": lambda: token("first", "primary"),
@@ -462,13 +462,13 @@ def test_a_reload_to_the_same_entry_takes_everything_along() -> None:
     assert elsewhere.rejections is not cache.rejections
 
 
-def test_a_reload_to_another_company_keeps_the_token_for_its_refresh_token() -> None:
+def test_a_reload_to_another_company_keeps_the_token_for_its_refresh_token(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the new configuration does not own is never served there, and not forgotten either."""
     bench = Bench(Script(answers={"acquire": lambda: token("first", "primary")}))
     cache = cache_of(bench.provider(with_fallback=False))
     first = cache.token()
     provider = bench.provider(with_fallback=False)
-    provider.owns = lambda _: False  # type: ignore[method-assign]
+    monkeypatch.setattr(provider, "owns", lambda _: False)
     other = cache.successor(provider)
     assert isinstance(other.cached, CachedToken)
     assert other.cached.token is first

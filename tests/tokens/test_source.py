@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import pickle
 import threading
 import time
@@ -14,7 +15,12 @@ import pytest
 from procountor_auth import InteractionRequired, KeyLogin, Settings, TokenSource
 from procountor_auth.errors import ConfigurationError, InvalidGrant, RedirectError, ServiceUnavailable, StateMismatch
 from procountor_auth.sandbox import Faults, Quirks
+from procountor_auth.stores.memory import MemoryStore
+from procountor_auth.strategies.fixed_token import FixedTokenStrategy
+from procountor_auth.tokens.fallback import MAX_FALLBACKS
 from procountor_auth.transport.backend import backend
+from procountor_auth.transport.transport import Transport
+from tests.tokens.scripted import NOW, Other, Script, Scripted
 from tests.variables import arguments
 
 if TYPE_CHECKING:
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
     from procountor_auth import Token
     from procountor_auth.sandbox import Sandbox
 
+    Environment = Callable[[dict[str, str]], None]
     LogIn = Callable[[str, Sandbox], str]
     TokenRequests = Callable[[Sandbox], list[str]]
 
@@ -360,3 +367,163 @@ def test_source_is_not_pickled(sandbox: Sandbox) -> None:
     for secret in (tokens, tokens.strategy, tokens.token()):
         with pytest.raises(TypeError, match="not pickled"):
             pickle.dumps(secret)
+
+
+DESCRIBED = {
+    "PROCOUNTOR_STRATEGY": "client_credentials",
+    "PROCOUNTOR_CLIENT_ID": "client-1",
+    "PROCOUNTOR_CLIENT_SECRET": "cl13nt",
+    "PROCOUNTOR_REDIRECT_URI": "http://127.0.0.1:8080/callback",
+    "PROCOUNTOR_API_KEY": "k3y",
+    "PROCOUNTOR_BASE_URL": "https://api.example",
+    "PROCOUNTOR_TOKEN_STORE": "memory",
+}
+
+
+def test_a_reload_to_other_tokens_is_told(environment: Environment, caplog: pytest.LogCaptureFixture) -> None:
+    """One line names the host and the strategy, and the profile if there is one; the same tokens are no news."""
+    common = {name: value for name, value in DESCRIBED.items() if name != "PROCOUNTOR_API_KEY"}
+    acme = {"PROCOUNTOR_PROFILES__ACME__API_KEY": "k3y"}
+    changed = {"PROCOUNTOR_STRATEGY": "authorization_code", "PROCOUNTOR_BASE_URL": "https://new.example"}
+    for profile, variables in ((None, DESCRIBED), ("acme", common | acme)):
+        environment(variables)
+        tokens = TokenSource.from_env(profile=profile)
+        with caplog.at_level(logging.INFO, "procountor_auth"):
+            caplog.clear()
+            assert not tokens.reload()
+            environment(variables | changed)
+            assert tokens.reload()
+            assert not tokens.reload()
+        prefix = "" if profile is None else "profile acme: "
+        assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
+            (logging.INFO, f"{prefix}tokens come from https://new.example now, strategy authorization_code")
+        ]
+        assert (tokens.profile, tokens.strategy.name) == (profile, "authorization_code")
+
+
+def test_what_was_not_made_from_the_environment_is_not_reloaded() -> None:
+    """The error says so, and how to make one that can be."""
+    with pytest.raises(ConfigurationError) as caught:
+        TokenSource.fixed("acc3ss").reload()
+    assert (caught.value.message, caught.value.hint) == (
+        "This source was not made from the environment, so there is nothing to read again.",
+        "Make it with `TokenSource.from_env()`.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("token", "host", "problem"),
+    [
+        ("acc3ss two", "https://api.example", "contains white space or control characters"),
+        ("acc3ss", "http://api.example", "must start with https:// (http:// is for this machine only)"),
+    ],
+)
+def test_a_fixed_token_that_can_t_be_one_says_what_to_give(token: str, host: str, problem: str) -> None:
+    """The error has what is wrong with either, and what both have to be; the token is not in it."""
+    with pytest.raises(ConfigurationError) as caught:
+        TokenSource.fixed(token, base_url=host)
+    assert (caught.value.message, caught.value.hint) == (
+        f"The fixed token or its host can't be used: it {problem}.",
+        "Give the bare access token, and a base URL.",
+    )
+
+
+def test_a_fixed_token_is_for_its_host() -> None:
+    """It is for production, or for the host that is named."""
+    assert TokenSource.fixed("acc3ss").endpoints.host == "https://api.procountor.com"
+    tokens = TokenSource.fixed("acc3ss", base_url="https://api.example")
+    assert isinstance(tokens.strategy, FixedTokenStrategy)
+    assert tokens.endpoints.host == "https://api.example"
+
+
+def test_a_strategy_without_a_login_page_says_what_to_do(environment: Environment) -> None:
+    """The error names the strategy and the one to choose, in the words of the profile if there is one."""
+    environment(DESCRIBED)
+    for saved in (None, "saved"):
+        with pytest.raises(ConfigurationError) as caught:
+            TokenSource.from_env().begin_login() if saved is None else TokenSource.from_env().resume_login(saved)
+        assert (caught.value.message, caught.value.hint) == (
+            "The client_credentials strategy has no login page.",
+            "Set PROCOUNTOR_STRATEGY=authorization_code to log in with a browser, or just call `token()`.",
+        )
+    environment(DESCRIBED | {"PROCOUNTOR_PROFILES__ACME__API_KEY": "k3y"})
+    with pytest.raises(ConfigurationError) as caught:
+        TokenSource.from_env(profile="acme").begin_login()
+    assert caught.value.profile == "acme"
+
+
+def test_a_login_goes_on_in_another_process(sandbox: Sandbox, log_in: LogIn, token_requests: TokenRequests) -> None:
+    """What one source has saved another one completes; a text that is none of theirs is refused."""
+    chosen = settings(sandbox, "authorization_code").model_copy(update={"refresh_token": None})
+    begun = TokenSource.from_settings(chosen).begin_login()
+    tokens = TokenSource.from_settings(chosen)
+    login = tokens.resume_login(begun.save())
+    assert login.complete(log_in(begun.url, sandbox)) is tokens.token()
+    assert token_requests(sandbox) == ["authorization_code"]
+    with pytest.raises(RedirectError):
+        tokens.resume_login("something else")
+
+
+def test_a_source_has_what_it_is_given() -> None:
+    """Each argument of the constructor comes to where it is used, and the defaults are those that are documented."""
+    store, local, transport = MemoryStore(), MemoryStore(), Transport(timeout=7.0)
+    heard: list[object] = []
+    tokens = TokenSource(
+        Scripted(Script()),
+        fallback=Other(Script()),
+        fallback_limit=3,
+        transport=transport,
+        store=store,
+        local=local,
+        account="anna",
+        on_event=heard.append,
+        monotonic=lambda: 5.0,
+        jitter=lambda: 0.5,
+    )
+    cache = tokens.bind()
+    provider = cache.provider
+    assert provider.fallback is not None
+    assert (provider.fallback.strategy.name, provider.fallback.limit) == ("other", 3)
+    assert (provider.account, provider.deadline(), provider.timeout) == ("anna", 12.0, 7.0)
+    assert provider.backends.transport is transport
+    for key, stored in ((provider.key, provider.store), ("local", provider.backends.local)):
+        assert stored is not None
+        with stored.transaction(key, timeout=1) as transaction:
+            transaction.write(None)
+    assert (list(store._entries), list(local._entries)) == ([provider.key], ["local"])
+    assert (cache._monotonic(), cache._jitter(), cache.clock()) == (5.0, 0.5, NOW)
+    assert cache._telemetry.listener == heard.append
+    assert provider.fallback._emit == cache._telemetry.emit
+    assert provider._on_response == cache._telemetry.on_response
+
+    plain = TokenSource(Scripted(Script()), fallback=Other(Script())).bind().provider
+    assert plain.fallback is not None
+    assert (plain.fallback.limit, plain.account, plain.timeout) == (MAX_FALLBACKS, "", 30.0)
+    assert TokenSource(Scripted(Script())).bind().provider.fallback is None
+
+
+@pytest.mark.parametrize("make", ["from_env", "from_settings"])
+def test_a_described_source_has_what_it_is_given(environment: Environment, make: str) -> None:
+    """The account, the store, the library and the listener are those that were named, also after a reload."""
+    environment(DESCRIBED | {"PROCOUNTOR_FALLBACK_STRATEGY": "authorization_code"})
+    store = MemoryStore()
+    heard: list[object] = []
+    given = {"account": "anna", "store": store, "library": "httpx", "on_event": heard.append}
+    if make == "from_env":
+        tokens = TokenSource.from_env(**given)  # type: ignore[arg-type]
+    else:
+        tokens = TokenSource.from_settings(Settings(), **given, clock=lambda: NOW)  # type: ignore[arg-type]
+        assert tokens.bind().clock() == NOW
+    for _ in range(2):
+        provider = tokens.bind().provider
+        with provider.store.transaction(provider.key, timeout=1) as transaction:
+            transaction.write(None)
+        assert list(store._entries) == [provider.key]
+        assert (provider.account, provider.backends.transport.library) == ("anna", "httpx")
+        telemetry = tokens.bind()._telemetry
+        assert telemetry.listener == heard.append
+        assert provider._on_response == telemetry.on_response
+        assert provider.fallback is not None
+        assert provider.fallback._emit == telemetry.emit
+        if make == "from_env":
+            tokens.reload()
