@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import io
 import json
+import logging
 import pickle
 import threading
 import traceback
@@ -24,14 +25,18 @@ import pytest
 
 from procountor_auth import ConfigurationError, ProcountorAuthError, Token, TokenSource
 from procountor_auth.errors import InvalidGrant, ServiceUnavailable
+from procountor_auth.stores.memory import MemoryStore
 from procountor_auth.tokens import bearer
+from procountor_auth.transport import background
+from tests.tokens.scripted import ENDPOINTS, NOW, Script, Scripted, token
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
+    from procountor_auth.events import Event
     from procountor_auth.sandbox import Sandbox
-    from procountor_auth.tokens.bearer import Bearer
+    from procountor_auth.tokens.bearer import Bearer, HttpxBearer
 
     Environment = Callable[[dict[str, str]], None]
     TokenRequests = Callable[[Sandbox], list[str]]
@@ -758,3 +763,168 @@ def test_a_bearer_is_shown_with_its_source() -> None:
     source = TokenSource.fixed("acc3ss")
     assert repr(bearer.Bearer(source)) == f"<procountor_auth.tokens.bearer.Bearer with {source!r}>"
     assert "acc3ss" not in repr(source)
+
+
+class Flow:
+    """A client's requests by hand: what it sends, and what is answered.
+
+    Attributes:
+        script: The server that tokens come from: `first`, then `second`.
+        events: What the source tells.
+        store: The source's store.
+        auth: The authentication, of httpx or httpx2.
+        headers: What was sent, each time.
+    """
+
+    def __init__(self, *, in_a_loop: bool) -> None:
+        library = "httpx" if importlib.util.find_spec("httpx") else "httpx2"
+        self._http: Any = importlib.import_module(library)
+        self._in_a_loop = in_a_loop
+        answers = {"acquire": lambda: token("first", "primary"), "refresh-first": lambda: token("second", "primary")}
+        self.script = Script(answers=answers)
+        self.events: list[Event] = []
+        self.store = MemoryStore()
+        source = TokenSource(
+            Scripted(self.script),
+            store=self.store,
+            on_event=self.events.append,
+            monotonic=lambda: NOW,
+            jitter=lambda: 0.0,
+        )
+        self.auth: HttpxBearer = importlib.import_module(f"procountor_auth.{library}").ProcountorAuth(source)
+        self.headers: list[dict[str, str]] = []
+
+    def run(self, *answers: tuple[int, dict[str, str]], url: object = None, stream: object = None) -> None:
+        """Send a request that gets these answers."""
+        url = url or PublicUrl("https", "api.example", None)
+        stream = stream or self._http.ByteStream(b"")
+        request = SimpleNamespace(url=url, headers={}, stream=stream)
+        if self._in_a_loop:
+            asyncio.run(self._send(request, list(answers)))
+            return
+        flow = self.auth.sync_auth_flow(request)
+        sent = next(flow)
+        with contextlib.suppress(StopIteration):
+            while True:
+                sent = flow.send(self._answer(sent, *answers[len(self.headers)]))
+
+    async def _send(self, request: object, answers: list[tuple[int, dict[str, str]]]) -> None:
+        flow = self.auth.async_auth_flow(request)
+        sent = await anext(flow)
+        with contextlib.suppress(StopAsyncIteration):
+            while True:
+                sent = await flow.asend(self._answer(sent, *answers[len(self.headers)]))
+
+    def _answer(self, sent: Any, status: int, headers: dict[str, str]) -> object:  # noqa: ANN401 - of either library
+        self.headers.append(dict(sent.headers))
+        request = SimpleNamespace(headers=dict(sent.headers), url=SimpleNamespace(path="/api/users"))
+        return SimpleNamespace(status_code=status, headers=self._http.Headers(headers), request=request)
+
+
+@pytest.fixture(params=[False, True], ids=["threads", "loop"])
+def flow(request: pytest.FixtureRequest) -> Flow:
+    """A client's requests, without a loop and in one."""
+    return Flow(in_a_loop=request.param)
+
+
+def test_an_announcement_is_told_with_the_request_s_path(flow: Flow) -> None:
+    """The event has the path of the request and the times of the headers, and is told once."""
+    end = {"Sunset": "Sun, 01 Jan 2040 00:00:00 GMT", "Deprecation": "@1800000000"}
+    for _ in range(2):
+        flow.headers.clear()
+        flow.run((200, end))
+    told = [event.as_dict() for event in flow.events if event.name == "sunset_announced"]
+    assert told == [
+        {
+            "event": "sunset_announced",
+            "at": NOW,
+            "strategy": "primary",
+            "host": ENDPOINTS.host,
+            "profile": None,
+            "path": "/api/users",
+            "deprecated_at": 1_800_000_000.0,
+            "sunset_at": 2_208_988_800.0,
+            "link": None,
+        }
+    ]
+
+
+def test_a_request_is_sent_again_with_the_new_token_s_header(flow: Flow) -> None:
+    """After a 401 the one header is replaced, and nothing else is asked of the server after the second answer."""
+    flow.run((401, {}), (401, {}))
+    assert flow.headers == [{"Authorization": "Bearer access-first"}, {"Authorization": "Bearer access-second"}]
+    assert flow.script.asked == ["acquire", "refresh-first"]
+
+
+def test_a_token_is_renewed_from_the_moment_on_when_it_is_stale(flow: Flow) -> None:
+    """Just before that moment nothing is asked, and at it the token is served, and renewed behind the request."""
+    flow.run((200, {}))
+    stale_from = token("first", "primary").stale_from()
+    for now, asked in ((stale_from - 0.001, ["acquire"]), (stale_from, ["acquire", "refresh-first"])):
+        flow.script.now = now
+        flow.headers.clear()
+        flow.run((200, {}))
+        for each in list(background._under_way):
+            each.wait(10)
+        assert flow.headers == [{"Authorization": "Bearer access-first"}]
+        assert flow.script.asked == asked
+
+
+def test_a_request_is_for_the_configuration_that_it_began_with(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose request it is, is asked of what was bound at its begin, though the program has moved on meanwhile."""
+    caches = iter([flow.auth.source.bind()])
+    elsewhere = TokenSource.fixed("acc3ss", base_url="https://new.example").bind()
+    monkeypatch.setattr(flow.auth.source, "bind", lambda: next(caches, elsewhere))
+    flow.run((200, {}), url=PublicUrl("https", "API.example", 443))
+    assert flow.headers == [{"Authorization": "Bearer access-first"}]
+
+
+@pytest.mark.parametrize(("status", "accepted"), [(199, False), (200, True), (299, True), (300, False), (500, False)])
+def test_a_success_alone_says_that_a_token_is_good(flow: Flow, status: int, *, accepted: bool) -> None:
+    """A new token that the API has accepted is renewed when it is rejected; one that nothing is known of is kept."""
+    flow.run((401, {}), stream=object())  # which can't be sent again
+    assert flow.script.asked == ["acquire", "refresh-first"]
+    flow.script.answers["refresh-second"] = lambda: token("third", "primary")
+    for each in (status, 401):
+        flow.headers.clear()
+        flow.run((each, {}), (200, {}))
+    assert flow.script.asked[2:] == (["refresh-second"] if accepted else [])
+
+
+def test_a_request_elsewhere_is_told_once_for_each_host(caplog: pytest.LogCaptureFixture) -> None:
+    """The warning names both hosts, printably, and the variables; a hundred hosts are told of, and no more."""
+    auth = bearer.Bearer(TokenSource.fixed("acc3ss", base_url="https://api.example"))
+    for _ in range(2):
+        for host in ("else.example", "el\u202ese.example", None):
+            assert not auth.is_for("https", host, None)
+    variables = "PROCOUNTOR_BASE_URL, PROCOUNTOR_ENVIRONMENT"
+    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
+        (logging.WARNING, f"requests to {foreign} carry no token: the token is for https://api.example ({variables})")
+        for foreign in ("https://else.example", "https://el se.example", "https://None")
+    ]
+    for number in range(bearer.MAX_FOREIGN_HOSTS):
+        auth.is_for("https", f"host-{number}.example", None)
+    assert len(caplog.records) == bearer.MAX_FOREIGN_HOSTS == 100
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_an_address_is_the_same_with_brackets_and_without(host: str) -> None:
+    """Clients write IPv6 in one of two ways; the port counts in both."""
+    auth = bearer.Bearer(TokenSource.fixed("acc3ss", base_url="https://[::1]:8443"))
+    assert auth.is_for("https", host, 8443)
+    assert not auth.is_for("https", host, None)
+    assert not auth.is_for("https", f"x{host}", 8443)
+
+
+def test_what_can_t_be_is_said() -> None:
+    """A source and a profile together, and another client's request, are refused in whole sentences."""
+    source = TokenSource.fixed("acc3ss")
+    with pytest.raises(TypeError, match=r"^a source has its profile already: give one of the two$"):
+        bearer.Bearer(source, profile="acme")
+    with pytest.raises(TypeError) as caught:
+        Flow(in_a_loop=False).auth(object())
+    library = Flow(in_a_loop=False).auth.library
+    assert str(caught.value) == (
+        f"This ProcountorAuth is for {library}: import it from procountor_auth.requests for requests, or from "
+        "procountor_auth.httpx or procountor_auth.httpx2 for that client."
+    )

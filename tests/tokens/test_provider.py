@@ -7,13 +7,16 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import jwt
 import pytest
+from pydantic import SecretStr
 
 from procountor_auth import Settings, Token
 from procountor_auth.errors import (
     CredentialsRefused,
     InteractionRequired,
     InvalidClient,
+    ServiceUnavailable,
     StoreConflict,
     StoreError,
     StoreUnavailable,
@@ -21,8 +24,9 @@ from procountor_auth.errors import (
 )
 from procountor_auth.stores import Entry
 from procountor_auth.stores.failure import Failure
-from procountor_auth.stores.lineage import Lineage
+from procountor_auth.stores.lineage import Lineage, refresh_digest
 from procountor_auth.stores.memory import MemoryStore
+from procountor_auth.stores.spent_tokens import SpentTokens
 from procountor_auth.tokens.backends import Backends
 from procountor_auth.tokens.credentials import credentials_digest
 from procountor_auth.tokens.known_problems import needs_login
@@ -32,7 +36,8 @@ from procountor_auth.transport.transport import Transport
 from tests.tokens.scripted import NOW, Bench, Other, Script, refused, token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from procountor_auth.stores.base import Transaction
 
@@ -228,6 +233,28 @@ def test_a_token_goes_out_in_the_way_that_it_came(bench: Bench) -> None:
     assert not needs_login(bench.provider(with_fallback=False), None, NOW)
 
 
+def test_a_login_is_needed_where_no_refresh_token_is_left(bench: Bench, tmp_path: Path) -> None:
+    """A usable token, one that can be renewed, and a configured refresh token that is not spent need none."""
+    provider = bench.provider(with_fallback=False)
+    bare = Token("access-a", NOW, NOW + 3600, "primary")
+    assert not needs_login(provider, bare, bare.usable_until - 1)
+    assert needs_login(provider, bare, bare.usable_until)
+    refresh_token = jwt.encode({"exp": int(NOW) + 7200}, "x" * 32, "HS256")
+    renewable = replace(bare, refresh_token=refresh_token)
+    assert not needs_login(provider, renewable, NOW + 7199)
+    assert needs_login(provider, renewable, NOW + 7200)
+    assert needs_login(provider, replace(renewable, strategy="third"), NOW + 7199)
+
+    bench.primary.initial, bench.spent = "configured", SpentTokens(tmp_path / "spent")
+    provider = bench.provider(with_fallback=False)
+    assert not needs_login(provider, None, NOW)
+    bench.spent.add(refresh_digest(SecretStr("configured")))
+    assert needs_login(provider, None, NOW)
+    bench.primary.initial = refresh_token
+    assert not needs_login(provider, None, NOW + 7199)
+    assert needs_login(provider, None, NOW + 7200)
+
+
 def test_a_first_token_that_only_a_person_can_get_is_said(bench: Bench) -> None:
     """With nothing stored and no fallback the strategy's own error comes out."""
 
@@ -273,6 +300,53 @@ def test_a_store_that_always_changes_ends_in_a_conflict(bench: Bench) -> None:
         provider.renew(None, None)
     assert caught.value.message == "The token store keeps changing under the renewal."
     assert caught.value.hint == "Try again."
+    assert bench.primary.asked == ["refresh-old", "refresh-other-1", "refresh-other-2"]
+
+
+def test_who_waited_where_nothing_was_fails_like_the_first_one(bench: Bench) -> None:
+    """The first process of all fails while the second one waits for the lock: one request, and the same error."""
+    provider = bench.provider(with_fallback=False)
+    bench.store._entries.clear()
+    read = bench.store.read
+
+    def overtaken(key: str) -> Entry | None:
+        found = read(key)
+        bench.store._entries[key] = Entry(1, None, Failure("ServiceUnavailable", "Down.", "Wait.", retryable=True))
+        return found
+
+    bench.store.read = overtaken  # type: ignore[method-assign]
+    with pytest.raises(ServiceUnavailable) as caught:
+        provider.renew(None, None)
+    assert (caught.value.message, caught.value.hint, bench.primary.asked) == ("Down.", "Wait.", [])
+
+
+def test_who_waits_for_the_lock_takes_what_is_stored_meanwhile(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store is told what ends the wait: a usable token, and neither nothing nor what has expired or is known."""
+    provider = bench.provider(with_fallback=False)
+    known = token("known", "primary")
+    entries = [
+        None,
+        Entry(1, None),
+        Entry(2, token("expired", "primary", lifetime=0.0)),
+        Entry(3, known),
+        Entry(4, token("foreign", "third")),
+        Entry(5, token("usable", "primary"), None, Lineage("theirs")),
+    ]
+    ended: list[bool] = []
+
+    @contextmanager
+    def waiting(
+        key: str, unless: Callable[[Entry | None], bool], *, timeout: float
+    ) -> Iterator[Transaction | Entry | None]:
+        assert (key, timeout) == (provider.key, provider.timeout)
+        ended.extend(unless(each) for each in entries)
+        yield entries[-1]
+
+    monkeypatch.setattr(bench.store, "transaction_unless", waiting)
+    acquired = provider.renew(known, None)
+    assert ended == [False] * 5 + [True]
+    assert acquired == Acquired(token("usable", "primary"), from_server=False, lineage=Lineage("theirs"))
+    assert bench.primary.asked == []
 
 
 def test_what_is_found_has_its_lineage(bench: Bench) -> None:
