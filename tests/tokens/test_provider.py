@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jwt
 import pytest
@@ -27,6 +27,7 @@ from procountor_auth.stores.failure import Failure
 from procountor_auth.stores.lineage import Lineage, refresh_digest
 from procountor_auth.stores.memory import MemoryStore
 from procountor_auth.stores.spent_tokens import SpentTokens
+from procountor_auth.stores.transaction import LockedTransaction
 from procountor_auth.tokens.backends import Backends
 from procountor_auth.tokens.credentials import credentials_digest
 from procountor_auth.tokens.known_problems import needs_login
@@ -383,6 +384,34 @@ def test_a_late_token_is_stored_at_the_second_attempt(bench: Bench) -> None:
         store_late(store, provider.key, acquired, Lineage.of(None), patience)
     assert caught.value.message == "Somebody else has stored another token meanwhile."
     assert caught.value.hint == "Try again."
+
+
+@pytest.mark.parametrize("is_login", [False, True], ids=["renewal", "login"])
+@pytest.mark.parametrize("overtaken", [False, True], ids=["with the lock", "without the lock"])
+def test_a_store_that_fails_over_is_waited_for(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, is_login: bool, overtaken: bool
+) -> None:
+    """A new refresh token is written again a moment later, on the transport's clock, until the store has it."""
+    provider = bench.provider(with_fallback=False)
+    write = LockedTransaction.write
+    errors = [*[StoreConflict("Somebody was faster.")] * overtaken, *[StoreUnavailable("It fails over.")] * 2]
+
+    def failing(transaction: LockedTransaction, token: Token | None, *rest: Any, **more: Any) -> None:  # noqa: ANN401
+        if token is not None and token.access_token == "access-new" and errors:
+            raise errors.pop(0)
+        write(transaction, token, *rest, **more)
+
+    monkeypatch.setattr(LockedTransaction, "write", failing)
+    bench.primary.answers |= dict.fromkeys(("refresh-old", "acquire"), lambda: token("new", "primary"))
+    if is_login:
+        acquired = provider.store_result_of(provider.strategy.acquire(), SecretStr("code-1"))
+    else:
+        acquired = provider.renew(None, None)
+    assert acquired.token == token("new", "primary")
+    entry = provider.entry()
+    assert entry is not None
+    assert entry.token == acquired.token
+    assert bench.primary.now == NOW + 0.25 + 0.5
 
 
 class Down(MemoryStore):
