@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 import pickle
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     Environment = Callable[[dict[str, str]], None]
     LogIn = Callable[[str, Sandbox], str]
     TokenRequests = Callable[[Sandbox], list[str]]
+
+KEY, OTHER_KEY = (base64.urlsafe_b64encode(bytes([number]) * 32).decode() for number in (1, 2))
 
 STRATEGIES = ["legacy_password", "authorization_code", "client_credentials"]
 
@@ -462,6 +465,51 @@ def test_a_login_goes_on_in_another_process(sandbox: Sandbox, log_in: LogIn, tok
     assert token_requests(sandbox) == ["authorization_code"]
     with pytest.raises(RedirectError):
         tokens.resume_login("something else")
+
+
+def _login_settings(**changes: object) -> Settings:
+    """Describe logins at a host that nobody asks."""
+    chosen = {"strategy": "authorization_code", "api_key": None, "redirect_uri": "http://127.0.0.1/callback"}
+    return Settings(**{name: value for name, value in (arguments(DESCRIBED) | chosen | changes).items() if value})
+
+
+@pytest.mark.parametrize(("key", "secret"), [(KEY, "an0ther"), (None, "cl13nt")], ids=["its key", "the client secret"])
+def test_a_saved_login_is_for_whoever_has_the_key(key: str | None, secret: str) -> None:
+    """The store's key opens it, or without one the client secret; it is for one entry, and for an hour."""
+    clock = Clock()
+    first = TokenSource.from_settings(_login_settings(token_store_key=key), account="anna", clock=clock)
+    login = first.begin_login("http://127.0.0.1:9090/callback")
+    saved = login.save()
+
+    def resumed(account: str = "anna", **changes: object) -> str:
+        source = TokenSource.from_settings(_login_settings(**changes), account=account, clock=clock)
+        return source.resume_login(saved).url
+
+    same: dict[str, Any] = {"token_store_key": key, "client_secret": secret}
+    assert resumed(**same) == login.url
+    assert "127.0.0.1%3A9090" in login.url
+    with pytest.raises(RedirectError):
+        resumed("bertta", **same)
+    with pytest.raises(RedirectError):
+        resumed(token_store_key=OTHER_KEY, client_secret="an0ther")
+    clock.now += 3599
+    assert resumed(**same) == login.url
+    clock.now += 2
+    with pytest.raises(RedirectError):
+        resumed(**same)
+
+
+def test_a_login_is_its_profile_s(environment: Environment) -> None:
+    """What goes wrong with a login says whose it is, whether it was begun here or resumed."""
+    variables = {name: value for name, value in DESCRIBED.items() if name != "PROCOUNTOR_API_KEY"}
+    strategy = {"PROCOUNTOR_PROFILES__ACME__STRATEGY": "authorization_code"}
+    environment(variables | strategy)
+    tokens = TokenSource.from_env(profile="acme")
+    begun = tokens.begin_login()
+    for login in (begun, tokens.resume_login(begun.save())):
+        with pytest.raises(RedirectError) as caught:
+            login.complete("http://127.0.0.1:8080/callback?code=c&state=wrong")
+        assert (login.whose.name, caught.value.profile) == ("acme", "acme")
 
 
 def test_a_source_has_what_it_is_given() -> None:
