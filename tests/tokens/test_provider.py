@@ -414,6 +414,31 @@ def test_a_store_that_fails_over_is_waited_for(
     assert bench.primary.now == NOW + 0.25 + 0.5
 
 
+@pytest.mark.parametrize("is_login", [False, True], ids=["renewal", "login"])
+def test_a_late_token_that_can_t_be_stored_is_the_server_s(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, is_login: bool
+) -> None:
+    """Whoever waits for it gets it with its place, as one that the server has just given."""
+    provider = bench.provider(with_fallback=False)
+    write, errors = LockedTransaction.write, [StoreConflict("Somebody was faster."), StoreError("The disk is full.")]
+
+    def failing(transaction: LockedTransaction, token: Token | None, *rest: Any, **more: Any) -> None:  # noqa: ANN401
+        if token is not None and token.access_token == "access-new":
+            raise errors.pop(0)
+        write(transaction, token, *rest, **more)
+
+    monkeypatch.setattr(LockedTransaction, "write", failing)
+    bench.primary.answers |= dict.fromkeys(("refresh-old", "acquire"), lambda: token("new", "primary"))
+    if is_login:
+        acquired = provider.store_result_of(provider.strategy.acquire(), SecretStr("code-1"))
+    else:
+        acquired = provider.renew(None, None)
+    assert (acquired.token, acquired.from_server, errors) == (token("new", "primary"), True, [])
+    entry = provider.entry()
+    assert entry is not None
+    assert acquired.lineage.follows(entry.lineage)
+
+
 class Down(MemoryStore):
     """A store that always fails in the same way."""
 

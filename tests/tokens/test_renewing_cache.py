@@ -410,8 +410,10 @@ def test_a_clock_that_was_set_back_keeps_no_token_away() -> None:
     bench = Bench(Script(answers={**answers, "refresh-first": lambda: Token("second", NOW - 60, NOW + 600, "primary")}))
     cache = cache_of(bench.provider(with_fallback=False))
     cache.reject(cache.token())
-    assert cache.token().access_token == "second"
-    assert cache.token().access_token == "second"
+    second = cache.token()
+    assert second.access_token == "second"
+    assert cache.cached is not None
+    assert cache.cached.token is second
 
 
 @pytest.mark.parametrize(("name", "prefix"), [(None, ""), ("acme", "profile acme: ")])
@@ -500,3 +502,22 @@ def test_a_store_that_is_down_does_not_keep_a_logout_from_the_server(monkeypatch
     with pytest.raises(StoreUnavailable):
         cache.log_out()
     assert ended == [first]
+
+
+def test_each_invalidation_discards_what_began_before_it() -> None:
+    """A renewal that began after one invalidation, and ends after the next, brings nothing back."""
+    provider, go_on = Bench().provider(with_fallback=False), threading.Event()
+
+    def renew(*_: object) -> Acquired:
+        go_on.wait(10)
+        return Acquired(token("late", "primary"), from_server=False)
+
+    provider.renew = renew  # type: ignore[method-assign,assignment]
+    cache = cache_of(provider)
+    cache.drop()
+    renewal = cache.token_or_renewal(None)
+    assert isinstance(renewal, SharedFuture)
+    cache.drop()
+    go_on.set()
+    assert renewal.result().access_token == "access-late"
+    assert cache.cached is None
