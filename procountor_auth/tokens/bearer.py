@@ -217,9 +217,9 @@ class Bearer:
         """
         if authorization != token.authorization:
             return
-        if status != UNAUTHORIZED:
+        if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             bound.rejections.accepted(token)
-        elif not bound.rejections.again(token):
+        elif status == UNAUTHORIZED and not bound.rejections.again(token):
             bound.reject(token)  # an older token of others', which has ended as well
 
     def _warn_once(self, foreign: str, configured: str) -> None:

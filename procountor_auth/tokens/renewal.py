@@ -130,9 +130,17 @@ class Renewal:
         _logger.warning("%s This host continues by itself, strategy %s", down.message, self.strategy.name)
         stand_in, private = stand_ins()
         found: Acquired | Use | None = None
-        with suppress(UnreadableEntry):
+        failed: StoreError | None = None
+        try:
             found = self._transact(stand_in, alone=True)
-        if found is None:
+        except StoreConflict:
+            raise
+        except StoreError as error:
+            failed = error
+        if found is None and failed is not None:
+            if self.request.seconds_left() <= 0:
+                raise failed.with_traceback(None)
+            _logger.warning("%s This process continues by itself, strategy %s", failed.message, self.strategy.name)
             found = self._transact(private, alone=True)
         if isinstance(found, Use):  # only a strategy that can't go on by itself marks what it sends
             raise down.with_traceback(None)
@@ -149,7 +157,7 @@ class Renewal:
         stored = self._wanted(found)
         if stored is not None:
             return stored
-        share = _PATIENCE if self.strategy.unattended and not alone else 1.0
+        share = _PATIENCE if self.strategy.unattended else 1.0
         timeout = max(0.0, share * self.request.seconds_left())
         with store.transaction_unless(self.key, lambda entry: self._wanted(entry) is not None, timeout=timeout) as turn:
             entry = turn if isinstance(turn, Entry) else turn.entry

@@ -470,14 +470,23 @@ def test_without_the_shared_store_the_local_one_stands_in(caplog: pytest.LogCapt
     ] * 2
 
 
-@pytest.mark.parametrize("local", [None, Down(UNREADABLE)], ids=["none", "one that can't be read"])
-def test_without_any_store_each_process_is_by_itself(local: MemoryStore | None) -> None:
-    """Where nothing stands in for the shared store, the process keeps its own token, also for a second renewal."""
+FULL = StoreError("The disk is full.", hint="Free space.")
+
+
+@pytest.mark.parametrize("error", [None, UNREADABLE, UNREACHABLE, FULL])
+def test_without_any_store_each_process_is_by_itself(
+    caplog: pytest.LogCaptureFixture, error: StoreError | None
+) -> None:
+    """Where nothing stands in for the shared store, the process keeps its own token; the log says what has failed."""
+    local = None if error is None else Down(error)
     script = Script(answers={"acquire": lambda: token("alone", "other")})
     provider = TokenProvider(Other(script), Backends(store=Down(UNREACHABLE), local=local), monotonic=lambda: NOW)
     for _ in range(2):
         assert provider.renew(None, None).token == token("alone", "other")
     assert script.asked == ["acquire"]
+    said = ["The store is down. This host continues by itself, strategy other"]
+    said += [] if error is None else [f"{error.message} This process continues by itself, strategy other"]
+    assert caplog.messages == said * 2
 
 
 def test_a_stand_in_that_changes_is_a_conflict() -> None:
