@@ -162,7 +162,8 @@ class Rehearsal:
                 reasons += [reason for reason in reasons_of(error) if reason not in reasons]
         for provider in found:
             wrong = find_wrong_fallback(provider)
-            reasons += [*_unfit(provider), *(reasons_of(wrong) if wrong else ())]
+            unfit = [*_unfit(provider), *(reasons_of(wrong) if wrong else ())]
+            reasons += [reason for reason in unfit if reason not in reasons]  # both name the same fallback
         if reasons:
             return None, reasons
         return (None if self._target_only else found[1], found[0]), []
