@@ -79,7 +79,7 @@ class RehearsalResults:
             StoreError: The file can't be written.
         """
         fields = {"at": at, "fingerprint": fingerprint, **readiness.as_dict(), "found": readiness.found}
-        line = json.dumps({name: fields[name] for name in _FIELDS}, separators=(",", ":")).encode("ascii") + b"\n"
+        line = json.dumps({name: fields[name] for name in _FIELDS}, separators=(",", ":")).encode() + b"\n"
         try:
             self._append(line)
         except OSError as error:

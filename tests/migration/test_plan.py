@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procountor_auth.migration.check import check
-from procountor_auth.migration.plan import Plan, plan
+from procountor_auth.migration.plan import Change, Plan, plan
+from procountor_auth.migration.readiness import Readiness
 from procountor_auth.settings.profiles import Profiles
 
 if TYPE_CHECKING:
@@ -49,6 +50,106 @@ def test_of_one_configuration_one_line_changes(sandbox: Sandbox, environment: Ca
     assert made.switch == ("PROCOUNTOR_STRATEGY", TARGET)
 
 
+def test_each_line_says_where_and_what_it_is(companies: Companies) -> None:
+    """A line has its sign, its name there, what may be shown of its value, its place, its setting, and whose it is."""
+    companies.common["fallback_limit"] = 3
+    companies.add("acme", strategy="legacy_password", fallback_strategy="legacy_password", redirect_uri="urn:my-place")
+    companies.add("new", api_key=None, client_secret="its own")
+    profiles = companies.write()
+    table = "[profiles.acme] of the profiles file"
+    made = planned(profiles, "acme")
+    assert made.now == (
+        Change("-", "strategy", "legacy_password", table, "strategy"),
+        Change("+", "strategy", TARGET, table, "strategy"),
+        Change(" ", "api_key", "********", table, "api_key"),
+    )
+    assert made.later == (
+        Change("-", "username", "********", table, "username"),
+        Change("-", "password", "********", table, "password"),
+        Change("-", "company", "********", table, "company"),
+        Change("-", "fallback_strategy", "legacy_password", table, "fallback_strategy"),
+        Change("-", "fallback_limit", "3", "the top of the profiles file", "fallback_limit", shared=True),
+    )
+    assert [str(change) for change in made.later[-2:]] == [
+        '-fallback_strategy = "legacy_password"',
+        '-fallback_limit = "3"',
+    ]
+    table = "[profiles.new] of the profiles file"
+    made = planned(profiles, "new")
+    assert made.now == (
+        Change("+", "strategy", TARGET, table, "strategy"),
+        Change("+", "api_key", "<to be set>", table, "api_key"),
+    )
+    assert [change.setting for change in made.later] == ["username", "password", "company"]
+    companies.tables["acme"]["fallback_strategy"] = "authorization_code"
+    assert [change.setting for change in planned(companies.write(), "acme").later] == ["username", "password", "company"]
+
+
+def test_what_a_login_needs_is_kept(companies: Companies) -> None:
+    """A refresh token and a redirect URI of the next strategy stay, where they are set, and are shown as set."""
+    companies.add("acme", refresh_token="opaque", redirect_uri="urn:my-place")
+    companies.add("key", strategy="authorization_code", redirect_uri="urn:my-place", refresh_token="opaque")
+    companies.add("other", strategy="one of another package", redirect_uri="urn:my-place")
+    profiles = companies.write()
+    assert lines(planned(profiles, "acme", "authorization_code")) == [
+        '+strategy = "authorization_code"',
+        ' refresh_token = "********"',
+    ]
+    assert lines(planned(profiles, "key")) == [
+        '-strategy = "authorization_code"',
+        '+strategy = "client_credentials"',
+        ' api_key = "********"',
+    ]
+    assert lines(planned(profiles, "other")) == [
+        '-strategy = "one of another package"',
+        '+strategy = "client_credentials"',
+        " PROCOUNTOR_CLIENT_ID=********",
+        " PROCOUNTOR_CLIENT_SECRET=********",
+        ' api_key = "********"',
+        ' redirect_uri = "********"',
+    ]
+
+
+def test_what_a_login_leaves_is_named(companies: Companies) -> None:
+    """What only the strategy of today and the legacy login need can be removed later, and what the next needs can't."""
+    companies.add("acme", strategy="authorization_code", redirect_uri="urn:my-place")
+    companies.add("back", strategy=TARGET)
+    profiles = companies.write()
+    assert [change.setting for change in planned(profiles, "acme").later] == ["username", "password", "company"]
+    assert [change.setting for change in planned(profiles, "back", "legacy_password").later] == ["api_key"]
+
+
+def test_a_strategy_of_another_package_is_planned(companies: Companies) -> None:
+    """Of a target that is not installed here the switch is known, and nothing that it needs."""
+    companies.add("acme")
+    made = planned(companies.write(), "acme", "elsewhere")
+    assert lines(made) == ['+strategy = "elsewhere"']
+    assert made.switch == ("PROCOUNTOR_PROFILES__ACME__STRATEGY", "elsewhere")
+
+
+def test_the_document_says_all(companies: Companies) -> None:
+    """A program finds the readiness, each change with its fields, the switch, and the lines as they are shown."""
+    companies.add("acme", api_key=None)
+    made = planned(companies.write(), "acme")
+    place = {"place": "[profiles.acme] of the profiles file", "shared": False}
+    document = made.as_dict()
+    assert document == {
+        **made.readiness.as_dict(),
+        "add": [
+            {"sign": "+", "variable": "strategy", "value": TARGET} | place,
+            {"sign": "+", "variable": "api_key", "value": "<to be set>"} | place,
+        ],
+        "change": [],
+        "remove": [],
+        "remove_later": [
+            {"sign": "-", "variable": name, "value": "********"} | place for name in ("username", "password", "company")
+        ],
+        "switch": {"variable": "PROCOUNTOR_PROFILES__ACME__STRATEGY", "value": TARGET},
+        "diff": ['+strategy = "client_credentials"', '+api_key = "<to be set>"'],
+    }
+    assert document["reasons"] == ["PROCOUNTOR_API_KEY is missing (client_credentials needs it)"]
+
+
 def test_the_document_has_a_list_for_each_kind_of_change(
     sandbox: Sandbox, environment: Callable[[dict[str, str]], None]
 ) -> None:
@@ -57,8 +158,8 @@ def test_the_document_has_a_list_for_each_kind_of_change(
     made = planned(Profiles.search(), None)
     gone = made.now[0]._replace(variable="PROCOUNTOR_COMPANY")
     document = made._replace(now=(*made.now, gone)).as_dict()
-    assert [each["variable"] for each in document["change"]] == ["PROCOUNTOR_STRATEGY"]
-    assert [each["variable"] for each in document["remove"]] == ["PROCOUNTOR_COMPANY"]
+    assert document["change"] == [made.now[1].as_dict()]
+    assert document["remove"] == [gone.as_dict()]
     assert len(document["remove_later"]) == 3
     assert document["add"] == []
 
@@ -138,6 +239,51 @@ def test_what_is_missing_goes_beside_the_strategy(
         ("PROCOUNTOR_STRATEGY", "the .env file"),
         ("PROCOUNTOR_API_KEY", "the .env file"),
     ]
+
+
+def test_without_a_place_of_the_strategy_it_is_the_environment(
+    sandbox: Sandbox, environment: Callable[[dict[str, str]], None], companies: Companies
+) -> None:
+    """A variable has no place in a file of profiles, and where no strategy is set, it goes to the environment, too."""
+    variables = sandbox.environment("legacy_password")
+    del variables["PROCOUNTOR_STRATEGY"]
+    environment(variables | {"PROCOUNTOR_PROFILES_FILE": str(companies.file)})
+    companies.add("acme")
+    key = Change("+", "PROCOUNTOR_API_KEY", "<to be set>", "the environment", "api_key")
+    made = planned(companies.write(), None)
+    added = [change for change in made.now if change.sign == "+"]
+    assert added == [Change("+", "PROCOUNTOR_STRATEGY", TARGET, "the environment", "strategy"), key]
+    companies.common["strategy"] = "legacy_password"
+    made = planned(companies.write(), None)
+    top = "the top of the profiles file"
+    assert made.now == (
+        Change("-", "strategy", "legacy_password", top, "strategy"),
+        Change("+", "strategy", TARGET, top, "strategy"),
+        key,
+    )
+
+
+def test_a_profile_of_variables_alone_gets_variables(companies: Companies, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a profiles file, what a profile lacks is a variable of its own, beside the common strategy."""
+    companies.write()
+    monkeypatch.delenv("PROCOUNTOR_PROFILES_FILE")
+    monkeypatch.setenv("PROCOUNTOR_PROFILES__ACME__USERNAME", "acme")
+    made = planned(Profiles.search(), "acme")
+    assert made.now == (
+        Change("+", "PROCOUNTOR_PROFILES__ACME__STRATEGY", TARGET, "the environment", "strategy"),
+        Change("+", "PROCOUNTOR_PROFILES__ACME__API_KEY", "<to be set>", "the environment", "api_key"),
+    )
+    assert [str(change) for change in made.later] == ["-PROCOUNTOR_PROFILES__ACME__USERNAME=********"]
+
+
+def test_a_profile_that_can_not_be_read_has_a_plan(companies: Companies) -> None:
+    """What is set twice is in the readiness; the lines are those of a profile of which nothing is known."""
+    companies.add("acme", API_KEY="another")
+    made = planned(companies.write(), "acme")
+    assert [reason.variable for reason in made.readiness.reasons] == ["PROCOUNTOR_API_KEY"]
+    assert '+strategy = "client_credentials"' in lines(made)
+    unknown = plan(companies.write(), Readiness(profile="nobody", strategy=None, target=TARGET))
+    assert unknown.switch == ("PROCOUNTOR_PROFILES__NOBODY__STRATEGY", TARGET)
 
 
 def test_a_profile_that_has_switched_needs_no_change(companies: Companies) -> None:

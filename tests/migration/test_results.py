@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import stat
-from typing import TYPE_CHECKING
+import sys
+from errno import EISDIR
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import SecretStr
 
-from procountor_auth.errors import StoreError
+from procountor_auth.errors import ConfigurationError, StoreError
 from procountor_auth.migration.readiness import Readiness, Reason
-from procountor_auth.migration.results import RehearsalResults
+from procountor_auth.migration.results import RehearsalResults, fingerprint
+from procountor_auth.stores.private_folder import default_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +47,19 @@ def test_what_is_added_is_found_again(record: RehearsalResults) -> None:
         assert reader.find("f1") == (1000.0, verdict())
         assert reader.find("f2") == (1001.0, verdict(None, "a reason"))
         assert reader.find("f3") is None
+
+
+def test_a_line_holds_all_of_a_result(record: RehearsalResults) -> None:
+    """Other programs read it too: one line of compact JSON in ASCII, always with the same fields in the same order."""
+    record.add("f1", 1000.5, verdict("acme", "a reason"))
+    record.add("f2", 1001.0, verdict(None))
+    assert record.path.read_bytes() == (
+        b'{"at":1000.5,"fingerprint":"f1","profile":"acme","strategy":"legacy_password","target":"client_credentials",'
+        b'"ready":false,"problems":[{"code":"code","message":"a reason","hint":"hint","variable":null}],'
+        b'"notes":["a note, with \\u00e4"],"found":{"today":null,"next":{"company_id":1}}}\n'
+        b'{"at":1001.0,"fingerprint":"f2","profile":null,"strategy":"legacy_password","target":"client_credentials",'
+        b'"ready":true,"problems":[],"notes":["a note, with \\u00e4"],"found":{"today":null,"next":{"company_id":1}}}\n'
+    )
 
 
 def test_the_last_result_counts(record: RehearsalResults) -> None:
@@ -78,11 +97,13 @@ def test_a_folder_in_its_place_is_a_clear_error(record: RehearsalResults) -> Non
     """What can't be a file is named, with what to do."""
     record.path.mkdir(parents=True, mode=0o700)
     record.path.parent.chmod(0o700)
-    with pytest.raises(StoreError, match=r"results\.jsonl, can't be used") as caught:
-        record.add("f1", 1000.0, verdict())
-    assert "--record" in caught.value.hint
-    with pytest.raises(StoreError, match="can't be used"):
-        RehearsalResults(record.path).find("f1")
+    late = RehearsalResults(record.path)
+    for use in (lambda: record.add("f1", 1000.0, verdict()), lambda: late.find("f1")):
+        with pytest.raises(StoreError) as caught:
+            use()
+        assert caught.value.message == f"The record of rehearsals, {record.path}, can't be used: {os.strerror(EISDIR)}."
+        assert caught.value.hint == "Correct the access rights or the disk, or name another file with --record."
+        assert caught.value.__cause__ is None
 
 
 def test_a_symlink_is_not_written_through(record: RehearsalResults, tmp_path: Path) -> None:
@@ -94,3 +115,60 @@ def test_a_symlink_is_not_written_through(record: RehearsalResults, tmp_path: Pa
     with pytest.raises(StoreError):
         record.add("f1", 1000.0, verdict())
     assert target.read_text() == "keep me"
+
+
+def test_a_record_that_is_too_large_is_not_read(record: RehearsalResults, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that no rehearsal can have written would fill the memory: it counts as empty."""
+    record.add("f1", 1000.0, verdict())
+    size = record.path.stat().st_size
+    for limit, known in ((size, True), (size - 1, False)):
+        monkeypatch.setattr("procountor_auth.migration.results._MAX_SIZE", limit)
+        assert (RehearsalResults(record.path).find("f1") is not None) == known
+
+
+def test_the_default_is_among_this_user_s_state() -> None:
+    """Without another name, the record is where the system keeps what programs remember."""
+    assert RehearsalResults.default().path == default_folder("rehearsals") / "results.jsonl"
+
+
+@pytest.mark.parametrize("package", ["filelock", "platformdirs"])
+def test_the_default_needs_packages(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the folder's packages are not installed, the error says what for, which, and how to install them."""
+    monkeypatch.delitem(sys.modules, "procountor_auth.stores.private_folder", raising=False)
+    for module in [name for name in sys.modules if name.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConfigurationError) as caught:
+        RehearsalResults.default()
+    assert caught.value.message == "The record of rehearsals needs filelock and platformdirs."
+    assert caught.value.hint == "Run: pip install 'procountor-auth[file]'"
+    assert caught.value.__context__ is None
+
+
+def provider(key: str, secret: str | None = "s", redirect_uri: str | None = "urn:a") -> Any:  # noqa: ANN401 - a double
+    """Return what a fingerprint looks at."""
+    settings = SimpleNamespace(client_secret=SecretStr(secret) if secret else None, redirect_uri=redirect_uri)
+    return SimpleNamespace(key=key, settings=settings)
+
+
+def test_a_fingerprint_is_of_all_that_matters() -> None:
+    """Whatever a rehearsal's result depends on changes it; the order of the resources does not, nor can it be read."""
+    old, new = provider("old"), provider("new")
+    plain = fingerprint(old, new)
+    others = [
+        fingerprint(new, new),
+        fingerprint(old, old),
+        fingerprint(old, provider("new", secret="t")),
+        fingerprint(old, provider("new", secret=None)),
+        fingerprint(old, provider("new", redirect_uri="urn:b")),
+        fingerprint(old, provider("new", redirect_uri=None)),
+        fingerprint(old, new, ["users"]),
+        fingerprint(old, new, ["users", "invoices"]),
+        fingerprint(old, new, target_only=True),
+    ]
+    assert len({plain, *others}) == 1 + len(others)
+    assert fingerprint(old, new, ["invoices", "users"]) == fingerprint(old, new, ("users", "invoices"))
+    assert plain == fingerprint(provider("old", secret="another", redirect_uri=None), new, target_only=False)
+    # A record outlives the version that has written it.
+    assert plain == "65526ccedeeea47e3941735d57decf91de726e5c"
+    assert fingerprint(old, provider("new", secret=None)) == "94eba67f4724b5749057642dbc21a24134549045"
