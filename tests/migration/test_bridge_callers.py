@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from procountor_auth import TokenSource
 from procountor_auth.bridge.credentials import Credentials
 from procountor_auth.bridge.login import BridgeLogin
 from procountor_auth.bridge.records import Records
 from procountor_auth.migration.finish import finish
+from procountor_auth.migration.readiness import Readiness
 from procountor_auth.migration.status import status_of
 from procountor_auth.settings.settings import Settings
 from procountor_auth.stores.file import FileStore
@@ -86,9 +88,13 @@ def test_finish_leaves_what_the_bridge_needs(companies: Companies, log_in: LogIn
     assert [change.variable for change in done.delete] == ["fallback_strategy"]
     (note,) = done.readiness.notes
     needed = "PROCOUNTOR_USERNAME, PROCOUNTOR_PASSWORD, PROCOUNTOR_COMPANY"
-    assert note.startswith(f"a program still logs in through the bridge, which needs {needed}; ")
+    assert note == (
+        f"a program still logs in through the bridge, which needs {needed}; `procountor-auth migrate status` shows "
+        "when it was last seen"
+    )
+    assert done.has_old_programs
     later = finish(companies.write(), "acme", LEGACY, clock=lambda: time.time() + 2 * DAY)
-    assert later.readiness.notes == ()
+    assert (later.readiness.notes, later.has_old_programs) == ((), False)
     assert {change.variable for change in later.delete} >= {"username", "password", "company"}
 
 
@@ -107,6 +113,15 @@ def test_a_record_that_cannot_be_read_blocks_the_end(companies: Companies, log_i
     log_in("acme")
     (record,) = (tmp_path / "tokens").glob("bridge-*.json")
     record.write_text(record.read_text().replace('"schema":1', '"schema":99').replace('"schema": 1', '"schema": 99'))
-    assert status_of(companies.write(), "acme", TARGET).state == "blocked"
-    done = finish(companies.write(), "acme", LEGACY)
-    assert (done.readiness.ready, done.delete) == (False, ())
+    found = status_of(companies.write(), "acme", TARGET)
+    assert (found.state, [reason.code for reason in found.readiness.reasons]) == ("blocked", ["unreadable_entry"])
+    companies.tables["acme"]["strategy"] = LEGACY
+    companies.write()
+    TokenSource.from_env(profile="acme").token()
+    companies.tables["acme"]["strategy"] = TARGET
+    for removed in (True, False):
+        done = finish(companies.write(), "acme", LEGACY)
+        assert (done.removed, done.delete, done.has_old_programs) == (removed, (), False)
+        assert done.readiness == Readiness(
+            profile="acme", strategy=TARGET, target=TARGET, reasons=found.readiness.reasons
+        )

@@ -41,7 +41,8 @@ ANOTHER_CLIENT = Reason(
 HAS_ENDED = Reason(
     code="expired",
     message="PROCOUNTOR_API_KEY says that it has ended on 2020-09-13",
-    hint="Make another key: `procountor-auth key create --profile acme`. If the date is wrong, check this machine's clock.",
+    hint="Make another key: `procountor-auth key create --profile acme`. If the date is wrong, check this machine's "
+    "clock.",
     variable="PROCOUNTOR_API_KEY",
 )
 NO_LOGIN_YET = Reason(
@@ -136,7 +137,7 @@ def test_a_rehearsal_says_why_nothing_is_tried(
     values: dict[str, str],
     said: list[Reason],
 ) -> None:
-    """Each reason not to try a profile has its code, what to do and the variable, is given once, and nothing is sent."""
+    """Each reason not to try a profile has its code, what to do and the variable, and is given once; nothing is sent."""
     monkeypatch.delenv("PROCOUNTOR_LEGACY_POLICY")
     companies.add("acme", **values)
     (found,) = Rehearsal(companies.write(), target).run(["acme"])

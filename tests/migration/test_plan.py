@@ -82,7 +82,11 @@ def test_each_line_says_where_and_what_it_is(companies: Companies) -> None:
     )
     assert [change.setting for change in made.later] == ["username", "password", "company"]
     companies.tables["acme"]["fallback_strategy"] = "authorization_code"
-    assert [change.setting for change in planned(companies.write(), "acme").later] == ["username", "password", "company"]
+    assert [change.setting for change in planned(companies.write(), "acme").later] == [
+        "username",
+        "password",
+        "company",
+    ]
 
 
 def test_what_a_login_needs_is_kept(companies: Companies) -> None:

@@ -18,6 +18,7 @@ from procountor_auth.migration.results import RehearsalResults, fingerprint
 from procountor_auth.stores.private_folder import default_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -98,7 +99,8 @@ def test_a_folder_in_its_place_is_a_clear_error(record: RehearsalResults) -> Non
     record.path.mkdir(parents=True, mode=0o700)
     record.path.parent.chmod(0o700)
     late = RehearsalResults(record.path)
-    for use in (lambda: record.add("f1", 1000.0, verdict()), lambda: late.find("f1")):
+    uses: list[Callable[[], object]] = [lambda: record.add("f1", 1000.0, verdict()), lambda: late.find("f1")]
+    for use in uses:
         with pytest.raises(StoreError) as caught:
             use()
         assert caught.value.message == f"The record of rehearsals, {record.path}, can't be used: {os.strerror(EISDIR)}."

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
+from itertools import repeat
 from typing import TYPE_CHECKING
 
+import jwt
 import pytest
 
 from procountor_auth import TokenSource
+from procountor_auth.bridge.caller import Caller
 from procountor_auth.migration.finish import finish
+from procountor_auth.migration.readiness import Readiness, Reason
 from procountor_auth.migration.rehearsal import Rehearsal
-from procountor_auth.migration.results import RehearsalResults
+from procountor_auth.migration.results import RehearsalResult, RehearsalResults
 from procountor_auth.migration.status import ProfileStatus, status_of
+from procountor_auth.protocol.token import Token
 from procountor_auth.sandbox import Faults
 
 if TYPE_CHECKING:
@@ -62,6 +68,93 @@ def test_the_stored_token_is_shown_without_its_secret(companies: Companies) -> N
     assert str(token.refresh_token) not in json.dumps(shown)
 
 
+def status(
+    token: Token | None = None, *, now: float = 1000.0, rehearsed: RehearsalResult | None = None
+) -> ProfileStatus:
+    """Return where a profile with a token stands, of which two programs log in through the bridge."""
+    readiness = Readiness(profile="acme", strategy=LEGACY, target=TARGET, notes=("a note",), found={"next": None})
+    callers = (Caller("PHP/7.4", 900.0, 2), Caller("", 800.0, 1))
+    return ProfileStatus(
+        readiness, "can_switch", deprecated=True, token=token, rehearsed=rehearsed, now=now, callers=callers
+    )
+
+
+def test_the_document_says_all() -> None:
+    """A program finds the readiness, what is known of the token, when it was rehearsed, and who uses the bridge."""
+    token = Token("access", 10.0, 20.0, LEGACY, jwt.encode({"exp": 1000 + 5 * 86_400}, "k" * 32), 30.0, 40.0)
+    found = status(token, rehearsed=RehearsalResult(50.0, Readiness(profile="acme", strategy=LEGACY, target=TARGET)))
+    whole = {
+        "profile": "acme",
+        "ready": True,
+        "reasons": [],
+        "problems": [],
+        "strategy": LEGACY,
+        "target": TARGET,
+        "notes": ["a note"],
+        "next": None,
+        "state": "can_switch",
+        "deprecated": True,
+        "last_token_at": 10.0,
+        "token_expires_at": 20.0,
+        "refresh_token_days": 5,
+        "deprecated_at": 30.0,
+        "sunset_at": 40.0,
+        "rehearsed_at": 50.0,
+        "bridge": [
+            {"user_agent": "PHP/7.4", "last_login_at": 900.0, "logins": 2},
+            {"user_agent": "", "last_login_at": 800.0, "logins": 1},
+        ],
+    }
+    assert found.as_dict() == whole
+    unknown = ("last_token_at", "token_expires_at", "refresh_token_days", "deprecated_at", "sunset_at", "rehearsed_at")
+    assert status().as_dict() == whole | dict.fromkeys(unknown)
+
+
+@pytest.mark.parametrize(
+    ("left", "days"), [(86_400 * 2, 2), (86_400 * 2 - 1, 1), (86_400 - 1, 0), (0, 0), (-86_400 * 3, 0), (None, None)]
+)
+def test_days_of_a_refresh_token_are_whole_ones(left: int | None, days: int | None) -> None:
+    """Days that have begun do not count, one that has ended has none left, and without an end nothing is known."""
+    refresh = jwt.encode({} if left is None else {"exp": 2_000_000_000 + left}, "k" * 32)
+    assert status(Token("access", 1.0, 2.0, LEGACY, refresh), now=2_000_000_000.0).refresh_days == days
+
+
+def test_the_status_is_of_the_clock_s_time(companies: Companies) -> None:
+    """The time of the report is the caller's, and what a key says of its end is compared with that."""
+    companies.add("acme", api_key=jwt.encode({"exp": int(time.time()) + 365 * 86_400}, "k" * 32))
+    profiles = companies.write()
+    later = time.time() + 366 * 86_400
+    assert stands(companies, "acme").state == "can_switch"
+    found = status_of(profiles, "acme", TARGET, clock=lambda: later)
+    assert ([reason.code for reason in found.readiness.reasons], found.now) == (["expired"], later)
+
+
+def test_the_last_rehearsal_counts(companies: Companies, tmp_path: Path) -> None:
+    """Of one with both strategies and one of the target alone, the later one is shown, whichever that is."""
+    record = RehearsalResults(tmp_path / "record" / "results.jsonl")
+    companies.add("acme")
+    profiles = companies.write()
+    for at, target_only in ((1000.0, False), (2000.0, True), (3000.0, False)):
+        now = repeat(at).__next__
+        tried = Rehearsal(profiles, TARGET, results=record, fresh=True, target_only=target_only, clock=now)
+        list(tried.run(["acme"]))
+        found = stands(companies, "acme", record)
+        assert found.rehearsed is not None
+        assert (found.rehearsed.at, found.as_dict()["rehearsed_at"]) == (at, at)
+        assert found.readiness == found.rehearsed.readiness
+        assert (found.readiness.found["today"] is None) == target_only
+
+
+def test_who_is_done_needs_no_rehearsal(companies: Companies, tmp_path: Path) -> None:
+    """After the switch, the result of the rehearsal before it says nothing any more."""
+    record = RehearsalResults(tmp_path / "record" / "results.jsonl")
+    companies.add("acme")
+    list(Rehearsal(companies.write(), TARGET, results=record, target_only=True).run(["acme"]))
+    assert stands(companies, "acme", record).rehearsed is not None
+    companies.tables["acme"]["strategy"] = TARGET
+    assert (stands(companies, "acme", record).state, stands(companies, "acme", record).rehearsed) == ("done", None)
+
+
 def test_a_rehearsal_wins_over_appearances(companies: Companies, tmp_path: Path) -> None:
     """What the server has said counts, as long as the configuration is the same."""
     record = RehearsalResults(tmp_path / "record" / "results.jsonl")
@@ -104,9 +197,21 @@ def test_a_store_that_fails_blocks(companies: Companies, tmp_path: Path) -> None
     """A profile whose tokens can't be read does not look healthy."""
     (tmp_path / "no-folder").write_text("")
     companies.add("acme", token_store=f"file:{tmp_path / 'no-folder'}")
+    no_folder = Reason(
+        code="store",
+        message=f"{tmp_path / 'no-folder'} is not a folder.",
+        hint="Name a folder in PROCOUNTOR_TOKEN_STORE=file:PATH.",
+    )
     found = stands(companies, "acme")
-    assert found.state == "blocked"
-    assert [reason.code for reason in found.readiness.reasons] == ["store"]
+    assert (found.state, found.token, found.callers) == ("blocked", None, ())
+    assert found.readiness.reasons == (no_folder,)
+    # Where the check has found the same already, it is said once.
+    companies.tables["acme"]["strategy"] = "authorization_code"
+    again = status_of(companies.write(), "acme", "authorization_code")
+    assert (again.state, again.readiness.reasons) == ("blocked", (no_folder,))
+    # And beside what else is wrong.
+    del companies.tables["acme"]["api_key"]
+    assert [reason.code for reason in stands(companies, "acme").readiness.reasons] == ["missing", "store"]
 
 
 def test_finish_removes_the_old_token_and_names_the_secrets(
@@ -127,6 +232,13 @@ def test_finish_removes_the_old_token_and_names_the_secrets(
     done = finish(companies.write(), "acme", LEGACY)
     assert (done.readiness.ready, done.removed) == (True, True)
     assert [change.variable for change in done.delete] == ["username", "password", "company", "fallback_strategy"]
+    place = {"place": "[profiles.acme] of the profiles file", "shared": False}
+    assert done.as_dict() == {
+        **done.readiness.as_dict(),
+        "removed": True,
+        "delete": [{"variable": change.variable} | place for change in done.delete],
+    }
+    assert done.readiness == Readiness(profile="acme", strategy=TARGET, target=TARGET)
     assert not finish(companies.write(), "acme", LEGACY).removed
     companies.tables["acme"]["strategy"] = LEGACY
     companies.write()
@@ -163,5 +275,24 @@ def test_finish_without_the_old_variables_says_so(companies: Companies, gone: st
     """Without the old variables the old token can't be found: that is said, and is no failure."""
     companies.add("acme", strategy=TARGET, **{gone: None})
     done = finish(companies.write(), "acme", LEGACY)
-    assert done.readiness.ready
-    assert "are already removed" in done.readiness.notes[0]
+    assert (done.readiness.ready, done.removed, done.has_old_programs) == (True, False, False)
+    assert done.readiness.notes == (
+        "the variables of legacy_password are already removed: a token that it may have stored will expire",
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "code"), [({"strategy": TARGET, "api_key": None}, "missing"), ({"strategy": TARGET}, "store")]
+)
+def test_finish_says_why_it_can_not(
+    companies: Companies, tmp_path: Path, values: dict[str, str | None], code: str
+) -> None:
+    """A profile that can't be used or whose store can't be read is left as it is, and is named with its reason."""
+    (tmp_path / "no-folder").write_text("")
+    companies.add("acme", token_store=f"file:{tmp_path / 'no-folder'}", **values)
+    found = finish(companies.write(), "acme", LEGACY)
+    assert [reason.code for reason in found.readiness.reasons] == [code]
+    strategy = None if code == "missing" else TARGET
+    assert (found.readiness.profile, found.readiness.strategy) == ("acme", strategy)
+    assert found.readiness.target == (strategy or "another strategy")
+    assert (found.readiness.notes, found.removed, found.delete, found.has_old_programs) == ((), False, (), False)
