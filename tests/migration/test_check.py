@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import jwt
 import pytest
@@ -23,14 +24,22 @@ TARGET = "client_credentials"
 
 def test_what_the_key_says_of_its_host_and_end(companies: Companies) -> None:
     """A key that has ended is in the way; one that another host has issued, or that ends soon, is only a note."""
-    soon_over = {"iss": "https://api.procountor.com", "exp": int(time.time()) + 86_400}
+    soon_over: dict[str, Any] = {"iss": "https://api.procountor.com", "exp": int(time.time()) + 86_400}
     companies.add("ended", api_key=jwt.encode({"exp": 1_600_000_000}, "c" * 32, algorithm="HS256"))
     companies.add("soon", api_key=jwt.encode(soon_over, "c" * 32, algorithm="HS256"))
     profiles = companies.write()
     ended, soon = (check(profiles, name, TARGET) for name in ("ended", "soon"))
     assert [(reason.code, reason.variable) for reason in ended.reasons] == [("expired", "PROCOUNTOR_API_KEY")]
     assert soon.ready
-    assert [note.removeprefix("PROCOUNTOR_API_KEY ")[:10] for note in soon.notes] == ["was issued", "says that "]
+    day = f"{datetime.fromtimestamp(soon_over['exp'], UTC):%Y-%m-%d}"
+    assert soon.notes == (
+        "PROCOUNTOR_API_KEY was issued by https://api.procountor.com (production), but the configured host is "
+        "127.0.0.1",
+        f"PROCOUNTOR_API_KEY says that it ends on {day}",
+    )
+    assert ended.notes == ()
+    later = check(profiles, "soon", TARGET, clock=lambda: float(soon_over["exp"]))
+    assert [reason.code for reason in later.reasons] == ["expired"]
 
 
 def test_a_profile_with_everything_is_ready(companies: Companies) -> None:
@@ -64,6 +73,8 @@ def test_what_is_wrong_is_named(
     verdict = check(companies.write(), "acme", TARGET)
     assert not verdict.ready
     assert all(reason.message and reason.hint for reason in verdict.reasons)
+    said = [f"today: {reason.message}" for reason in verdict.reasons]
+    assert not [note for note in verdict.notes if note in said]  # what is wrong with both is said once
     if codes is not None:
         assert [reason.code for reason in verdict.reasons] == codes
         assert [reason.variable for reason in verdict.reasons] == variables
@@ -88,9 +99,9 @@ def test_a_strategy_that_does_not_exist_today_is_a_note(companies: Companies) ->
     assert "PROCOUNTOR_STRATEGY must be one of" in verdict.notes[0]
 
 
-def test_the_strategy_is_the_profile_s_own(companies: Companies) -> None:
+def test_the_strategy_is_the_profile_s_own(companies: Companies, monkeypatch: pytest.MonkeyPatch) -> None:
     """A profile that can't be used today still says which strategy it has: its own, not the common one."""
-    companies.common["strategy"] = TARGET
+    monkeypatch.setenv("PROCOUNTOR_STRATEGY", TARGET)
     companies.add("acme", strategy="legacy_password", password=None)
     verdict = check(companies.write(), "acme", TARGET)
     assert (verdict.strategy, verdict.done) == ("legacy_password", False)
@@ -104,7 +115,7 @@ def test_a_profile_that_has_switched_is_done(companies: Companies) -> None:
     assert check(profiles, "acme", TARGET).done
     assert check(profiles, "acme", TARGET).ready
     broken = check(profiles, "broken", TARGET)
-    assert [reason.code for reason in broken.reasons] == ["missing"]
+    assert ([reason.code for reason in broken.reasons], broken.notes) == (["missing"], ())
 
 
 def test_the_refusing_policy_is_not_in_the_way_of_looking(
@@ -132,7 +143,17 @@ def test_a_login_is_missing_until_there_is_one(
     login = TokenSource.from_env(profile="acme").begin_login()
     login.complete(log_in(login.url, companies.sandbox))
     monkeypatch.setenv("PROCOUNTOR_STRATEGY", "legacy_password")
-    assert check(companies.write(), "acme", "authorization_code").ready
+    profiles = companies.write()
+    assert check(profiles, "acme", "authorization_code").ready
+    # Until that login has ended, for today's strategy, too.
+    later = time.time() + 365 * 86_400
+    ended = check(profiles, "acme", "authorization_code", clock=lambda: later)
+    assert ended.reasons == verdict.reasons
+    companies.tables["acme"]["strategy"] = "authorization_code"
+    profiles = companies.write()
+    assert check(profiles, "acme", "authorization_code").ready
+    ended = check(profiles, "acme", "authorization_code", clock=lambda: later)
+    assert [reason.message for reason in ended.reasons] == ["a user has to log in"]
 
 
 def test_a_login_needs_a_store_that_keeps_it(companies: Companies) -> None:

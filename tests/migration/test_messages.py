@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import jwt
 import pytest
 
+from procountor_auth.errors import ConfigurationError, Problem, StoreError, WrongCompany
 from procountor_auth.migration.check import check
 from procountor_auth.migration.finish import finish
-from procountor_auth.migration.readiness import Reason
-from procountor_auth.migration.rehearsal import Rehearsal, _compared
+from procountor_auth.migration.readiness import Reason, reasons_of
+from procountor_auth.migration.rehearsal import Rehearsal, _compared, _lost_rights
 from procountor_auth.settings.profiles import Profiles
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def test_a_rehearsal_says_why_nothing_is_tried(
     values: dict[str, str],
     said: list[Reason],
 ) -> None:
-    """Each reason not to try a profile has its code, what to do and the variable, and is given once; nothing is sent."""
+    """Each reason not to try a profile has its code, what to do and the variable, and is given once."""
     monkeypatch.delenv("PROCOUNTOR_LEGACY_POLICY")
     companies.add("acme", **values)
     (found,) = Rehearsal(companies.write(), target).run(["acme"])
@@ -189,17 +190,61 @@ def test_a_company_that_is_reached_is_compared() -> None:
     )
 
 
+def test_a_right_that_is_lost_is_named() -> None:
+    """A resource that today's user can read, or that nobody knows of, is a reason with both users, or with one."""
+
+    def reached(user_id: int | None, **allowed: bool) -> SimpleNamespace:
+        return SimpleNamespace(session=SimpleNamespace(user_id=user_id), allowed=allowed)
+
+    hint = "Grant the user the right in Procountor, or create the key as another user."
+    new = reached(7, users=False, invoices=False, payments=True)
+    both = _lost_rights(reached(8, users=True, invoices=False, payments=False), new, KEY)  # type: ignore[arg-type]
+    assert both == [
+        Reason(
+            code="no_rights",
+            message="user 7 can't read users with client_credentials, but user 8 can today",
+            hint=hint,
+        )
+    ]
+    alone = _lost_rights(None, reached(None, users=False, invoices=True), KEY)  # type: ignore[arg-type]
+    assert alone == [
+        Reason(code="no_rights", message="an unknown user can't read users with client_credentials", hint=hint)
+    ]
+
+
+def test_an_error_becomes_a_reason_for_each_problem() -> None:
+    """Each problem of a configuration is one, with what was tried before it; an error without any is one itself."""
+    problems = (Problem("PROCOUNTOR_A", "missing", "A is missing"), Problem("PROCOUNTOR_B", "invalid", "B is wrong"))
+    error = ConfigurationError.from_problems(problems, hint="Set them.")
+    assert reasons_of(error, "today: ") == (
+        Reason(code="missing", message="today: A is missing", hint="Set them.", variable="PROCOUNTOR_A"),
+        Reason(code="invalid", message="today: B is wrong", hint="Set them.", variable="PROCOUNTOR_B"),
+    )
+    assert reasons_of(StoreError("It is full.", hint="Delete something."), "today: ") == (
+        Reason(code="store", message="today: It is full.", hint="Delete something."),
+    )
+    wrong = WrongCompany("It is another's.", hint="Take yours.")
+    wrong.variable = "PROCOUNTOR_API_KEY"
+    assert reasons_of(wrong) == (
+        Reason(code="wrong_company", message="It is another's.", hint="Take yours.", variable="PROCOUNTOR_API_KEY"),
+    )
+    assert reasons_of(ConfigurationError("It is wrong.")) == (
+        Reason(code="configuration", message="It is wrong.", hint=ConfigurationError("It is wrong.").hint),
+    )
+
+
 def test_a_refresh_token_that_has_ended_is_no_login(sandbox: Sandbox, environment: Environment, tmp_path: Path) -> None:
     """A configured refresh token that says it has ended is in the way, and one that has not is not."""
+    now = time.time()
     for seconds, said in (
-        (60, []),
-        (-60, ["authorization_code needs a user's login: PROCOUNTOR_REFRESH_TOKEN has expired"]),
+        (1, []),
+        (0, ["authorization_code needs a user's login: PROCOUNTOR_REFRESH_TOKEN has expired"]),
     ):
-        token = jwt.encode({"exp": int(time.time()) + seconds}, "k" * 32)
+        token = jwt.encode({"exp": int(now) + seconds}, "k" * 32)
         environment(
             sandbox.environment("authorization_code")
             | sandbox.environment("legacy_password")
             | {"PROCOUNTOR_REFRESH_TOKEN": token, "PROCOUNTOR_TOKEN_STORE": f"file:{tmp_path / 'tokens'}"}
         )
-        found = check(Profiles.search(), None, "authorization_code")
+        found = check(Profiles.search(), None, "authorization_code", clock=lambda: float(int(now)))
         assert [reason.message for reason in found.reasons] == said

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections import Counter
 from concurrent.futures import wait
+from contextlib import closing
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
+import jwt
 import pytest
 
 from procountor_auth import TokenSource
@@ -15,6 +20,7 @@ from procountor_auth.migration.rehearsal import Rehearsal
 from procountor_auth.migration.results import RehearsalResults
 from procountor_auth.protocol.claims import unverified_claims
 from procountor_auth.sandbox import Faults, Quirks
+from procountor_auth.tokens.pool import ProviderPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +55,26 @@ def test_go(companies: Companies) -> None:
     [verdict] = rehearse(companies.write(), "acme")
     assert verdict.ready
     company = companies.company_id("acme")
-    assert (verdict.found["today"]["company_id"], verdict.found["next"]["company_id"]) == (company, company)
+    tokens = {}
+    for name, strategy in (("today", "legacy_password"), ("next", TARGET)):
+        companies.tables["acme"]["strategy"] = strategy
+        companies.write()
+        tokens[name] = TokenSource.from_env(profile="acme").token()
+    assert verdict.found == {
+        name: {
+            "company_id": company,
+            "company": "acme Oy",
+            "user_id": companies.user_id("acme"),
+            "user": "user of acme",
+            "expires_at": token.expires_at,
+            "refresh_expires_at": token.refresh_expires_at,
+            "announced": [],
+        }
+        for name, token in tokens.items()
+    }
+    assert tokens["today"].refresh_expires_at is not None
+    assert verdict.as_dict()["next"] == verdict.found["next"]
+    assert (verdict.notes, verdict.profile, verdict.strategy) == ((), "acme", "legacy_password")
     assert asked(companies.sandbox) == {
         ("authz", None): 1,
         ("token", "authorization_code"): 1,
@@ -139,6 +164,7 @@ def test_a_user_without_rights_is_no_go(companies: Companies) -> None:
     companies.sandbox.world.limit_user(key_user, companies.company_id("acme"), set())
     [verdict] = rehearse(companies.write(), "acme")
     assert [reason.code for reason in verdict.reasons] == ["credentials_refused"]
+    assert verdict.reasons[0].message.startswith("client_credentials: ")
     assert "GET sessioninfo (status 403)" in verdict.reasons[0].message
     assert asked(companies.sandbox)["token", TARGET] == 1
 
@@ -172,6 +198,20 @@ def test_a_stored_token_that_was_revoked_is_replaced(
     [verdict] = rehearse(profiles, "acme")
     assert verdict.ready
     assert token_requests(companies.sandbox).count("refresh_token") == 1
+    assert verdict.found["today"]["expires_at"] > token.expires_at
+
+
+def test_a_stored_token_is_used_until_it_ends(
+    companies: Companies, token_requests: Callable[[Sandbox], list[str]]
+) -> None:
+    """Whether a stored token is still good is a matter of the rehearsal's clock."""
+    companies.add("acme")
+    profiles = companies.write()
+    now = time.time()
+    for later, requests in ((0.0, 2), (60.0, 2), (2 * 86_400.0, 4)):
+        [verdict] = rehearse(profiles, "acme", clock=repeat(now + later).__next__)
+        assert verdict.ready
+        assert len(token_requests(companies.sandbox)) == requests
 
 
 def test_one_pause_counts_for_all(companies: Companies) -> None:
@@ -180,13 +220,34 @@ def test_one_pause_counts_for_all(companies: Companies) -> None:
         companies.add(f"c{number}", timeout=1)
     now = [1000.0]
 
+    slept: list[float] = []
+
     def sleep(seconds: float) -> None:
+        slept.append(seconds)
         now[0] += seconds
 
     companies.sandbox.faults = Faults(status=429, retry_after="60", times=1, where="token")
     verdicts = rehearse(companies.write(), *companies.tables, at_once=1, sleep=sleep, monotonic=lambda: now[0])
     assert all(verdict.ready for verdict in verdicts)
-    assert now[0] == pytest.approx(1060.0)
+    assert slept == [1.0] * 60
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "times", "slept", "ready"),
+    [(900, 1, 900.0, True), (901, 1, 0.0, False), (60, 10, 600.0, True), (60, 11, 600.0, False)],
+)
+def test_waiting_has_its_limits(companies: Companies, asked_for: int, times: int, slept: float, *, ready: bool) -> None:
+    """A wait of a quarter of an hour is long enough, and so are ten of them; more is the profile's error."""
+    companies.add("acme", timeout=1)
+    companies.sandbox.faults = Faults(status=429, retry_after=asked_for, times=times, where="token")
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    [verdict] = rehearse(companies.write(), "acme", sleep=sleep, monotonic=lambda: now[0], target_only=True)
+    assert (now[0], verdict.ready) == (slept, ready)
+    assert [reason.code for reason in verdict.reasons] == ([] if ready else ["service_unavailable"])
 
 
 def test_a_server_that_asks_for_too_long_is_reported(companies: Companies) -> None:
@@ -238,6 +299,87 @@ def test_an_interruption_loses_no_count(companies: Companies, monkeypatch: pytes
     assert rehearsal.completed == 3
 
 
+def test_no_more_is_taken_than_can_be_tried(companies: Companies) -> None:
+    """Of ten thousand names only twice as many are taken as are tried at once, and whoever stops ends it there."""
+    for number in range(6):
+        companies.add(f"c{number}")
+    names = iter(companies.tables)
+    with closing(Rehearsal(companies.write(), TARGET, at_once=1).run(names)) as running:
+        assert next(running).ready
+        assert list(names) == ["c2", "c3", "c4", "c5"]
+    assert asked(companies.sandbox)["token", TARGET] <= 2
+
+
+class CountedPool(ProviderPool):
+    """A pool that knows how often it was closed."""
+
+    closed: int = 0
+
+    def close(self) -> None:
+        """Close it, and count that."""
+        self.closed += 1
+        super().close()
+
+
+@pytest.fixture
+def pools(monkeypatch: pytest.MonkeyPatch) -> list[CountedPool]:
+    """The pools that rehearsals make."""
+    made: list[CountedPool] = []
+
+    def make(*arguments: Any, **options: Any) -> CountedPool:  # noqa: ANN401 - those of the class
+        made.append(CountedPool(*arguments, **options))
+        return made[-1]
+
+    monkeypatch.setattr("procountor_auth.migration.rehearsal.ProviderPool", make)
+    return made
+
+
+def test_an_interruption_does_not_wait_for_what_is_stuck(
+    companies: Companies, pools: list[CountedPool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C ends it though a profile waits for the server; that one goes on by itself, and no other is begun."""
+    for number in range(2):
+        companies.add(f"c{number}", timeout=1)
+    companies.sandbox.faults = Faults(status=429, retry_after="60", times=1, where="token")
+    stuck, released = threading.Event(), threading.Event()
+    workers: list[threading.Thread] = []
+
+    def sleep(_seconds: float) -> None:
+        workers.append(threading.current_thread())
+        stuck.set()
+        released.wait(10)
+
+    def interrupt(_pending: set[Future[Readiness]], **_options: object) -> None:
+        monkeypatch.setattr("procountor_auth.migration.rehearsal.wait", wait)
+        stuck.wait(10)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("procountor_auth.migration.rehearsal.wait", interrupt)
+    monkeypatch.setattr("procountor_auth.migration.rehearsal.INTERRUPTED_WAIT", 0.01)
+    rehearsal = Rehearsal(companies.write(), TARGET, at_once=1, target_only=True, sleep=sleep)
+    with pytest.raises(KeyboardInterrupt):
+        list(rehearsal.run(companies.tables))
+    (worker,) = workers
+    assert (worker.is_alive(), rehearsal.completed) == (True, 0)
+    assert worker.name.startswith("procountor-auth-rehearsal")
+    released.set()
+    worker.join(10)
+    assert (rehearsal.completed, asked(companies.sandbox)["sessioninfo", None]) == (1, 1)
+    assert [pool.closed for pool in pools] == [0]  # the one that went on needed the connections
+    pools[0].close()
+
+
+def test_connections_are_closed_at_the_end(companies: Companies, pools: list[CountedPool]) -> None:
+    """A rehearsal closes its connections when it has ended, also when nobody wants the rest of it."""
+    companies.add("acme")
+    profiles = companies.write()
+    rehearse(profiles, "acme")
+    running = Rehearsal(profiles, TARGET).run(["acme"])
+    next(running)
+    running.close()
+    assert [pool.closed for pool in pools] == [1, 1]
+
+
 def test_a_result_counts_for_its_configuration_and_its_day(companies: Companies, tmp_path: Path) -> None:
     """Another key, a blocked result, or one of the day before yesterday is tried again."""
     companies.add("acme")
@@ -250,8 +392,10 @@ def test_a_result_counts_for_its_configuration_and_its_day(companies: Companies,
         return asked(companies.sandbox)["sessioninfo", None]
 
     assert [sessions(), sessions()] == [2, 0]
-    now[0] += 2 * 86_400
-    assert sessions() == 2
+    now[0] += 86_399
+    assert sessions() == 0
+    now[0] += 1
+    assert [sessions(), sessions()] == [2, 0]
     world = companies.sandbox.world
     companies.tables["acme"]["api_key"] = world.create_api_key(
         companies.sandbox.client_id, companies.user_id("acme"), companies.company_id("acme")
@@ -260,11 +404,16 @@ def test_a_result_counts_for_its_configuration_and_its_day(companies: Companies,
 
 
 def test_what_has_switched_is_not_tried(companies: Companies) -> None:
-    """A profile that is there already is ready, with nothing sent."""
+    """A profile that is there already is ready, with nothing sent, as long as its login lasts."""
+    login, end = "authorization_code", int(time.time()) + 365 * 86_400
     companies.add("acme", strategy=TARGET)
-    [verdict] = rehearse(companies.write(), "acme")
-    assert verdict.ready
-    assert verdict.done
+    companies.add("login", strategy=login, refresh_token=jwt.encode({"exp": end}, "k" * 32))
+    profiles = companies.write()
+    for verdict in (*rehearse(profiles, "acme"), *rehearse(profiles, "login", target=login)):
+        assert verdict.ready
+        assert verdict.done
+    [ended] = rehearse(profiles, "login", target=login, clock=lambda: float(end))
+    assert [reason.message for reason in ended.reasons] == ["a user has to log in"]
     assert companies.sandbox.log() == []
 
 
@@ -299,7 +448,7 @@ def test_announced_ends_are_told(companies: Companies) -> None:
     companies.sandbox.faults = Faults(sunset="2030-03-17T00:00:00Z")
     [verdict] = rehearse(companies.write(), "acme")
     assert verdict.ready
-    assert any("removed as of 2030-03-17" in line for line in verdict.found["today"]["announced"])
+    assert [verdict.found[name]["announced"] for name in ("today", "next")] == [["removed as of 2030-03-17"]] * 2
 
 
 def test_no_secret_is_in_a_verdict_or_in_the_record(companies: Companies, tmp_path: Path) -> None:
