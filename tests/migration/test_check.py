@@ -31,10 +31,10 @@ def test_what_the_key_says_of_its_host_and_end(companies: Companies) -> None:
     ended, soon = (check(profiles, name, TARGET) for name in ("ended", "soon"))
     assert [(reason.code, reason.variable) for reason in ended.reasons] == [("expired", "PROCOUNTOR_API_KEY")]
     assert soon.ready
+    elsewhere = "was issued by https://api.procountor.com (production), but the configured host is 127.0.0.1"
     day = f"{datetime.fromtimestamp(soon_over['exp'], UTC):%Y-%m-%d}"
     assert soon.notes == (
-        "PROCOUNTOR_API_KEY was issued by https://api.procountor.com (production), but the configured host is "
-        "127.0.0.1",
+        f"PROCOUNTOR_API_KEY {elsewhere}",
         f"PROCOUNTOR_API_KEY says that it ends on {day}",
     )
     assert ended.notes == ()
