@@ -145,6 +145,15 @@ def test_a_login_is_missing_until_there_is_one(
     monkeypatch.setenv("PROCOUNTOR_STRATEGY", "legacy_password")
     profiles = companies.write()
     assert check(profiles, "acme", "authorization_code").ready
+    # It is not this profile's any more when the company changes.
+    own = companies.company_id("acme")
+    companies.tables["acme"]["company"] = "1"
+    (wrong,) = check(companies.write(), "acme", "authorization_code").reasons
+    assert (wrong.code, wrong.message) == (
+        "wrong_company",
+        f"The stored login is for company {own}, and is kept, but not used; PROCOUNTOR_COMPANY is 1.",
+    )
+    companies.tables["acme"]["company"] = str(own)
     # Until that login has ended, for today's strategy, too.
     later = time.time() + 365 * 86_400
     ended = check(profiles, "acme", "authorization_code", clock=lambda: later)

@@ -294,7 +294,7 @@ def test_a_profile_that_has_switched_needs_no_change(companies: Companies) -> No
     """There is nothing to do now, and what nothing needs any more is to be removed."""
     companies.add("acme", strategy=TARGET, fallback_strategy="legacy_password")
     made = planned(companies.write(), "acme")
-    assert made.now == ()
+    assert (made.now, made.switch) == ((), ("PROCOUNTOR_PROFILES__ACME__STRATEGY", TARGET))
     assert [change.variable for change in made.later] == ["username", "password", "company", "fallback_strategy"]
 
 

@@ -128,6 +128,17 @@ def test_a_revoked_key_and_a_wrong_client_are_refused(companies: Companies) -> N
     assert {reason.message.partition(":")[0] for reason in client.reasons} == {TARGET, "legacy_password"}
 
 
+def test_what_was_refused_is_tried_again_at_once(companies: Companies) -> None:
+    """Who has corrected what the server refused a moment ago sees that with the next rehearsal."""
+    companies.add("acme")
+    profiles = companies.write()
+    companies.sandbox.faults = Faults(revoked_keys=True)
+    [refused] = rehearse(profiles, "acme")
+    companies.sandbox.faults = Faults()
+    [corrected] = rehearse(profiles, "acme")
+    assert (refused.ready, corrected.ready) == (False, True)
+
+
 def test_a_broken_today_is_no_go(companies: Companies) -> None:
     """Without a working strategy of today there is nothing to compare with; the profile counts as rehearsed."""
     companies.add("acme", password="wrong")
@@ -310,6 +321,34 @@ def test_no_more_is_taken_than_can_be_tried(companies: Companies) -> None:
     assert asked(companies.sandbox)["token", TARGET] <= 2
 
 
+class SlowRecord(RehearsalResults):
+    """A record that one profile waits for."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.released = threading.Event()
+
+    def add(self, fingerprint: str, at: float, readiness: Readiness) -> None:
+        """Add a result, in its time."""
+        if readiness.profile == "slow":
+            self.released.wait(10)
+        super().add(fingerprint, at, readiness)
+
+
+@pytest.mark.parametrize("others", [1, 3])
+def test_each_is_told_when_it_is_known(companies: Companies, tmp_path: Path, others: int) -> None:
+    """A profile that takes long keeps nobody waiting for the results of the others, be they many or few."""
+    for name in ("slow", *(f"c{number}" for number in range(others))):
+        companies.add(name)
+    record = SlowRecord(tmp_path / "record" / "results.jsonl")
+    running = Rehearsal(companies.write(), TARGET, at_once=2, results=record).run(companies.tables)
+    names = [next(running).profile for _ in range(others)]
+    assert sorted(map(str, names)) == [f"c{number}" for number in range(others)]
+    assert not record.released.is_set()
+    record.released.set()
+    assert [verdict.profile for verdict in running] == ["slow"]
+
+
 class CountedPool(ProviderPool):
     """A pool that knows how often it was closed."""
 
@@ -350,17 +389,23 @@ def test_an_interruption_does_not_wait_for_what_is_stuck(
         released.wait(10)
 
     def interrupt(_pending: set[Future[Readiness]], **_options: object) -> None:
-        monkeypatch.setattr("procountor_auth.migration.rehearsal.wait", wait)
+        monkeypatch.setattr("procountor_auth.migration.rehearsal.wait", last_wait)
         stuck.wait(10)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("procountor_auth.migration.rehearsal.wait", interrupt)
+    waited_for: list[int] = []
+
+    def last_wait(begun: list[Future[Readiness]], timeout: float) -> object:
+        waited_for.append(len(begun))
+        return wait(begun, timeout=timeout)
+
     monkeypatch.setattr("procountor_auth.migration.rehearsal.INTERRUPTED_WAIT", 0.01)
     rehearsal = Rehearsal(companies.write(), TARGET, at_once=1, target_only=True, sleep=sleep)
     with pytest.raises(KeyboardInterrupt):
         list(rehearsal.run(companies.tables))
     (worker,) = workers
-    assert (worker.is_alive(), rehearsal.completed) == (True, 0)
+    assert (worker.is_alive(), rehearsal.completed, waited_for) == (True, 0, [1])
     assert worker.name.startswith("procountor-auth-rehearsal")
     released.set()
     worker.join(10)
@@ -403,11 +448,12 @@ def test_a_result_counts_for_its_configuration_and_its_day(companies: Companies,
     assert [sessions(), sessions()] == [2, 0]
 
 
-def test_what_has_switched_is_not_tried(companies: Companies) -> None:
+def test_what_has_switched_is_not_tried(companies: Companies, monkeypatch: pytest.MonkeyPatch) -> None:
     """A profile that is there already is ready, with nothing sent, as long as its login lasts."""
     login, end = "authorization_code", int(time.time()) + 365 * 86_400
     companies.add("acme", strategy=TARGET)
     companies.add("login", strategy=login, refresh_token=jwt.encode({"exp": end}, "k" * 32))
+    monkeypatch.delattr("procountor_auth.migration.check.ProviderPool")  # all share the one of the rehearsal
     profiles = companies.write()
     for verdict in (*rehearse(profiles, "acme"), *rehearse(profiles, "login", target=login)):
         assert verdict.ready

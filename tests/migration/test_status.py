@@ -143,6 +143,8 @@ def test_the_last_rehearsal_counts(companies: Companies, tmp_path: Path) -> None
         assert (found.rehearsed.at, found.as_dict()["rehearsed_at"]) == (at, at)
         assert found.readiness == found.rehearsed.readiness
         assert (found.readiness.found["today"] is None) == target_only
+    list(Rehearsal(profiles, TARGET, results=record, target_only=True, clock=repeat(3000.0).__next__).run(["acme"]))
+    assert stands(companies, "acme", record).rehearsed == found.rehearsed  # of the same second
 
 
 def test_who_is_done_needs_no_rehearsal(companies: Companies, tmp_path: Path) -> None:
@@ -191,6 +193,12 @@ def test_rights_that_were_asked_for_are_remembered(companies: Companies, tmp_pat
     list(Rehearsal(companies.write(), TARGET, results=record, resources=["users"]).run(["acme"]))
     found = stands(companies, "acme", record)
     assert [reason.code for reason in found.readiness.reasons] == ["no_rights"]
+    assert "but user" in found.readiness.reasons[0].message
+    # That of the target alone, too.
+    list(Rehearsal(companies.write(), TARGET, results=record, resources=["users"], target_only=True).run(["acme"]))
+    found = stands(companies, "acme", record)
+    assert [reason.code for reason in found.readiness.reasons] == ["no_rights"]
+    assert "but user" not in found.readiness.reasons[0].message
 
 
 def test_a_store_that_fails_blocks(companies: Companies, tmp_path: Path) -> None:
