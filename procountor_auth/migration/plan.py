@@ -166,8 +166,8 @@ class _Writer:
     def leftovers(self, target: str, today: str | None = None) -> tuple[Change, ...]:
         """Return the settings that only deprecated strategies, or the current one, need."""
         kept = find_strategy(target)
-        names_left = [name for name in dict.fromkeys((today, *_DEPRECATED)) if name not in {target, None}]
-        leaving = [kind for kind in (find_strategy(name or "") for name in names_left) if kind is not None]
+        names_left = [name for name in dict.fromkeys((today, *_DEPRECATED)) if name is not None and name != target]
+        leaving = [kind for kind in map(find_strategy, names_left) if kind is not None]
         names = [
             name
             for kind in leaving

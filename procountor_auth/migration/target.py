@@ -27,8 +27,11 @@ def target_of(profiles: Profiles, profile: str | None, chosen: str | None) -> st
     if chosen is not None:
         return chosen
     strategy = strategy_of(profiles, profile)
-    kind = find_strategy(strategy or "")
-    return strategy if strategy is not None and kind is not None and kind.lifecycle is None else DEFAULT_TARGET
+    if strategy is not None:
+        kind = find_strategy(strategy)
+        if kind is not None and kind.lifecycle is None:
+            return strategy
+    return DEFAULT_TARGET
 
 
 def strategy_of(profiles: Profiles, profile: str | None) -> str | None:

@@ -69,6 +69,8 @@ def test_done_with_a_program_that_needs_the_bridge(companies: Companies, log_in:
     later = status_of(companies.write(), "acme", TARGET, clock=lambda: time.time() + 2 * DAY)
     assert (later.state, later.has_old_programs, later.readiness.notes) == ("done", False, ())
     assert [each.user_agent for each in later.callers] == [PHP]
+    much_later = status_of(companies.write(), "acme", TARGET, clock=lambda: time.time() + 3650 * DAY)
+    assert much_later.callers == ()
 
 
 def test_a_login_of_another_profile_is_none_of_its_own(companies: Companies, log_in: LogIn) -> None:
