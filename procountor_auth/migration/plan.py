@@ -161,7 +161,7 @@ class _Writer:
 
     def keep(self, name: str) -> list[Change]:
         origin = self._profiles.origin(self._profile, name)
-        return [Change(" ", origin.written, self._shown(name), origin.place, name)] if origin else []
+        return [Change(" ", origin.written, MASK, origin.place, name)] if origin else []
 
     def leftovers(self, target: str, today: str | None = None) -> tuple[Change, ...]:
         """Return the settings that only deprecated strategies, or the current one, need."""

@@ -9,16 +9,20 @@ from collections import Counter
 from concurrent.futures import wait
 from contextlib import closing
 from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import jwt
 import pytest
 
 from procountor_auth import TokenSource
-from procountor_auth.errors import StoreError
+from procountor_auth.errors import ConnectionFailed, InvalidGrant, ProcountorAuthError, StoreError
+from procountor_auth.migration.probe import Probe, Reached
+from procountor_auth.migration.readiness import Readiness, Reason
 from procountor_auth.migration.rehearsal import Rehearsal
 from procountor_auth.migration.results import RehearsalResults
 from procountor_auth.protocol.claims import unverified_claims
+from procountor_auth.protocol.sessioninfo import Session
+from procountor_auth.protocol.token import Token
 from procountor_auth.sandbox import Faults, Quirks
 from procountor_auth.tokens.pool import ProviderPool
 
@@ -27,10 +31,10 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from procountor_auth.migration.readiness import Readiness
     from procountor_auth.sandbox import Sandbox
     from procountor_auth.sandbox.behaviour.quirks import CompanyClaim
     from procountor_auth.settings.profiles import Profiles
+    from procountor_auth.tokens.provider import TokenProvider
     from tests.migration.conftest import Companies
 
 pytestmark = pytest.mark.both_error_shapes
@@ -112,9 +116,19 @@ def test_a_key_of_another_company_is_found(companies: Companies, claim: CompanyC
     other = companies.add("other")["api_key"]
     companies.tables["acme"]["api_key"] = other
     [verdict] = rehearse(companies.write(), "acme")
-    assert [reason.code for reason in verdict.reasons] == ["wrong_company"]
-    assert str(companies.company_id("acme")) in verdict.reasons[0].message
-    assert str(companies.company_id("other")) in verdict.reasons[0].message
+    said = {
+        "claim": "client_credentials: The token from client_credentials is for",
+        "omit": "client_credentials: The token of client_credentials reaches",
+    }
+    own, reached = companies.company_id("acme"), companies.company_id("other")
+    assert verdict.reasons == (
+        Reason(
+            code="wrong_company",
+            message=f"{said[claim]} company {reached}; PROCOUNTOR_COMPANY is {own}.",
+            hint="Set [profiles.acme] api_key to a key of this company: `procountor-auth key create --profile acme` "
+            "makes one. Or correct [profiles.acme] company.",
+        ),
+    )
 
 
 def test_a_revoked_key_and_a_wrong_client_are_refused(companies: Companies) -> None:
@@ -267,6 +281,42 @@ def test_a_server_that_asks_for_too_long_is_reported(companies: Companies) -> No
     companies.sandbox.faults = Faults(status=429, retry_after="7200", where="token")
     [verdict] = rehearse(companies.write(), "acme")
     assert {reason.code for reason in verdict.reasons} == {"service_unavailable"}
+
+
+class Failing(Probe):
+    """A probe of a server that fails some times."""
+
+    def __init__(self, *errors: ProcountorAuthError) -> None:
+        super().__init__((), monotonic=time.monotonic, sleep=lambda _seconds: None)
+        self.left = list(errors)
+        self.asked = 0
+
+    def _ask(self, provider: TokenProvider) -> Reached:  # noqa: ARG002 - the probe's
+        self.asked += 1
+        if self.left:
+            raise self.left.pop(0)
+        return Reached(Session(1), Token("access", 1.0, 2.0, TARGET), {}, ())
+
+
+@pytest.mark.parametrize(
+    ("errors", "times", "reached"),
+    [
+        ([ConnectionFailed("no")], 2, True),
+        ([ConnectionFailed("no"), ConnectionFailed("no")], 2, False),
+        ([InvalidGrant("no")], 1, False),
+        ([ConnectionFailed("no"), InvalidGrant("no")], 2, False),
+    ],
+)
+def test_a_passing_failure_is_tried_once_more(errors: list[ProcountorAuthError], times: int, *, reached: bool) -> None:
+    """What may pass is tried once more, what was refused is not, and what has failed to the end is raised."""
+    probe, last = Failing(*errors), errors[-1]
+    if reached:
+        assert probe.reach(cast("TokenProvider", None)).session == Session(1)
+    else:
+        with pytest.raises(ProcountorAuthError) as caught:
+            probe.reach(cast("TokenProvider", None))
+        assert caught.value is last
+    assert probe.asked == times
 
 
 def test_it_goes_on_where_it_was_interrupted(companies: Companies, tmp_path: Path) -> None:
