@@ -115,8 +115,7 @@ def plan(profiles: Profiles, readiness: Readiness) -> Plan:
     switch = (variable_of(readiness.profile, "strategy"), target)
     if readiness.done:
         return Plan(readiness, (), writer.leftovers(target), switch)
-    now: list[Change] = []
-    now += writer.set("strategy", target)
+    now = writer.set("strategy", target)
     kind = find_strategy(target)
     old = find_strategy(today) if today else None
     for name in kind.required_settings if kind else ():

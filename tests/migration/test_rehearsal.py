@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections import Counter
-from concurrent.futures import wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, cast
@@ -372,7 +372,7 @@ def test_no_more_is_taken_than_can_be_tried(companies: Companies) -> None:
 
 
 class SlowRecord(RehearsalResults):
-    """A record that one profile waits for."""
+    """A record that waits for some profiles."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -380,7 +380,7 @@ class SlowRecord(RehearsalResults):
 
     def add(self, fingerprint: str, at: float, readiness: Readiness) -> None:
         """Add a result, in its time."""
-        if readiness.profile == "slow":
+        if str(readiness.profile).startswith("slow"):
             self.released.wait(10)
         super().add(fingerprint, at, readiness)
 
@@ -397,6 +397,26 @@ def test_each_is_told_when_it_is_known(companies: Companies, tmp_path: Path, oth
     assert not record.released.is_set()
     record.released.set()
     assert [verdict.profile for verdict in running] == ["slow"]
+
+
+def test_who_stops_begins_no_other(companies: Companies, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has begun when somebody stops is ended and recorded, and what has been taken only is left."""
+    record = SlowRecord(tmp_path / "record" / "results.jsonl")
+
+    class Workers(ThreadPoolExecutor):
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002
+            super().shutdown(wait=False, cancel_futures=cancel_futures)
+            record.released.set()
+            super().shutdown(wait=wait)
+
+    monkeypatch.setattr("procountor_auth.migration.rehearsal.ThreadPoolExecutor", Workers)
+    for name in ("fast", "slow1", "slow2", "left"):
+        companies.add(name)
+    rehearsal = Rehearsal(companies.write(), TARGET, at_once=2, target_only=True, results=record)
+    with closing(rehearsal.run(companies.tables)) as running:
+        assert next(running).profile == "fast"
+    assert rehearsal.completed == len(record.path.read_text().splitlines())
+    assert "left" not in record.path.read_text()
 
 
 class CountedPool(ProviderPool):
