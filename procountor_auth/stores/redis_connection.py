@@ -124,7 +124,7 @@ class _Bounded(AbstractConnection):
         if self._state.sentinels is None or time.monotonic() - self._confirmed < CONFIRMED:
             return False
         self._confirmed = time.monotonic()
-        with suppress(exceptions.RedisError, OSError):
+        with suppress(exceptions.RedisError):
             connection: Any = self  # where it leads to is an attribute of some classes of redis-py only
             return self._state.sentinels.primary() != (connection.host, connection.port)
         return False

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from procountor_auth.errors import StoreError, StoreUnavailable
+from procountor_auth.errors import ConfigurationError, StoreError, StoreUnavailable
 from procountor_auth.stores import Entry
 from procountor_auth.stores.codec import MAX_SIZE
 from procountor_auth.stores.file import FileStore
+from procountor_auth.stores.private_folder import default_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="modes and links are POSIX's")
 
 KEY = "company-1"
+
+CORRECT = "Correct the access rights or the disk, or name another folder."
 
 
 @pytest.fixture
@@ -87,6 +90,23 @@ def test_the_default_folder_is_the_users_state(token: Token, tmp_path: Path) -> 
     assert FileStore().read(KEY) == Entry(1, token)
 
 
+def test_the_default_folder_does_not_need_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where HOME is not set, this user's home directory is the one that the system knows; a relative HOME is none."""
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.delenv("HOME")
+    assert default_folder("tokens").is_relative_to(Path("~").expanduser())
+    monkeypatch.setenv("HOME", "home")
+    with pytest.raises(ConfigurationError) as caught:
+        default_folder("tokens")
+    variable = "PROCOUNTOR_TOKEN_STORE"
+    (problem,) = caught.value.problems
+    assert (problem.variable, problem.kind) == (variable, "invalid")
+    assert problem.message == f"{variable} needs a folder, and this user has no home directory"
+    assert caught.value.hint == (
+        f"Set {variable} to file:/path with a folder that this user may write to, or set HOME or XDG_STATE_HOME."
+    )
+
+
 def test_the_working_directory_may_change(tmp_path: Path, token: Token, monkeypatch: pytest.MonkeyPatch) -> None:
     """A relative folder is the one that it was when the store was opened."""
     store = FileStore(Path("tokens"))
@@ -104,7 +124,11 @@ def test_a_folder_that_is_a_symlink_is_refused(store: FileStore, folder: Path, d
     if not dangling:
         target.mkdir()
     folder.symlink_to(target)
-    _is_refused(store, "symlink")
+    _is_refused(
+        store,
+        f"{folder} is a symlink, which tokens are not written through.",
+        "Name the folder itself in PROCOUNTOR_TOKEN_STORE=file:PATH.",
+    )
     assert dangling or not list(target.iterdir())
 
 
@@ -112,8 +136,9 @@ def test_a_folder_that_is_a_file_is_refused(store: FileStore, folder: Path) -> N
     """A file in the folder's place, or on the way to it, is an error and stays as it is."""
     folder.parent.mkdir(parents=True)
     folder.write_text("mine")
-    _is_refused(store, "not a folder")
-    _is_refused(FileStore(folder / "deeper"), "Not a directory")
+    _is_refused(store, f"{folder} is not a folder.", "Name a folder in PROCOUNTOR_TOKEN_STORE=file:PATH.")
+    deeper = folder / "deeper"
+    _is_refused(FileStore(deeper), f"{deeper} can't be made: Not a directory.", CORRECT)
     assert folder.read_text() == "mine"
 
 
@@ -122,7 +147,11 @@ def test_a_folder_that_others_can_write_is_refused(store: FileStore, folder: Pat
     """A folder that others can put files into is an error that says what to do."""
     folder.mkdir(parents=True)
     folder.chmod(rights)
-    _is_refused(store, "chmod 700")
+    _is_refused(
+        store,
+        f"{folder} can be written by others (mode {rights:04o}).",
+        f"Run chmod 700 {folder}, or name a new folder inside it in PROCOUNTOR_TOKEN_STORE=file:PATH.",
+    )
 
 
 def test_a_shared_folder_gets_a_folder_of_this_user(tmp_path: Path, token: Token) -> None:
@@ -142,7 +171,11 @@ def test_a_folder_of_somebody_else_is_refused(store: FileStore, folder: Path, mo
     """A folder that belongs to another user is an error, even if it could be written."""
     folder.mkdir(parents=True, mode=0o700)
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
-    _is_refused(store, "another user")
+    _is_refused(
+        store,
+        f"{folder} belongs to another user (uid {os.getuid()}).",
+        "Name a folder of your own in PROCOUNTOR_TOKEN_STORE=file:PATH; it is made if it is not there.",
+    )
 
 
 def test_an_entry_that_is_a_symlink_is_refused(store: FileStore, folder: Path, token: Token) -> None:
@@ -152,7 +185,11 @@ def test_an_entry_that_is_a_symlink_is_refused(store: FileStore, folder: Path, t
     target = stored.rename(folder.parent / "target")
     before = target.read_bytes()
     stored.symlink_to(target)
-    _is_refused(store, "symlink")
+    _is_refused(
+        store,
+        f"{stored} is a symlink, which tokens are not read or written through.",
+        "Remove it, or put the file itself in its place.",
+    )
     assert target.read_bytes() == before
 
 
@@ -175,10 +212,10 @@ def test_an_entry_that_is_no_file_is_refused(store: FileStore, folder: Path) -> 
     """A folder or a pipe in the place of an entry is an error, and nobody waits for it."""
     folder.mkdir(parents=True, mode=0o700)
     (folder / f"{KEY}.json").mkdir()
-    _is_refused(store, "Is a directory")
+    _is_refused(store, f"{folder / KEY}.json can't be read: Is a directory.", CORRECT)
     (folder / f"{KEY}.json").rmdir()
     os.mkfifo(folder / f"{KEY}.json")
-    _is_refused(store, "can't be read")
+    _is_refused(store, f"{folder / KEY}.json can't be read: Invalid argument.", CORRECT)
 
 
 def test_rights_that_are_too_wide_are_narrowed(
@@ -189,7 +226,9 @@ def test_rights_that_are_too_wide_are_narrowed(
     (folder / f"{KEY}.json").chmod(0o644)
     assert store.read(KEY) == Entry(1, token)
     assert mode(folder / f"{KEY}.json") == 0o600
-    assert [record.levelno for record in caplog.records if "0644" in record.message] == [logging.WARNING]
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.message == f"{folder / KEY}.json had mode 0644 and was set to 0600"
 
 
 def test_what_a_killed_writer_left_is_removed(store: FileStore, folder: Path, token: Token) -> None:
@@ -332,13 +371,14 @@ def _fill(path: Path) -> None:
             file.write(b"x" * 512)
 
 
-def _is_refused(store: FileStore, why: str) -> None:
-    with pytest.raises(StoreError, match=why) as caught:
+def _is_refused(store: FileStore, message: str, hint: str) -> None:
+    with pytest.raises(StoreError) as read:
         store.read(KEY)
-    assert caught.value.__context__ is None
-    with pytest.raises(StoreError, match=why) as caught, store.transaction(KEY, timeout=1):
+    with pytest.raises(StoreError) as begun, store.transaction(KEY, timeout=1):
         pytest.fail("it was used")
-    assert caught.value.__context__ is None
+    for caught in (read, begun):
+        assert (caught.value.message, caught.value.hint) == (message, hint)
+        assert caught.value.__context__ is None
 
 
 def _write_fails(store: FileStore, token: Token, why: str) -> None:

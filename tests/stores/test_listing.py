@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -14,6 +15,7 @@ from procountor_auth.stores import Entry
 from procountor_auth.stores.file import FileStore
 from procountor_auth.stores.keyring import KeyringStore
 from procountor_auth.stores.listing import Leftover
+from procountor_auth.stores.retention import seconds_to_keep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,19 +44,25 @@ def listable(request: pytest.FixtureRequest, place_of: Callable[[str], Place]) -
 
 
 def test_a_store_lists_what_it_has(listable: Place, token: Token) -> None:
-    """Each entry is listed once, with the bytes that it has; a store that knows more says when it was written."""
-    store = listable.open()
+    """Each entry is listed once, with the bytes that it has; a store says when it was written, or how long it is kept."""
+    store, before = listable.open(), time.time()
     assert list(store.list_entries()) == []
     put(store, token, FIRST)
     put(store, None, SECOND)
     listed = {each.key: each for each in store.list_entries()}
     assert set(listed) == {FIRST, SECOND}
     assert listed[FIRST].size == len(listable.peek(FIRST) or b"") > listed[SECOND].size > 0
-    if listable.kind.startswith("redis"):
-        assert listed[FIRST].written_at is None
-        assert (listed[FIRST].kept_until or 0) > (listed[SECOND].kept_until or 0) > 0
+    day, slack = 86_400.0, 5.0  # a file system rounds, and a server has its own clock
+    for each in listed.values():
+        if listable.kind.startswith("redis"):
+            assert each.written_at is None
+        else:
+            assert each.written_at == pytest.approx(before, abs=slack + time.time() - before)
+    if listable.kind.startswith("file"):
+        assert {each.kept_until for each in listed.values()} == {None}
     else:
-        assert listed[FIRST].written_at is not None
+        assert listed[FIRST].kept_until == pytest.approx(before + seconds_to_keep(token), abs=slack + 60)
+        assert listed[SECOND].kept_until == pytest.approx(before + day, abs=slack + 60)
 
 
 def test_what_is_kept_aside_is_no_entry(listable: Place, token: Token) -> None:
@@ -64,7 +72,10 @@ def test_what_is_kept_aside_is_no_entry(listable: Place, token: Token) -> None:
     put(store, token, FIRST)
     assert [each.key for each in store.list_entries()] == [FIRST]
     (aside,) = store.list_leftovers()
-    assert (aside.kind, aside.key) == ("damaged", FIRST)
+    assert (aside.kind, aside.key, aside.size) == ("damaged", FIRST, len(b"torn"))
+    assert FIRST in aside.name
+    assert aside.name.endswith((":damaged", ".damaged-1.json"))
+    assert (aside.written_at is None) is listable.kind.startswith("redis")
     assert not store.remove_leftover(aside, timeout=5)
     assert listable.aside(FIRST) == b"torn"
 
@@ -258,8 +269,13 @@ def test_nothing_is_made_to_be_listed(tmp_path: Path) -> None:
 
 def test_a_keychain_says_what_to_do_instead() -> None:
     """It tells no names, and the error says which tool does."""
-    with pytest.raises(StoreNotListable, match="Keychain Access"):
+    with pytest.raises(StoreNotListable) as caught:
         KeyringStore().list_entries()
+    assert (caught.value.message, caught.value.hint) == (
+        "A keychain can't list its entries to a program.",
+        "Look for the service procountor-auth with the system's own tool: Keychain Access, Credential Manager, Seahorse, "
+        "KWalletManager.",
+    )
 
 
 def test_others_keys_in_redis_are_not_listed(place_of: Callable[[str], Place], token: Token) -> None:

@@ -21,6 +21,8 @@ from procountor_auth import Settings, TokenSource
 from procountor_auth.errors import StoreUnavailable
 from procountor_auth.stores import Entry, redis_connection, redis_error
 from procountor_auth.stores.redis import RedisStore
+from procountor_auth.stores.redis_sentinel import UnknownService
+from procountor_auth.stores.redis_url import RedisAddress, address_of
 from tests.variables import arguments
 
 if TYPE_CHECKING:
@@ -380,6 +382,32 @@ def test_a_reply_that_came_too_late_is_nobody_elses(
         store.read("one")
     server.resume()
     assert store.read("two") == Entry(1, other)
+
+
+@pytest.mark.parametrize("error", [exceptions.ConnectionError("none"), UnknownService("name")], ids=str)
+def test_a_connection_is_kept_while_the_sentinels_say_nothing(
+    monkeypatch: pytest.MonkeyPatch, error: exceptions.RedisError
+) -> None:
+    """It is left when they name another primary, and not where nobody names one; they are asked once in a second."""
+    address = address_of(SecretStr("redis+sentinel://host/service"))
+    assert isinstance(address, RedisAddress)
+    state = redis_connection._State(address)
+    answers: list[tuple[str, int] | exceptions.RedisError] = [("a", 1), ("b", 1), ("a", 2), error]
+
+    def primary() -> tuple[str, int]:
+        answer = answers.pop(0)
+        if isinstance(answer, exceptions.RedisError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(state.sentinels, "primary", primary)
+    connection = redis_connection._Tcp(state=state, host="a", port=1)
+    left = []
+    while answers:
+        connection._confirmed -= redis_connection.CONFIRMED
+        left.append(connection._leads_elsewhere())
+    assert left == [False, True, True, False]
+    assert not connection._leads_elsewhere()  # nobody is asked: there is no answer left
 
 
 def _demote(server: RedisServer) -> None:
