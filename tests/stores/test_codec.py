@@ -6,20 +6,17 @@ import json
 import pickle
 import random
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import SecretBytes, SecretStr
 
-from procountor_auth.errors import ConfigurationError, StoreError
+from procountor_auth.errors import ConfigurationError, Problem, StoreError, UnreadableEntry
+from procountor_auth.protocol.token import Token
 from procountor_auth.stores import Entry
-from procountor_auth.stores.codec import Codec, Damaged
+from procountor_auth.stores.codec import MAX_SIZE, Codec, Damaged
 from procountor_auth.stores.failure import Failure
 from procountor_auth.stores.lineage import Lineage
 from procountor_auth.stores.use import Use
-
-if TYPE_CHECKING:
-    from procountor_auth.protocol.token import Token
 
 KEY = "company-1"
 
@@ -37,50 +34,120 @@ def whole(**changed: object) -> bytes:
 def test_a_key_that_is_none_is_refused(two_keys: tuple[SecretStr, ...], key: str, number: int) -> None:
     """A key that is not Fernet's is an error that names the variable, tells how to make one, and shows no key."""
     keys = (*two_keys[: number - 1], SecretStr(key))
-    with pytest.raises(ConfigurationError, match="PROCOUNTOR_TOKEN_STORE_KEY") as caught:
+    with pytest.raises(ConfigurationError) as caught:
         Codec(keys)
-    assert "Fernet.generate_key()" in str(caught.value)
+    which = f"key {number} of {number}" if number > 1 else "the key"
+    said = f"PROCOUNTOR_TOKEN_STORE_KEY: {which} is not 32 bytes in URL-safe base64"
+    assert caught.value.problems == (Problem("PROCOUNTOR_TOKEN_STORE_KEY", "invalid", said),)
+    assert caught.value.hint == (
+        'Make one with: python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+    )
     assert not key or key not in str(caught.value) + caught.value.json()
-    assert (f"key {number} of {number}" in str(caught.value)) is (number > 1)
     assert caught.value.__context__ is None
 
 
 def test_a_key_needs_cryptography(two_keys: tuple[SecretStr, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """Without cryptography, a key is an error that says what to install, and no key needs nothing."""
     monkeypatch.setitem(sys.modules, "cryptography.fernet", None)
-    with pytest.raises(ConfigurationError, match=r"procountor-auth\[encryption\]") as caught:
+    with pytest.raises(ConfigurationError) as caught:
         Codec(two_keys)
+    said = "PROCOUNTOR_TOKEN_STORE_KEY needs cryptography"
+    assert caught.value.problems == (Problem("PROCOUNTOR_TOKEN_STORE_KEY", "invalid", said),)
+    assert caught.value.hint == "Run: pip install 'procountor-auth[encryption]'; or unset the variable."
     assert caught.value.__context__ is None
     assert not Codec().seals
 
 
 @pytest.mark.parametrize(
-    "changed",
+    ("changed", "reason"),
     [
-        {"access_token": ""},
-        {"access_token": None},
-        {"access_token": "a b"},
-        {"access_token": "a\r\nb"},
-        {"access_token": "\ud800"},
-        {"access_token": "a" * 70_000},
-        {"refresh_token": ""},
-        {"refresh_token": 7},
-        {"issued_at": "1"},
-        {"issued_at": True},
-        {"issued_at": None},
-        {"expires_at": 10**400},
-        {"expires_at": -(10**13)},
-        {"expires_at": [1]},
-        {"strategy": ""},
-        {"strategy": None},
-        {"strategy": "x\n"},
+        ({"access_token": ""}, "its token is impossible"),
+        ({"access_token": None}, "its token is impossible"),
+        ({"access_token": "a b"}, "its token is impossible"),
+        ({"access_token": "a\r\nb"}, "its token is impossible"),
+        ({"access_token": "\ud800"}, "its token is impossible"),
+        ({"access_token": "a" * 70_000}, "its token is impossible"),
+        ({"refresh_token": ""}, "its token is impossible"),
+        ({"refresh_token": 7}, "its token is impossible"),
+        ({"issued_at": "1"}, "its times are impossible"),
+        ({"issued_at": True}, "its times are impossible"),
+        ({"issued_at": None}, "its times are impossible"),
+        ({"issued_at": 10**12}, "its times are impossible"),
+        ({"expires_at": 10**400}, "its times are impossible"),
+        ({"expires_at": -(10**13)}, "its times are impossible"),
+        ({"expires_at": [1]}, "its times are impossible"),
+        ({"strategy": ""}, "its strategy is impossible"),
+        ({"strategy": None}, "its strategy is impossible"),
+        ({"strategy": "x\n"}, "its strategy is impossible"),
     ],
     ids=str,
 )
-def test_a_token_that_is_impossible_is_damaged(changed: dict[str, object]) -> None:
-    """Every field has the type and the form that it was written with, or the entry is none."""
+def test_a_token_that_is_impossible_is_damaged(changed: dict[str, object], reason: str) -> None:
+    """Every field has the type and the form that it was written with, or the entry is none, and says why."""
     assert isinstance(Codec().decode(KEY, SecretBytes(whole())), Entry)
-    assert isinstance(Codec().decode(KEY, SecretBytes(whole(**changed))), Damaged)
+    assert Codec().decode(KEY, SecretBytes(whole(**changed))) == Damaged(reason)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"[1]", "it is not a JSON object"),
+        (b"torn", "it is not the JSON that was written"),
+        (b'{"\xff": 1}', "it is not the JSON that was written"),
+        (b" " * (MAX_SIZE + 1), f"it is longer than {MAX_SIZE} bytes"),
+        (b" " * MAX_SIZE, "it is not the JSON that was written"),
+        (b"{}", "it has no schema version"),
+        (b'{"schema":"1","version":1,"token":null}', "it has no schema version"),
+        (b'{"schema":0,"version":1,"token":null}', "its schema or version is impossible"),
+        (b'{"schema":1,"token":null}', "its schema or version is impossible"),
+        (b'{"schema":1,"version":1}', "it has no token"),
+        (b'{"schema":1,"version":1,"token":[]}', "it has no token"),
+        (b'{"schema":1,"version":1,"sealed":"gAAA"}', "what should be sealed is not"),
+        (b'{"schema":1,"version":1,"sealed":7}', "what should be sealed is not"),
+    ],
+)
+def test_what_is_damaged_says_why(data: bytes, reason: str) -> None:
+    """Each kind of damage has its reason, which shows nothing of the bytes."""
+    assert Codec().decode(KEY, SecretBytes(data)) == Damaged(reason)
+
+
+def test_what_can_not_be_opened_says_where_it_is(token: Token, two_keys: tuple[SecretStr, ...]) -> None:
+    """A newer schema, a missing key and another key each have a sentence with the place, and a hint."""
+    sealed = Codec(two_keys[:1]).encode(KEY, Entry(3, token))
+    newer = SecretBytes(b'{"schema":2}')
+    give = (
+        "Set PROCOUNTOR_TOKEN_STORE_KEY to the key that it was sealed with; after a rotation, put the new key first and "
+        "keep the old one behind it. If the key is lost, `procountor-auth logout` removes the entry."
+    )
+    upgrade = "Upgrade procountor-auth here too; what is stored was left as it is."
+    place = "It is in the drawer."
+    for codec, data, message, hint, is_sealed in (
+        (Codec(), sealed, f"is sealed, and PROCOUNTOR_TOKEN_STORE_KEY is not set. {place}", give, True),
+        (
+            Codec(two_keys[1:]),
+            sealed,
+            f"was sealed with another key than PROCOUNTOR_TOKEN_STORE_KEY has. {place}",
+            give,
+            True,
+        ),
+        (Codec(), newer, f"has schema 2, and this version of procountor-auth knows 1. {place}", upgrade, False),
+    ):
+        error = codec.decode(KEY, data, "the drawer")
+        assert isinstance(error, UnreadableEntry)
+        assert (error.message, error.hint, error.sealed) == (f"The stored token {message}", hint, is_sealed)
+    unnamed = Codec().decode(KEY, sealed)
+    assert isinstance(unnamed, UnreadableEntry)
+    assert unnamed.message.endswith("It is in the store.")
+
+
+def test_what_could_not_be_read_again_says_so() -> None:
+    """A token that no codec would read is not written."""
+    with pytest.raises(StoreError) as caught:
+        Codec().encode(KEY, Entry(1, Token("a b", 1.0, 2.0, "x")))
+    assert (caught.value.message, caught.value.hint) == (
+        "The token can't be stored: it is not one that could be read again.",
+        "Use PROCOUNTOR_TOKEN_STORE=memory, and report this with the strategy's name.",
+    )
 
 
 @pytest.mark.parametrize("version", ["0", "-1", "1.0", "true", "null", "1e999", '"1"', "9007199254740992", "9" * 5000])
@@ -117,15 +184,16 @@ def test_a_version_can_not_be_raised_on_a_sealed_token(token: Token, two_keys: t
     """An old sealed token can't be passed off as a later version."""
     codec = Codec(two_keys)
     data = codec.encode(KEY, Entry(3, token)).get_secret_value().replace(b'"version":3', b'"version":4')
-    assert isinstance(codec.decode(KEY, SecretBytes(data)), Damaged)
+    assert codec.decode(KEY, SecretBytes(data)) == Damaged("it was sealed for another place")
+    assert codec.decode("other", codec.encode(KEY, Entry(3, token))) == Damaged("it was sealed for another place")
 
 
 def test_a_codec_shows_no_key(two_keys: tuple[SecretStr, ...]) -> None:
     """Neither its representation nor a pickle has a key in it."""
     codec = Codec(two_keys)
-    assert repr(codec) == "<Codec, sealed>"
+    assert (repr(codec), repr(Codec())) == ("<Codec, sealed>", "<Codec, plain>")
     assert all(key.get_secret_value() not in repr(vars(codec)) for key in two_keys)
-    with pytest.raises(TypeError, match="not pickled"):
+    with pytest.raises(TypeError, match=r"^A Codec holds keys and is not pickled\.$"):
         pickle.dumps(codec)
 
 

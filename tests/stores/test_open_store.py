@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 
-from procountor_auth.errors import ConfigurationError
-from procountor_auth.stores import open_store
+from procountor_auth.errors import ConfigurationError, Problem
+from procountor_auth.stores import VARIABLE, open_spent_tokens, open_store
 from procountor_auth.stores.file import FileStore
 
 if TYPE_CHECKING:
@@ -57,50 +57,74 @@ def test_keys_seal(tmp_path: Path, two_keys: tuple[SecretStr, ...], token: Token
 
 
 @pytest.mark.parametrize(
-    "where",
+    ("where", "said"),
     [
-        "",
-        "CANARY",
-        "Memory",
-        "memory:",
-        "keyring:CANARY",
-        "file:",
-        "files",
-        "redis",
-        "redis:CANARY",
-        "file:~CANARY/x",
-        "http://CANARY",
-        " memory",
-        "file:\0CANARY",
-        "REDIS://:CANARY@host",
+        ("file:~CANARY/x", "names a folder of a user that does not exist"),
+        ("file:\0CANARY", "names a folder that can't exist"),
+        *(
+            (where, "describes no token store")
+            for where in ("", "CANARY", "Memory", "memory:", "keyring:CANARY", "file:", "files", "redis", " memory")
+        ),
+        ("http://CANARY", "describes no token store"),
+        ("REDIS://:CANARY@host", "describes no token store"),
     ],
 )
-def test_what_describes_no_store_is_refused(where: str) -> None:
+def test_what_describes_no_store_is_refused(where: str, said: str) -> None:
     """Anything else is an error that names the variable and the choices, and not the value."""
-    with pytest.raises(ConfigurationError, match="PROCOUNTOR_TOKEN_STORE") as caught:
+    with pytest.raises(ConfigurationError) as caught:
         open_store(where)
+    assert caught.value.problems == (Problem(VARIABLE, "invalid", f"{VARIABLE} {said}"),)
+    assert caught.value.hint == (
+        f"Set {VARIABLE} to memory, file, file:PATH, keyring, or the URL of a Redis (redis://, rediss://, unix://) or a "
+        "database (postgresql+psycopg://, sqlite:///)."
+    )
     assert "CANARY" not in str(caught.value) + caught.value.json()
     assert caught.value.__context__ is None
 
 
+def test_a_url_of_redis_without_a_host_is_refused() -> None:
+    """A password that was not written as %XX is not shown, and the error says how to write it."""
+    with pytest.raises(ConfigurationError) as caught:
+        open_store("redis:CANARY")
+    said = "has no host; a special character in the password may be the reason"
+    assert caught.value.problems == (Problem(VARIABLE, "invalid", f"{VARIABLE} {said}"),)
+    assert caught.value.hint.startswith("Write it as rediss://USER:PASSWORD@HOST:PORT/NUMBER, with ")
+    assert "CANARY" not in str(caught.value) + caught.value.json()
+
+
 @pytest.mark.parametrize(
-    ("where", "package", "extra"),
+    ("where", "package", "extra", "said"),
     [
-        ("file", "filelock", "file"),
-        ("file", "platformdirs", "file"),
-        ("keyring", "keyring", "keyring"),
-        ("redis://:CANARY@host", "redis", "redis"),
+        ("file", "filelock", "file", "file needs filelock and platformdirs"),
+        ("file", "platformdirs", "file", "file needs filelock and platformdirs"),
+        ("keyring", "keyring", "keyring", "keyring needs keyring, filelock and platformdirs"),
+        ("keyring", "filelock", "keyring", "keyring needs keyring, filelock and platformdirs"),
+        ("keyring", "platformdirs", "keyring", "keyring needs keyring, filelock and platformdirs"),
+        ("redis://:CANARY@host", "redis", "redis", "redis://… needs redis"),
+        *(
+            ("sqlite:///CANARY.db", package, "sql", "a database needs sqlalchemy, psycopg, filelock and platformdirs")
+            for package in ("sqlalchemy", "filelock", "platformdirs")
+        ),
+        (
+            "postgresql+psycopg://u:CANARY@host/x",
+            "psycopg",
+            "sql",
+            "a database needs sqlalchemy, psycopg, filelock and platformdirs",
+        ),
     ],
 )
-def test_a_missing_package_is_named(where: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_named(
+    where: str, package: str, extra: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A store whose package is not installed is an error that says what to install."""
     ours = ("procountor_auth.stores.", "procountor_auth.settings.keychain")
     for module in [name for name in sys.modules if name.startswith(ours)]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ConfigurationError, match=rf"procountor-auth\[{extra}\]") as caught:
+    with pytest.raises(ConfigurationError) as caught:
         open_store(where)
-    assert package in str(caught.value)
+    assert caught.value.problems == (Problem(VARIABLE, "invalid", f"{VARIABLE}={said}"),)
+    assert caught.value.hint == f"Run: pip install 'procountor-auth[{extra}]'"
     assert "CANARY" not in str(caught.value)
     assert caught.value.__context__ is None
 
@@ -112,3 +136,11 @@ def test_memory_needs_no_package(monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("filelock", "platformdirs", "keyring", "redis", "cryptography.fernet"):
         monkeypatch.setitem(sys.modules, package, None)
     assert open_store("memory").read("a") is None
+
+
+def test_without_a_home_nothing_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spent refresh tokens are remembered in this user's state folder, and nowhere if there is none."""
+    assert open_spent_tokens() is not None
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", "relative")
+    assert open_spent_tokens() is None
