@@ -15,7 +15,7 @@ from procountor_auth.protocol.token import Token
 from procountor_auth.stores import Entry
 from procountor_auth.stores.codec import MAX_SIZE, Codec, Damaged
 from procountor_auth.stores.failure import Failure
-from procountor_auth.stores.lineage import Lineage
+from procountor_auth.stores.lineage import MAX_SPENT, Lineage
 from procountor_auth.stores.use import Use
 
 KEY = "company-1"
@@ -116,8 +116,8 @@ def test_what_can_not_be_opened_says_where_it_is(token: Token, two_keys: tuple[S
     sealed = Codec(two_keys[:1]).encode(KEY, Entry(3, token))
     newer = SecretBytes(b'{"schema":2}')
     give = (
-        "Set PROCOUNTOR_TOKEN_STORE_KEY to the key that it was sealed with; after a rotation, put the new key first and "
-        "keep the old one behind it. If the key is lost, `procountor-auth logout` removes the entry."
+        "Set PROCOUNTOR_TOKEN_STORE_KEY to the key that it was sealed with; after a rotation, put the new key first "
+        "and keep the old one behind it. If the key is lost, `procountor-auth logout` removes the entry."
     )
     upgrade = "Upgrade procountor-auth here too; what is stored was left as it is."
     place = "It is in the drawer."
@@ -225,6 +225,43 @@ def test_the_first_link_of_a_lineage_comes_back() -> None:
     entry = Codec().decode(KEY, SecretBytes(data))
     assert isinstance(entry, Entry)
     assert entry.lineage == Lineage("a", 0, ("b",))
+    assert (entry.lineage.spent, entry.lineage.replaces) == (("b",), "")
+
+
+@pytest.mark.parametrize(
+    ("changed", "spent", "replaces"),
+    [
+        ({"spent": ["b", 7, "c\n", None, "d"]}, ("b", "d"), "e"),
+        ({"spent": [str(number) for number in range(20)]}, tuple(str(number) for number in range(MAX_SPENT)), "e"),
+        ({"replaces": 7}, ("b",), ""),
+        ({"replaces": "e\x1b[2J"}, ("b",), ""),
+    ],
+)
+def test_of_a_lineage_is_kept_what_can_be(changed: dict[str, object], spent: tuple[str, ...], replaces: str) -> None:
+    """Digests that are none are left out, and so are those beyond the number that is remembered."""
+    fields = {"origin": "a", "link": 1, "spent": ["b"], "replaces": "e"} | changed
+    entry = Codec().decode(KEY, SecretBytes(json.dumps(json.loads(whole()) | {"lineage": fields}).encode()))
+    assert isinstance(entry, Entry)
+    assert (entry.lineage, entry.lineage.spent, entry.lineage.replaces) == (Lineage("a", 1), spent, replaces)
+
+
+def test_every_field_of_a_token_comes_back() -> None:
+    """The end that a server has announced as well, and nothing where it has announced none; numbers become floats."""
+    for each in (
+        Token("a", 1.0, 2.0, "x", "r", deprecated_at=3.0, sunset_at=4.0),
+        Token("a", 1.0, 2.0, "x", sunset_at=4.0),
+        Token("a", 1.0, 2.0, "x"),
+    ):
+        entry = Codec().decode(KEY, Codec().encode(KEY, Entry(3, each)))
+        assert isinstance(entry, Entry)
+        assert entry.token is not None
+        assert entry.token == each
+        assert (entry.token.deprecated_at, entry.token.sunset_at) == (each.deprecated_at, each.sunset_at)
+    announced = Codec().decode(KEY, SecretBytes(whole(deprecated_at=3, sunset_at="soon")))
+    assert isinstance(announced, Entry)
+    assert announced.token is not None
+    assert repr((announced.token.deprecated_at, announced.token.sunset_at)) == "(3.0, None)"
+    assert repr((announced.token.issued_at, announced.token.expires_at)) == "(1.0, 2.0)"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
+from filelock import FileLock
 
 from procountor_auth.errors import ConfigurationError, StoreError, StoreUnavailable
 from procountor_auth.stores import Entry
@@ -253,6 +254,83 @@ def test_damaged_files_are_few(store: FileStore, folder: Path) -> None:
     assert {mode(path) for path in kept} == {0o600}
 
 
+def test_damage_is_logged(store: FileStore, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The log says which file it was, what is wrong with it, and what it is called now."""
+    folder.mkdir(parents=True, mode=0o700)
+    (folder / f"{KEY}.json").write_text("torn")
+    (folder / f"{KEY}.json").chmod(0o600)
+    with store.transaction(KEY, timeout=5):
+        pass
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.message == (
+        f"{folder / KEY}.json is damaged (it is not the JSON that was written) and was kept as {KEY}.damaged-1.json"
+    )
+
+
+def test_damage_that_can_not_be_kept_aside_is_an_error(
+    store: FileStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A damaged file that stays where it is would be overwritten."""
+    folder.mkdir(parents=True, mode=0o700)
+    (folder / f"{KEY}.json").write_text("torn")
+
+    def replace(*_: object) -> NoReturn:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(StoreError) as caught, store.transaction(KEY, timeout=5):
+        pytest.fail("it can be overwritten")
+    said = f"{folder / KEY}.json is damaged and can't be renamed: Read-only file system."
+    assert (caught.value.message, caught.value.hint) == (said, CORRECT)
+    assert caught.value.__context__ is None
+
+
+def test_what_can_not_be_removed_is_an_error(store: FileStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names the file, and what the system says."""
+    folder.mkdir(parents=True, mode=0o700)
+
+    def unlink(*_: object, **__: object) -> NoReturn:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    with pytest.raises(StoreError) as caught:
+        store.remove(KEY, timeout=5)
+    said = f"{folder / KEY}.json can't be removed: Read-only file system."
+    assert (caught.value.message, caught.value.hint) == (said, CORRECT)
+    assert caught.value.__context__ is None
+
+
+def test_a_lock_of_another_holder_is_told(store: FileStore, folder: Path) -> None:
+    """The error says which file is locked and how long it was waited for; nothing has to be changed."""
+    with store.transaction(KEY, timeout=5):
+        with pytest.raises(StoreUnavailable) as removed:
+            store.remove(KEY, timeout=0.05)
+        with pytest.raises(StoreUnavailable) as begun:
+            _begin(FileStore(folder))
+    for caught in (removed, begun):
+        assert (caught.value.message, caught.value.hint) == (
+            f"Another process has kept {folder / KEY}.lock locked for 0.05 seconds.",
+            "Nothing needs to be changed here; try again later.",
+        )
+
+
+def test_a_refusal_of_the_lock_s_own_passes(store: FileStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What filelock raises by itself, as after a fork, is no error of the system's."""
+
+    def acquire(*_: object, **__: object) -> NoReturn:
+        raise RuntimeError
+
+    monkeypatch.setattr(FileLock, "acquire", acquire)
+    with pytest.raises(StoreUnavailable) as caught:
+        _begin(store)
+    assert (caught.value.message, caught.value.hint) == (
+        f"{folder / KEY}.lock can't be locked now.",
+        "Try again later.",
+    )
+    assert caught.value.__context__ is None
+
+
 def test_a_file_that_is_too_large_is_damaged(store: FileStore, folder: Path) -> None:
     """A file that is larger than any token is not read as a whole, and is a miss."""
     folder.mkdir(parents=True, mode=0o700)
@@ -339,6 +417,11 @@ def test_what_passes_by_itself_is_told_so(
     with pytest.raises(StoreError, match=os.strerror(number)) as caught, store.transaction(KEY, timeout=0.1):
         pytest.fail("it was used")
     passes = name in {"EMFILE", "ENFILE", "ESTALE", "EIO", "ENOMEM"}
+    said = {"read": "can't be read", "lock": "can't be locked"}[what]
+    assert caught.value.message.endswith(f" {said}: {os.strerror(number)}.")
+    limit = "Try again when some are closed, or allow more of them (ulimit -n)."
+    later = limit if name in {"EMFILE", "ENFILE"} else "It may pass by itself; try again later."
+    assert caught.value.hint == (later if passes else CORRECT)
     assert (caught.value.retryable, type(caught.value)) == (passes, StoreUnavailable if passes else StoreError)
 
 
@@ -363,6 +446,11 @@ def test_a_folder_without_rights_is_refused(store: FileStore, folder: Path, toke
     with pytest.raises(StoreError, match="Permission denied"):
         put(store, token)
     folder.chmod(0o700)
+
+
+def _begin(store: FileStore) -> None:
+    with store.transaction(KEY, timeout=0.05):
+        pass
 
 
 def _fill(path: Path) -> None:

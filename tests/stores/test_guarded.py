@@ -14,7 +14,7 @@ from procountor_auth.errors import ProcountorAuthError, StoreError, StoreUnavail
 from procountor_auth.stores import Entry, Store, Transaction
 from procountor_auth.stores.failure import Failure
 from procountor_auth.stores.guarded import GuardedStore, guarded
-from procountor_auth.stores.lineage import Lineage
+from procountor_auth.stores.lineage import NO_LINEAGE, Lineage
 from procountor_auth.stores.listing import Leftover, ListedEntry
 from procountor_auth.stores.memory import MemoryStore
 from procountor_auth.stores.use import Use
@@ -104,7 +104,12 @@ class _Turn(Transaction):
         self._store = store
 
     def write(
-        self, token: Token | None, failure: Failure | None = None, *, lineage: Lineage = Lineage(), use: Use | None = None
+        self,
+        token: Token | None,
+        failure: Failure | None = None,
+        *,
+        lineage: Lineage = NO_LINEAGE,
+        use: Use | None = None,
     ) -> None:
         self._store._call("write", token, failure, lineage, use)
 
@@ -254,7 +259,7 @@ def test_an_error_within_reaches_the_store() -> None:
         lambda _: "entry",
         lambda _: {},
         lambda entry: replace(entry, version="1"),
-        lambda entry: replace(entry, token="token"),  # noqa: S106
+        lambda entry: replace(entry, token="token"),
         lambda entry: replace(entry, failure="failure"),
         lambda entry: replace(entry, lineage="lineage"),
         lambda entry: replace(entry, use="use"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import pytest
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from procountor_auth.protocol.token import Token
     from procountor_auth.stores import Store
+    from procountor_auth.stores.listing import LeftoverKind
     from tests.stores.conftest import Place
 
 FIRST: Final = "0a1b2c3d4e" * 4
@@ -44,7 +46,7 @@ def listable(request: pytest.FixtureRequest, place_of: Callable[[str], Place]) -
 
 
 def test_a_store_lists_what_it_has(listable: Place, token: Token) -> None:
-    """Each entry is listed once, with the bytes that it has; a store says when it was written, or how long it is kept."""
+    """Each entry is listed once, with its size, and with when it was written or how long it is kept."""
     store, before = listable.open(), time.time()
     assert list(store.list_entries()) == []
     put(store, token, FIRST)
@@ -247,7 +249,13 @@ def test_what_is_not_ours_is_foreign(tmp_path: Path, token: Token) -> None:
     (store.folder / "folder.tmp").mkdir()
     assert [each.key for each in store.list_entries()] == [FIRST]
     leftovers = list(store.list_leftovers())
-    assert {each.kind for each in leftovers} == {"foreign"}
+    sizes = {name: (store.folder / name).lstat().st_size for name in sorted(os.listdir(store.folder))}  # noqa: PTH208
+    times = {name: (store.folder / name).lstat().st_mtime for name in sizes}
+    assert leftovers == [
+        Leftover(name, "foreign", sizes[name], times[name])
+        for name in sizes
+        if name not in {f"{FIRST}.json", f"{FIRST}.lock"}
+    ]
     assert len(leftovers) == 6
     before = sorted(path.name for path in store.folder.iterdir())
     assert not any(store.remove_leftover(each, timeout=0) for each in leftovers)
@@ -267,14 +275,39 @@ def test_nothing_is_made_to_be_listed(tmp_path: Path) -> None:
         store.list_entries()
 
 
+def test_a_folder_that_can_not_be_listed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the system says of a folder is told with its name."""
+    store = FileStore(tmp_path / "tokens")
+    store.folder.mkdir(mode=0o700)
+
+    def scandir(_: object) -> NoReturn:
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    for listing in (store.list_entries, store.list_leftovers):
+        with pytest.raises(StoreError) as caught:
+            listing()
+        assert caught.value.message == f"{store.folder} can't be read: Permission denied."
+        assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("kind", ["lock", "temporary", "damaged", "foreign"])
+def test_a_leftover_without_a_key_stays(place_of: Callable[[str], Place], kind: LeftoverKind) -> None:
+    """What belongs to no entry is nobody's to remove."""
+    for each in ("file", "sqlite", "memory", "redis"):
+        assert place_of(each).open().remove_leftover(Leftover("poetry.lock", kind, 0), timeout=0) is False
+
+
 def test_a_keychain_says_what_to_do_instead() -> None:
     """It tells no names, and the error says which tool does."""
     with pytest.raises(StoreNotListable) as caught:
         KeyringStore().list_entries()
     assert (caught.value.message, caught.value.hint) == (
         "A keychain can't list its entries to a program.",
-        "Look for the service procountor-auth with the system's own tool: Keychain Access, Credential Manager, Seahorse, "
-        "KWalletManager.",
+        (
+            "Look for the service procountor-auth with the system's own tool: Keychain Access, Credential Manager, "
+            "Seahorse, KWalletManager."
+        ),
     )
 
 

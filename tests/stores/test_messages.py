@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
+import pickle
 import ssl
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from redis import exceptions
 from sqlalchemy import exc
+from sqlalchemy.engine import make_url
 
-from procountor_auth.errors import StoreError, StoreUnavailable
-from procountor_auth.stores import redis_error, sql_error
+from procountor_auth.errors import StoreConflict, StoreError, StoreUnavailable, UnreadableEntry
+from procountor_auth.stores import Entry, redis_error, sql_error
+from procountor_auth.stores.codec import Codec
 from procountor_auth.stores.private_folder import PrivateFolder, unusable
 from procountor_auth.stores.redis_sentinel import UnknownService
+from tests.stores.conftest import KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from procountor_auth.protocol.token import Token
+    from tests.stores.conftest import Place
 
 _REDIS: Final[dict[Exception, tuple[bool, str, str]]] = {
     exceptions.AuthenticationError("WRONGPASS"): (
@@ -172,6 +183,153 @@ def test_an_error_of_the_system_is_told() -> None:
     busy = unusable(Path("/place"), OSError(errno.EBUSY, ""), "can't be written")
     assert (type(busy), busy.message) == (StoreUnavailable, "/place can't be written: Device or resource busy.")
     assert unusable(Path("/place"), OSError("no number"), "can't be read").message.endswith(": unknown error.")
+
+
+KEY: Final = "company-1"
+
+_READ_AGAIN: Final = "Nothing needs to be changed here; read again what is there now."
+
+
+def _where(place: Place) -> str:
+    """Return what the messages call the place of a store: nothing, a folder, a server or a database."""
+    if "://" not in place.where:
+        return place.where.partition(":")[2]
+    if place.kind.startswith("redis"):
+        return place.where.removeprefix("redis://")
+    url = make_url(place.where)
+    if place.kind == "sqlite":
+        return f"SQLite in {url.database}"
+    return f"PostgreSQL at {url.host}:{url.port}/{url.database}"
+
+
+def _names(place: Place) -> tuple[str, str, str]:
+    """Return what a store calls itself, the place of its entry, and what it calls an entry that is kept aside."""
+    where = _where(place)
+    if place.kind.startswith("file"):
+        return f"FileStore {where}", f"{where}/{KEY}.json", f"{KEY}.damaged-1.json"
+    if place.kind == "keyring":
+        return "KeyringStore", f"the keychain, as {KEY} of procountor-auth", f"{KEY}.damaged"
+    if place.kind.startswith("redis"):
+        name = f"procountor-auth:{{{KEY}}}"
+        return f"RedisStore {where}", f"Redis at {where}, as {name}", f"{name}:damaged"
+    return f"SQLStore {where}", f"{where}, as {KEY}", f"{KEY}:damaged"
+
+
+def test_a_store_says_what_it_is(outside: Place) -> None:
+    """Its representation has its place, and whether it is sealed; a keychain has no place and always is."""
+    sealed = "" if outside.kind == "keyring" else ", sealed" if outside.keys else ", plain"
+    assert repr(outside.open()) == f"<{_names(outside)[0]}{sealed}>"
+
+
+@pytest.mark.parametrize("newer", [True, False])
+def test_an_entry_that_can_not_be_read_says_where_it_is(outside: Place, *, newer: bool) -> None:
+    """A reader and a writer are told the same: what is wrong, and in which place."""
+    sealed = Codec(KEYS[1:]).encode(KEY, Entry(7, None)).get_secret_value()
+    outside.plant(KEY, b'{"schema":2}' if newer else sealed)
+    variable = "PROCOUNTOR_TOKEN_STORE_KEY"
+    said = "has schema 2, and this version of procountor-auth knows 1"
+    if not newer:
+        key = f"was sealed with another key than {variable} has"
+        said = key if outside.keys else f"is sealed, and {variable} is not set"
+    with pytest.raises(UnreadableEntry) as read:
+        outside.open().read(KEY)
+    with pytest.raises(UnreadableEntry) as begun, outside.open().transaction(KEY, timeout=5):
+        pytest.fail("it can be overwritten")
+    for caught in (read, begun):
+        assert caught.value.message == f"The stored token {said}. It is in {_names(outside)[1]}."
+        assert caught.value.sealed is not newer
+
+
+def test_damage_is_logged(outside: Place, caplog: pytest.LogCaptureFixture) -> None:
+    """The log says which entry it was, what is wrong with it, and what it is called now."""
+    outside.plant(KEY, b"torn")
+    with outside.open().transaction(KEY, timeout=5):
+        pass
+    _, place, aside = _names(outside)
+    what = f"{place} is"
+    if outside.kind == "keyring":
+        what = f"the keychain's entry {KEY} is"
+    elif outside.kind.startswith("redis"):
+        what = f"procountor-auth:{{{KEY}}} in Redis is"
+    elif not outside.kind.startswith("file"):
+        what = f"{KEY} in {_where(outside)} is"
+    said = f"{what} damaged (it is not the JSON that was written) and was kept as {aside}"
+    ours = [each for each in caplog.records if each.name == "procountor_auth"]
+    assert [(each.levelno, each.message) for each in ours] == [(logging.WARNING, said)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [
+        ("memory", "Another renewal in this process has kept the token…"),
+        ("file", f"Another process has kept …/{KEY}.lock locked"),
+        ("keyring", f"Another process has kept /…/procountor-auth/locks/keyring-{KEY}.lock locked"),
+        ("redis", "Another process has kept the token locked in Redis at …"),
+        ("postgresql", "Another process has kept the token locked in …"),
+        ("sqlite", f"Another process has kept /…/tokens.db.locks/{KEY}.lock locked"),
+    ],
+)
+def test_a_lock_that_is_kept_is_told(place_of: Callable[[str], Place], kind: str, what: str) -> None:
+    """The error says what is locked, and for how long it was waited for."""
+    place = place_of(kind)
+    with (
+        place.open().transaction(KEY, timeout=5),
+        pytest.raises(StoreUnavailable) as caught,
+        place.open().transaction(KEY, timeout=0.25),
+    ):
+        pytest.fail("two have the lock")
+    start, _, end = what.partition("…")
+    assert caught.value.message.startswith(start)
+    assert caught.value.message.endswith(f"{end} for 0.25 seconds.")
+    assert start.endswith("/") or caught.value.message == f"{start}{_where(place)}{end} for 0.25 seconds."
+    assert caught.value.hint == "Nothing needs to be changed here; try again later."
+
+
+def test_a_conflict_is_told(place: Place, token: Token, other: Token) -> None:
+    """Whoever has lost the lock learns which version was read, and which one is there."""
+    with place.open().transaction(KEY, timeout=5) as late:
+        place.steal(KEY)
+        with place.open().transaction(KEY, timeout=5) as first:
+            first.write(other)
+        with pytest.raises(StoreConflict) as caught:
+            late.write(token)
+    said = "The stored token has changed meanwhile (version 0 was read, 1 is there); nothing was written."
+    if place.kind.startswith("postgresql"):
+        said = f"The token's lock in {_where(place)} was lost; nothing was written."
+    assert (caught.value.message, caught.value.hint) == (said, _READ_AGAIN)
+
+
+def test_a_lock_in_redis_that_is_another_s_is_told(place_of: Callable[[str], Place]) -> None:
+    """As long as the next holder has written nothing, it is the lock that has changed."""
+    place = place_of("redis")
+    with place.open().transaction(KEY, timeout=5) as late:
+        place.steal(KEY)
+        with place.open().transaction(KEY, timeout=5):
+            with pytest.raises(StoreConflict) as written:
+                late.write(None)
+            late.entry = Entry(1, None)
+            with pytest.raises(StoreConflict) as removed:
+                late.remove()
+    said = "Another process has taken the token's lock in Redis meanwhile; nothing was written."
+    for caught in (written, removed):
+        assert (caught.value.message, caught.value.hint) == (said, _READ_AGAIN)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("memory", "A MemoryStore is not pickled: each process has its own."),
+        ("file", "A FileStore may hold keys and is not pickled: open it in each process."),
+        ("keyring", "A KeyringStore is not pickled: open it in each process."),
+        ("redis", "A RedisStore holds a password and is not pickled: open it in each process."),
+        ("sqlite", "A SQLStore holds a password and is not pickled: open it in each process."),
+    ],
+)
+def test_a_store_that_is_not_pickled_says_why(place_of: Callable[[str], Place], kind: str, said: str) -> None:
+    """The error says what to do instead."""
+    with pytest.raises(TypeError) as caught:
+        pickle.dumps(place_of(kind).open())
+    assert str(caught.value) == said
 
 
 def _refusal(folder: Path) -> tuple[str, str]:

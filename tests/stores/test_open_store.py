@@ -75,8 +75,8 @@ def test_what_describes_no_store_is_refused(where: str, said: str) -> None:
         open_store(where)
     assert caught.value.problems == (Problem(VARIABLE, "invalid", f"{VARIABLE} {said}"),)
     assert caught.value.hint == (
-        f"Set {VARIABLE} to memory, file, file:PATH, keyring, or the URL of a Redis (redis://, rediss://, unix://) or a "
-        "database (postgresql+psycopg://, sqlite:///)."
+        f"Set {VARIABLE} to memory, file, file:PATH, keyring, or the URL of a Redis (redis://, rediss://, unix://) or "
+        "a database (postgresql+psycopg://, sqlite:///)."
     )
     assert "CANARY" not in str(caught.value) + caught.value.json()
     assert caught.value.__context__ is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import pytest
 import redis
@@ -38,7 +38,7 @@ class Servers:
         self.asked.append(options["host"])
         return self
 
-    def __enter__(self) -> Servers:
+    def __enter__(self) -> Self:
         """Be the client."""
         return self
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import stat
 import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final
 
 import pytest
 from pydantic import SecretStr
 
 from procountor_auth.errors import ConfigurationError, StoreConflict, StoreError, StoreUnavailable
-from procountor_auth.stores import Entry, open_store
+from procountor_auth.stores import Entry, open_store, sql_lock
 from procountor_auth.stores.outage import OUTAGES
 from procountor_auth.stores.sql import SQLStore
 from procountor_auth.stores.sql_table import NAME, ddl
@@ -285,6 +287,29 @@ def test_a_holder_that_stands_still_loses_its_lock(postgres_server: PostgresServ
         write(store_at(postgres_server.url), other)
         with pytest.raises(StoreConflict):
             transaction.write(token)
+
+
+def test_a_child_leaves_the_connection_of_a_lock_to_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its copy leads nowhere, so that the lock ends with the parent; one that has ended already is passed over."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ended = SimpleNamespace(connection=None)
+        lock = SimpleNamespace(connection=SimpleNamespace(connection=SimpleNamespace(dbapi_connection=ours)))
+        monkeypatch.setattr(sql_lock, "_held", [ended, lock])
+        closed: list[int] = []
+        real = os.close
+
+        def close(number: int) -> None:
+            closed.append(number)
+            real(number)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "close", close)
+            sql_lock._in_a_child()
+        assert closed
+        assert ours.fileno() not in closed
+        assert stat.S_ISCHR(os.fstat(ours.fileno()).st_mode)
+        assert theirs.recv(1) == b""  # nobody else has the connection
 
 
 def test_expired_entries_are_deleted(postgres_server: PostgresServer, token: Token) -> None:
