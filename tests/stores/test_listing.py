@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import tempfile
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -216,6 +217,37 @@ def test_a_file_system_that_hides_removals_keeps_its_lock_files(
     assert [path.name for path in store.folder.iterdir()] == [f"{FIRST}.lock"]
     (lock,) = store.list_leftovers()
     assert not store.remove_leftover(lock, timeout=5)
+
+
+@pytest.mark.parametrize("name", ["mkstemp", "fstat"])
+def test_where_it_can_not_be_tried_lock_files_stay(
+    tmp_path: Path, token: Token, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """What the file system says of removed files is tried in the folder itself, with a file that is gone afterwards."""
+    store = FileStore(tmp_path / "tokens")
+    put(store, token, FIRST)
+    tried: list[Path] = []
+    real = tempfile.mkstemp
+
+    def mkstemp(*, prefix: str, dir: Path) -> tuple[int, str]:  # noqa: A002 - as the function itself
+        tried.append(dir)
+        if name == "mkstemp":
+            raise OSError
+        assert prefix == "procountor-auth-"
+        return real(prefix=prefix, dir=dir)
+
+    def fstat(_: int) -> NoReturn:
+        raise OSError
+
+    with monkeypatch.context() as patched, store.transaction(FIRST, timeout=5) as transaction:
+        transaction.remove()
+        patched.setattr(tempfile, "mkstemp", mkstemp)
+        if name == "fstat":
+            patched.setattr("procountor_auth.stores.private_folder.os.fstat", fstat)
+        assert not store._folder.can_discard
+        assert not store._folder.can_discard  # it is tried once
+    assert tried == [store.folder]
+    assert [path.name for path in store.folder.iterdir()] == [f"{FIRST}.lock"]
 
 
 def test_a_temporary_file_is_removed_under_the_lock(tmp_path: Path, token: Token) -> None:

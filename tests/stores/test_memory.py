@@ -89,6 +89,20 @@ def test_memory_is_bounded_and_loses_only_what_has_ended(monkeypatch: pytest.Mon
     assert len(store._locks) <= 11
 
 
+def test_memory_is_swept_when_there_is_twice_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a sweep the next one is due with twice as many entries as have stayed."""
+    monkeypatch.setattr(memory, "MAX_ENTRIES", 4)
+    now = [1_000.0]
+    store = MemoryStore(clock=lambda: now[0])
+    sizes = []
+    for number in range(12):
+        _write(store, f"account-{number}", Token("a", 0.0, 1_001.0, "s"))
+        now[0] = 1_001.0 if number == 4 else now[0]
+        sizes.append(len(store.list_entries()))
+    assert sizes == [*range(1, 11), 1, 2]  # the one that is being written is locked
+    assert [(each.key, each.size) for each in store.list_entries()] == [("account-10", 0), ("account-11", 0)]
+
+
 def test_a_lock_that_was_dropped_meanwhile_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waited for a lock that was dropped with its entry takes the new one, which is everybody else's."""
     store = MemoryStore()

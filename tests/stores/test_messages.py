@@ -162,6 +162,43 @@ def test_sql(said: str, state: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("error", "missing", "made", "lost"),
+    [
+        (exc.ProgrammingError("", None, _FromDriver("no", "42P01")), True, False, False),
+        (exc.OperationalError("", None, _FromDriver("no such table: x")), True, False, False),
+        (exc.IntegrityError("", None, _FromDriver("no", "23505")), False, True, False),
+        (exc.ProgrammingError("", None, _FromDriver('relation "x" already exists', "42P07")), False, True, False),
+        (exc.OperationalError("", None, _FromDriver("no"), connection_invalidated=True), False, False, True),
+        (exc.OperationalError("", None, _FromDriver("no")), False, False, False),
+        (exc.ArgumentError("no"), False, False, False),
+    ],
+)
+def test_what_is_tried_again_is_told_from_others(
+    error: exc.SQLAlchemyError, *, missing: bool, made: bool, lost: bool
+) -> None:
+    """A table that is not there, what was made meanwhile, and a connection that was lost are three cases."""
+    found = (sql_error.is_missing_table(error), sql_error.is_made_meanwhile(error), sql_error.is_lost(error))
+    assert found == (missing, made, lost)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError("no"), "can't be reached"),
+        (TimeoutError("no"), "has not answered in time"),
+        (exc.TimeoutError("no"), "has not answered in time"),
+        (exc.InterfaceError("", None, _FromDriver("no")), "can't be reached"),
+        (exc.ArgumentError("no"), "refused a statement (ArgumentError)"),
+        (exc.OperationalError("", None, _FromDriver("table x has no column y")), "refused a statement (_FromDriver)"),
+        (exc.OperationalError("", None, _FromDriver("database table is locked")), "is locked by another program"),
+    ],
+)
+def test_an_error_without_a_state(error: Exception, said: str) -> None:
+    """What the driver or the system says counts where the database has given no code."""
+    assert sql_error.translate(error, "place").message == f"place {said}."
+
+
+@pytest.mark.parametrize(
     ("said", "state", "crowded"),
     [
         ("no", "53300", True),
@@ -182,6 +219,7 @@ def test_an_error_of_the_system_is_told() -> None:
     assert ours.hint == "Correct the access rights or the disk, or name another folder."
     busy = unusable(Path("/place"), OSError(errno.EBUSY, ""), "can't be written")
     assert (type(busy), busy.message) == (StoreUnavailable, "/place can't be written: Device or resource busy.")
+    assert busy.hint == "It may pass by itself; try again later."
     assert unusable(Path("/place"), OSError("no number"), "can't be read").message.endswith(": unknown error.")
 
 

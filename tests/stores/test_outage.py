@@ -10,12 +10,15 @@ import pytest
 from procountor_auth.errors import StoreUnavailable
 from procountor_auth.stores import open_store
 from procountor_auth.stores.outage import OUTAGES, REMEMBERED, SLOW, Outages
+from procountor_auth.stores.redis import RedisStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from procountor_auth.protocol.token import Token
     from tests.conftest import RedisServer
     from tests.postgres import PostgresServer
+    from tests.stores.conftest import Place
 
 
 def test_a_slow_outage_is_remembered_for_a_moment() -> None:
@@ -39,6 +42,26 @@ def test_a_quick_outage_is_not_remembered() -> None:
     outages = Outages(lambda: 5.0)
     outages.remember("a", 5.0, StoreUnavailable("Down."))
     assert outages.check("a") == 5.0
+
+
+@pytest.mark.process
+@pytest.mark.server
+@pytest.mark.parametrize("kind", ["redis", "postgresql", "sqlite"])
+def test_what_has_begun_is_tried(place_of: Callable[[str], Place], kind: str, token: Token) -> None:
+    """Just after an outage nothing is begun, and who has the lock writes, removes and lets go all the same."""
+    store = place_of(kind).open()
+    known = store._pool.place if isinstance(store, RedisStore) else store._database.place  # type: ignore[attr-defined]
+    with store.transaction("key", timeout=5) as transaction:
+        OUTAGES.remember(known, time.monotonic() - SLOW, StoreUnavailable("Down.", hint="Wait."))
+        transaction.write(token)
+        beginnings: list[Callable[[], object]] = [lambda: store.read("key"), store.list_entries, store.list_leftovers]
+        for begin in beginnings:
+            with pytest.raises(StoreUnavailable, match=r"^Down\.\nWait\.$"):
+                begin()
+        transaction.remove()
+    store.remove("key", timeout=5)
+    OUTAGES.forget()
+    assert store.read("key") is None
 
 
 @pytest.mark.process

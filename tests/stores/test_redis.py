@@ -18,13 +18,14 @@ from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 from redis.commands.core import Script
 
-from procountor_auth.errors import ConfigurationError, StoreConflict, StoreError, StoreUnavailable
+from procountor_auth.errors import ConfigurationError, Problem, StoreConflict, StoreError, StoreUnavailable
 from procountor_auth.protocol.token import Token
 from procountor_auth.stores import Entry, Transaction, redis_connection
 from procountor_auth.stores.codec import Damaged
 from procountor_auth.stores.lease import DEFAULT_LEASE
 from procountor_auth.stores.redis import RedisStore
 from procountor_auth.stores.redis_lock import EntryLock, Wait
+from procountor_auth.stores.redis_url import URL_HINT, address_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -295,16 +296,44 @@ def test_something_else_under_our_name_stays(redis_server: RedisServer, token: T
         assert client.get(NAME) == b"mine"
 
 
-@pytest.mark.parametrize("fields", [{"version": "1"}, {"data": b"{}"}, {"version": "9", "data": b'{"schema":1}'}])
-def test_half_an_entry_is_damaged(redis_server: RedisServer, token: Token, fields: dict[Any, Any]) -> None:
-    """A hash with a field missing is a miss, and kept aside."""
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"version": "1"}, "a field is missing"),
+        ({"data": b"{}"}, "a field is missing"),
+        ({"version": "9", "data": b'{"schema":1}'}, "its schema or version is impossible"),
+        ({"version": "9", "data": b'{"schema":1,"version":8,"token":null}'}, "it has two versions"),
+    ],
+)
+def test_half_an_entry_is_damaged(
+    redis_server: RedisServer, token: Token, fields: dict[Any, Any], reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A hash with a field missing, or with two versions, is a miss, and kept aside for a month."""
     with redis.Redis.from_url(redis_server.url) as client:
         client.hset(NAME, mapping=fields)
         store = store_at(redis_server.url)
         assert store.read(KEY) is None
         put(store, token)
-        assert client.exists(f"{NAME}:damaged")
+        left: Any = client.ttl(f"{NAME}:damaged")
+    assert 29 * 86_400 < left <= 30 * 86_400
+    assert [each.message for each in caplog.records if each.levelname == "WARNING"] == [
+        f"{NAME} in Redis is damaged ({reason}) and was kept as {NAME}:damaged"
+    ]
     assert store.read(KEY) == Entry(1, token)
+
+
+def test_another_version_is_told(redis_server: RedisServer, token: Token) -> None:
+    """A write and a removal say which version was read, and which one is there."""
+    store = store_at(redis_server.url)
+    put(store, token)
+    with store.transaction(KEY, timeout=5) as late, redis.Redis.from_url(redis_server.url) as client:
+        client.hset(NAME, "version", "7")
+        with pytest.raises(StoreConflict) as written:
+            late.write(token)
+        with pytest.raises(StoreConflict) as removed:
+            late.remove()
+    said = "The stored token has changed meanwhile (version 1 was read, 7 is there); nothing was written."
+    assert written.value.message == removed.value.message == said
 
 
 def test_a_replica_is_no_place_to_write(start_redis: Callable[..., RedisServer], token: Token) -> None:
@@ -378,8 +407,11 @@ def test_tls_is_verified(start_redis: Callable[..., RedisServer], tmp_path: Path
 )
 def test_a_url_that_means_something_else_is_refused(url: str) -> None:
     """A URL whose password was not escaped, or that turns a protection off, is refused and not shown."""
-    with pytest.raises(ConfigurationError, match="PROCOUNTOR_TOKEN_STORE") as caught:
+    with pytest.raises(ConfigurationError) as caught:
         store_at(url)
+    said = f"PROCOUNTOR_TOKEN_STORE {address_of(SecretStr(url))}"
+    assert caught.value.problems == (Problem("PROCOUNTOR_TOKEN_STORE", "invalid", said),)
+    assert caught.value.hint == URL_HINT
     assert "CANARY" not in str(caught.value) + caught.value.json()
     assert caught.value.__context__ is None
 

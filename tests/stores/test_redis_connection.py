@@ -214,6 +214,51 @@ def test_connections_show_no_secret() -> None:
     assert "CANARY" not in repr(vars(store)) + repr(dict(redis_connection._shared))
 
 
+@pytest.mark.parametrize(
+    ("url", "kind", "own"),
+    [
+        ("redis://host:7/2", redis_connection._Tcp, {"host": "host", "port": 7, "db": 2}),
+        ("rediss://host?ssl_ca_certs=/ca.pem", redis_connection._Tls, {"host": "host", "ssl_ca_certs": "/ca.pem"}),
+        ("unix:///run/redis.sock?db=3", redis_connection._Unix, {"path": "/run/redis.sock", "db": 3}),
+    ],
+)
+def test_a_connection_has_its_limits(url: str, kind: type[object], own: dict[str, object]) -> None:
+    """Each is of the kind that the URL says, waits for a limited time, and is tried again once where it was lost."""
+    pool = store_at(url)._pool.client.connection_pool
+    options = pool.connection_kwargs
+    retry = options["retry"]
+    assert isinstance(options["state"], redis_connection._State)
+    expected = own | {
+        "decode_responses": False,
+        "protocol": 2,
+        "socket_connect_timeout": 3.0,
+        "socket_timeout": 5.0,
+        "socket_keepalive": True,
+    }
+    assert {name: options[name] for name in expected} == expected
+    assert (retry._retries, retry._supported_errors) == (1, (exceptions.ConnectionError, exceptions.ReadOnlyError))
+    assert (pool.connection_class, pool.max_connections, pool.timeout) == (kind, 32, 3.0)
+
+
+def test_a_thread_has_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit within another one takes its place, and is gone at the end, as is the mistrust."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    connections = store_at("redis://host")._pool
+    state = connections._state
+    assert (state.left(5.0), state.careful) == (5.0, False)
+    with connections.within(3.0, careful=True):
+        assert (state.left(5.0), state.left(1.0), state.careful) == (3.0, 1.0, True)
+        with connections.within(None):
+            assert (state.left(5.0), state.careful) == (5.0, False)
+        now[0] += 2.0
+        assert (state.left(5.0), state.careful) == (1.0, True)
+        now[0] += 1.0
+        with pytest.raises(exceptions.TimeoutError):
+            state.left(5.0)
+    assert (state.left(5.0), state.careful) == (5.0, False)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_child_has_connections_of_its_own(start_redis: Callable[..., RedisServer]) -> None:
     """A child uses no socket of its parent and closes none, whatever the parent's other threads held at the fork."""

@@ -5,26 +5,32 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sqlite3
 import stat
 import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy.pool import NullPool
 
-from procountor_auth.errors import ConfigurationError, StoreConflict, StoreError, StoreUnavailable
-from procountor_auth.stores import Entry, open_store, sql_lock
+from procountor_auth.errors import ConfigurationError, Problem, StoreConflict, StoreError, StoreUnavailable
+from procountor_auth.stores import Entry, open_store, sql_connection, sql_lock
 from procountor_auth.stores.outage import OUTAGES
 from procountor_auth.stores.sql import SQLStore
+from procountor_auth.stores.sql_connection import Database, database_for
 from procountor_auth.stores.sql_table import NAME, ddl
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from sqlalchemy import URL, Connection
 
     from procountor_auth.protocol.token import Token
     from tests.postgres import PostgresServer
@@ -151,21 +157,128 @@ def test_what_is_refused_for_good_is_no_outage(
     [
         ("postgresql://", "has no host or no name of a database"),
         ("postgresql://u:n0t4u@host", "has no host or no name of a database"),
-        ("postgresql+psycopg://u:n0t/4u@host:port/x", "is not a URL|has no host"),
+        ("postgresql:///x", "has no host or no name of a database"),
+        (
+            "postgresql+psycopg://u:n0t/4u@host:port/x",
+            "is not a URL; a special character in the password may be the reason",
+        ),
         ("postgresql+nothing://u:n0t4u@host/x", "names a driver that is not known"),
-        ("postgresql+asyncpg://u:n0t4u@host/x", "needs a driver without asyncio|needs"),
-        ("sqlite:///", "has no file"),
-        ("sqlite:///:memory:", "has no file"),
-        ("sqlite:////x?n0t4u=1", "has a query"),
-        ("sqlite:///~nobody-of-this-name/x", "of a user that does not exist"),
+        ("sqlite:///", "has no file; memory is the store that forgets"),
+        ("sqlite:///:memory:", "has no file; memory is the store that forgets"),
+        ("sqlite:////x?n0t4u=1", "has a query, which is not known for SQLite"),
+        ("sqlite:///~nobody-of-this-name/x", "names a file of a user that does not exist"),
+        ("sqlite:////n0t\0x", "names a file that can't exist"),
     ],
 )
 def test_a_url_that_can_t_be_is_a_configuration_error(url: str, said: str) -> None:
-    """What is wrong with it is said without a password in it."""
-    with pytest.raises(ConfigurationError, match=f"PROCOUNTOR_TOKEN_STORE.*({said})") as caught:
+    """What is wrong with it is said without a password in it, and how to write one as well."""
+    with pytest.raises(ConfigurationError) as caught:
         open_store(url)
+    said = f"PROCOUNTOR_TOKEN_STORE {said}"
+    assert caught.value.problems == (Problem("PROCOUNTOR_TOKEN_STORE", "invalid", said),)
+    assert caught.value.hint == (
+        "Write it as postgresql+psycopg://USER:PASSWORD@HOST:PORT/DATABASE, with special characters as %XX in USER and "
+        "PASSWORD, or as sqlite:////path/of/a/file."
+    )
     assert "n0t" not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+def test_a_driver_that_is_not_there_is_named() -> None:
+    """A driver that somebody has chosen is not in the extra: the error names the packages that do."""
+    with pytest.raises(
+        ConfigurationError, match=r"^PROCOUNTOR_TOKEN_STORE=a database needs sqlalchemy, psycopg, "
+    ) as caught:
+        open_store("postgresql+asyncpg://u:n0t4u@host/x")
+    assert "n0t" not in str(caught.value)
+
+
+def test_another_database_is_not_supported() -> None:
+    """Only those two have locks that a store can use."""
+    assert database_for(SecretStr("mysql://u:n0t4u@host/x")) == (
+        "is a database that is not supported: PostgreSQL and SQLite are"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "place", "driver", "options"),
+    [
+        (
+            "postgresql://u:n0t4u@host/x",
+            "PostgreSQL at host:5432/x",
+            "postgresql+psycopg",
+            {"connect_timeout": 3, "prepare_threshold": None},
+        ),
+        (
+            "postgresql+psycopg://u:n0t4u@/x?host=/run",
+            "PostgreSQL at a socket:5432/x",
+            "postgresql+psycopg",
+            {"connect_timeout": 3, "prepare_threshold": None},
+        ),
+        ("postgresql+pg8000://u:n0t4u@host:7/x", "PostgreSQL at host:7/x", "postgresql+pg8000", {"connect_timeout": 3}),
+        ("sqlite:////srv/tokens.db", "SQLite in /srv/tokens.db", "sqlite", {"timeout": 5.0}),
+    ],
+)
+def test_a_database_is_reached_within_limits(
+    monkeypatch: pytest.MonkeyPatch, url: str, place: str, driver: str, options: dict[str, object]
+) -> None:
+    """It is called by its host, port and name; nothing is pooled, no parameter is shown, and each wait has an end."""
+    given: dict[str, object] = {}
+
+    def create_engine(parts: URL, **more: object) -> object:
+        given.update(more, driver=parts.drivername)
+        return object()
+
+    monkeypatch.setattr(sql_connection, "create_engine", create_engine)
+    found = database_for(SecretStr(url))
+    assert isinstance(found, Database)
+    assert (found.place, repr(found)) == (place, f"<Database {place}>")
+    assert found.file == (Path("/srv/tokens.db") if driver == "sqlite" else None)
+    assert given == {"driver": driver, "poolclass": NullPool, "hide_parameters": True, "connect_args": options}
+
+
+def test_an_entry_with_two_versions_is_damaged(tmp_path: Path, token: Token, caplog: pytest.LogCaptureFixture) -> None:
+    """A row whose version is another one than that of its data is kept aside for a month, with all that it has."""
+    store = store_at(f"sqlite:///{tmp_path / 'tokens.db'}")
+    write(store, token)
+    with closing(sqlite3.connect(tmp_path / "tokens.db")) as connection, connection:
+        connection.execute(f"UPDATE {NAME} SET version = 7")
+        before = connection.execute(f"SELECT version, data, written_at FROM {NAME}").fetchall()
+    assert store.read(KEY) is None
+    with store.transaction(KEY, timeout=5) as transaction:
+        assert transaction.entry is None
+    with closing(sqlite3.connect(tmp_path / "tokens.db")) as connection:
+        assert connection.execute(f"SELECT version, data, written_at FROM {NAME}").fetchall() == before
+        ((key, ends),) = connection.execute(f"SELECT key, expires_at FROM {NAME}").fetchall()
+    assert key == f"{KEY}:damaged"
+    assert ends == pytest.approx(time.time() + 30 * 86_400, abs=60)
+    place = f"SQLite in {tmp_path / 'tokens.db'}"
+    said = f"{KEY} in {place} is damaged (it has two versions) and was kept as {KEY}:damaged"
+    assert [each.message for each in caplog.records if each.name == "procountor_auth"] == [said]
+
+
+def test_what_can_not_be_forgotten_stays(
+    tmp_path: Path, token: Token, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A write is done where the expired entries can't be deleted, and the log says so at DEBUG."""
+    caplog.set_level(logging.DEBUG, "procountor_auth")
+    store = store_at(f"sqlite:///{tmp_path / 'tokens.db'}")
+    real, failed = store._do, []
+
+    def do(statements: Callable[[Connection], object], **options: Any) -> object:  # noqa: ANN401 - as it is called
+        if statements.__qualname__.endswith("_forget_expired.<locals>.<lambda>"):
+            failed.append(options)
+            raise StoreUnavailable("It is away.")
+        return real(statements, **options)
+
+    monkeypatch.setattr(store, "_do", do)
+    write(store, token)
+    assert failed
+    assert store.read(KEY) == Entry(1, token)
+    said = "expired entries were not deleted: It is away."
+    assert [(each.levelno, each.message) for each in caplog.records if each.name == "procountor_auth"] == [
+        (logging.DEBUG, said)
+    ]
 
 
 def test_the_url_is_in_no_repr(caplog: pytest.LogCaptureFixture) -> None:
