@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from procountor_auth.errors import StoreUnavailable
 from procountor_auth.protocol.token import Token
 from procountor_auth.stores import memory, open_store
 from procountor_auth.stores.memory import MemoryStore
@@ -16,6 +17,7 @@ from procountor_auth.stores.memory import MemoryStore
 FORK = """
 import os, threading
 from procountor_auth.stores.memory import MemoryStore
+from procountor_auth.errors import StoreUnavailable
 from procountor_auth.protocol.token import Token
 
 store = MemoryStore.shared_instance()
@@ -65,6 +67,18 @@ def test_a_child_does_not_wait_for_a_thread_that_it_does_not_have() -> None:
 def _write(store: MemoryStore, key: str, token: Token | None) -> None:
     with store.transaction(key, timeout=1) as transaction:
         transaction.write(token)
+
+
+def test_an_entry_is_removed_under_its_lock() -> None:
+    """Only that one, whether it is there or not, and not while somebody else has it."""
+    store = MemoryStore()
+    for key in ("gone", "stays"):
+        _write(store, key, None)
+    with store.transaction("gone", timeout=1), pytest.raises(StoreUnavailable):
+        store.remove("gone", timeout=0)
+    for _ in range(2):
+        store.remove("gone", timeout=1)
+        assert [each.key for each in store.list_entries()] == ["stays"]
 
 
 def test_memory_is_bounded_and_loses_only_what_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,12 @@ def test_a_file_store_has_a_default_folder_and_knows_the_home(tmp_path: Path) ->
     assert home.folder == Path.home() / "tokens"
 
 
+@pytest.mark.parametrize("where", ["redis://host", "postgresql://host/x", "sqlite:////srv/tokens.db"])
+def test_a_server_has_the_time_that_it_is_given(where: str) -> None:
+    """A store that may have to wait for an answer knows how long at most."""
+    assert vars(open_store(where, timeout=1.5))["_timeout"] == 1.5
+
+
 def test_keys_seal(tmp_path: Path, two_keys: tuple[SecretStr, ...], token: Token) -> None:
     """With keys, a store is sealed; a wrong key is refused before anything is written."""
     where = f"file:{tmp_path / 'tokens'}"
@@ -51,7 +57,9 @@ def test_keys_seal(tmp_path: Path, two_keys: tuple[SecretStr, ...], token: Token
         transaction.write(token)
     assert repr(store).endswith("tokens, sealed>")
     assert b"CANARY" not in (tmp_path / "tokens" / "a.json").read_bytes()
-    for each in (where, "keyring", "redis://host"):
+    urls = ("redis://host", "redis+cluster://host", f"sqlite:///{tmp_path / 'tokens.db'}", "postgresql://host/x")
+    assert all(repr(open_store(each, two_keys)).endswith(", sealed>") for each in urls)
+    for each in (where, "keyring", *urls):
         with pytest.raises(ConfigurationError, match="PROCOUNTOR_TOKEN_STORE_KEY"):
             open_store(each, (SecretStr("short"),))
 

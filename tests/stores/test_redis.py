@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 import redis
@@ -223,6 +224,31 @@ def test_a_free_lock_is_taken_whatever_the_entry_is(redis_server: RedisServer, t
             assert isinstance(turn, Transaction)
             assert turn.entry == Entry(version, token)
             turn.write(token)
+
+
+def test_a_lock_that_can_not_be_renewed_may_still_be_ours(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that another has is lost; one that could not be asked for is tried again, and the log says so at DEBUG."""
+    caplog.set_level(logging.DEBUG, "procountor_auth")
+    with redis.Redis.from_url(redis_server.url) as client:
+        lock = EntryLock(client, NAME, lease=5.0, wait=Wait(lambda: None, None))
+        assert (lock.name, lock.timeout) == (f"{NAME}:lock", 5.0)
+        assert lock.acquire(token="mine")
+        assert lock.renew()
+        assert 4_000 < client.pttl(f"{NAME}:lock") <= 5_000
+        assert caplog.records == []
+        client.set(f"{NAME}:lock", "theirs")
+        assert not lock.renew()
+
+        def reacquire() -> NoReturn:
+            raise redis.ConnectionError("lost")
+
+        monkeypatch.setattr(lock, "reacquire", reacquire)
+        assert lock.renew()
+    assert [(each.levelno, each.message) for each in caplog.records] == [
+        (logging.DEBUG, "the lock in Redis could not be renewed, for now")
+    ]
 
 
 def test_waiting_reads_an_entry_once_for_each_version(token: Token) -> None:
