@@ -34,6 +34,19 @@ _REDIS: Final[dict[Exception, tuple[bool, str, str]]] = {
         "Redis at place refused the user or the password.",
         "Check the user and the password in PROCOUNTOR_TOKEN_STORE.",
     ),
+    **{
+        exceptions.ResponseError(said): (
+            False,
+            "Redis at place refused the user or the password.",
+            "Check the user and the password in PROCOUNTOR_TOKEN_STORE.",
+        )
+        for said in ("NOAUTH Authentication required.", "WRONGPASS: no", "NOPERM")
+    },
+    exceptions.ResponseError("Error running script (call to f_1): @user_script: 8: -MISCONF no disk"): (
+        True,
+        "Redis at place can't be used now (ResponseError).",
+        "Check that Redis is running and can be reached; then try again.",
+    ),
     exceptions.NoPermissionError("NOT ALLOWED"): (
         False,
         "Redis at place does not permit this user what is needed.",
@@ -189,6 +202,7 @@ def test_what_is_tried_again_is_told_from_others(
         (exc.TimeoutError("no"), "has not answered in time"),
         (exc.InterfaceError("", None, _FromDriver("no")), "can't be reached"),
         (exc.ArgumentError("no"), "refused a statement (ArgumentError)"),
+        (exc.DataError("INSERT a certificate", None, _FromDriver("no")), "refused a statement (_FromDriver)"),
         (exc.OperationalError("", None, _FromDriver("table x has no column y")), "refused a statement (_FromDriver)"),
         (exc.OperationalError("", None, _FromDriver("database table is locked")), "is locked by another program"),
     ],

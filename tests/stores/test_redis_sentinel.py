@@ -118,6 +118,8 @@ def test_without_a_primary_there_is_an_error(servers: Servers, hosts: str, kind:
     with pytest.raises(exceptions.RedisError) as caught:
         sentinels_of(f"redis+sentinel://{hosts}/main").primary()
     assert type(caught.value) is kind
+    said = "No Sentinel knows the service." if kind is UnknownService else "No Sentinel answers."
+    assert str(caught.value) == said
     assert servers.asked == hosts.split(",")
 
 
