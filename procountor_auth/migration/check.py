@@ -62,8 +62,13 @@ def examine(
         notes += [f"today: {reason.message}" for reason in reasons_of(error)]
     strategy = today.strategy.name if today else strategy_of(profiles, profile)
     if today is not None and strategy == target:
-        problems = _problems_of_today(today, pool, clock())
-        return Examined(Readiness(profile=profile, strategy=strategy, target=target, reasons=problems), today, today)
+        now = clock()
+        reasons, about_key = _key_problems(today, now)
+        reasons += _problems_of_today(today, pool, now)
+        readiness = Readiness(
+            profile=profile, strategy=strategy, target=target, reasons=tuple(reasons), notes=tuple(about_key)
+        )
+        return Examined(readiness, today, today)
     target_provider, reasons, about_key = _next(profile, target, pool, clock)
     if strategy == target:
         notes.clear()  # they are the reasons already
@@ -85,19 +90,25 @@ def _next(
     try:
         provider = pool.provider(profile, target)
         _ = provider.store, provider.backends.transport  # to see whether the stores can be opened
-        claims = KeyClaims.of(provider)
+        reasons, about_key = _key_problems(provider, clock())
     except ProcountorAuthError as error:
         return None, list(reasons_of(error)), []
-    problems = claims.problems(clock()) if claims is not None else []
+    stored, unread = _stored(provider, pool)
+    wrong = find_wrong_company(provider, stored, clock())
+    more = reasons_of(wrong) if wrong is not None else _login_problems(provider, stored, unread, clock())
+    return provider, [*reasons, *more], about_key
+
+
+def _key_problems(provider: TokenProvider, now: float) -> tuple[list[Reason], list[str]]:
+    """Return what keeps the API key from working, by its own claims, and what may."""
+    claims = KeyClaims.of(provider)
+    problems = claims.problems(now) if claims is not None else []
     reasons = [
         Reason(code=problem.code, message=problem.message, hint=problem.hint, variable="PROCOUNTOR_API_KEY")
         for problem in problems
         if problem.in_the_way
     ]
-    stored, unread = _stored(provider, pool)
-    wrong = find_wrong_company(provider, stored, clock())
-    more = reasons_of(wrong) if wrong is not None else _login_problems(provider, stored, unread, clock())
-    return provider, [*reasons, *more], [problem.message for problem in problems if not problem.in_the_way]
+    return reasons, [problem.message for problem in problems if not problem.in_the_way]
 
 
 def _stored(provider: TokenProvider, pool: ProviderPool) -> tuple[Token | None, tuple[Reason, ...]]:

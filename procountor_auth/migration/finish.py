@@ -10,6 +10,7 @@ from procountor_auth.errors import ProcountorAuthError
 from procountor_auth.migration.bridge_callers import callers_of
 from procountor_auth.migration.plan import plan
 from procountor_auth.migration.readiness import Readiness, Reason, reasons_of
+from procountor_auth.migration.target import strategy_of
 from procountor_auth.settings.problems import variable_named
 from procountor_auth.tokens.pool import ProviderPool
 
@@ -70,7 +71,8 @@ def finish(
     try:
         today = pool.provider(profile)
     except ProcountorAuthError as error:
-        return Finished(_readiness(profile, None, old, reasons_of(error)), removed=False, delete=())
+        strategy = strategy_of(profiles, profile)
+        return Finished(_readiness(profile, strategy, old, reasons_of(error)), removed=False, delete=())
     strategy = today.strategy.name
     if strategy == old:
         reason = Reason(

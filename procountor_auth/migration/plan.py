@@ -165,13 +165,15 @@ class _Writer:
     def leftovers(self, target: str, today: str | None = None) -> tuple[Change, ...]:
         """Return the settings that only deprecated strategies, or the current one, need."""
         kept = find_strategy(target)
+        if kept is None:  # what it needs is not known
+            return ()
         names_left = [name for name in dict.fromkeys((today, *_DEPRECATED)) if name is not None and name != target]
         leaving = [kind for kind in map(find_strategy, names_left) if kind is not None]
         names = [
             name
             for kind in leaving
             for name in kind.required_settings
-            if kept is None or name not in (*kept.required_settings, *kept.optional_settings)
+            if name not in (*kept.required_settings, *kept.optional_settings)
         ]
         if str(self._plain("fallback_strategy")) in {kind.name for kind in leaving}:
             names += ["fallback_strategy", "fallback_limit"]

@@ -129,20 +129,23 @@ class Renewal:
             raise down.with_traceback(None)
         _logger.warning("%s This host continues by itself, strategy %s", down.message, self.strategy.name)
         stand_in, private = stand_ins()
-        found: Acquired | Use | None = None
-        failed: StoreError | None = None
         try:
             found = self._transact(stand_in, alone=True)
         except StoreConflict:
             raise
         except StoreError as error:
             failed = error
-        if found is None and failed is not None:
-            if self.request.seconds_left() <= 0:
-                raise failed.with_traceback(None)
-            _logger.warning("%s This process continues by itself, strategy %s", failed.message, self.strategy.name)
-            found = self._transact(private, alone=True)
-        if isinstance(found, Use):  # only a strategy that can't go on by itself marks what it sends
+        else:
+            return self._own(found, down)
+        if self.request.seconds_left() <= 0:
+            raise failed.with_traceback(None)
+        _logger.warning("%s This process continues by itself, strategy %s", failed.message, self.strategy.name)
+        return self._own(self._transact(private, alone=True), down)
+
+    @staticmethod
+    def _own(found: Acquired | Use, down: StoreError) -> Acquired:
+        """Return what was got alone: only a strategy that can't go on by itself marks what it sends."""
+        if isinstance(found, Use):
             raise down.with_traceback(None)
         return found
 

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 TARGET = "client_credentials"
 
 
-def test_what_the_key_says_of_its_host_and_end(companies: Companies) -> None:
+@pytest.mark.parametrize("strategy", ["legacy_password", TARGET], ids=["before the switch", "after it"])
+def test_what_the_key_says_of_its_host_and_end(companies: Companies, strategy: str) -> None:
     """A key that has ended is in the way; one that another host has issued, or that ends soon, is only a note."""
+    companies.common["strategy"] = strategy
     soon_over: dict[str, Any] = {"iss": "https://api.procountor.com", "exp": int(time.time()) + 86_400}
     companies.add("ended", api_key=jwt.encode({"exp": 1_600_000_000}, "c" * 32, algorithm="HS256"))
     companies.add("soon", api_key=jwt.encode(soon_over, "c" * 32, algorithm="HS256"))

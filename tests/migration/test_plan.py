@@ -128,6 +128,7 @@ def test_a_strategy_of_another_package_is_planned(companies: Companies) -> None:
     companies.add("acme")
     made = planned(companies.write(), "acme", "elsewhere")
     assert lines(made) == ['+strategy = "elsewhere"']
+    assert made.later == ()
     assert made.switch == ("PROCOUNTOR_PROFILES__ACME__STRATEGY", "elsewhere")
 
 

@@ -300,7 +300,5 @@ def test_finish_says_why_it_can_not(
     companies.add("acme", token_store=f"file:{tmp_path / 'no-folder'}", **values)
     found = finish(companies.write(), "acme", LEGACY)
     assert [reason.code for reason in found.readiness.reasons] == [code]
-    strategy = None if code == "missing" else TARGET
-    assert (found.readiness.profile, found.readiness.strategy) == ("acme", strategy)
-    assert found.readiness.target == (strategy or "another strategy")
+    assert (found.readiness.profile, found.readiness.strategy, found.readiness.target) == ("acme", TARGET, TARGET)
     assert (found.readiness.notes, found.removed, found.delete, found.has_old_programs) == ((), False, (), False)

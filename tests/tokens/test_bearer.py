@@ -891,6 +891,17 @@ def test_a_success_alone_says_that_a_token_is_good(flow: Flow, status: int, *, a
     assert flow.script.asked[2:] == (["refresh-second"] if accepted else [])
 
 
+@pytest.mark.parametrize(("status", "accepted"), [(200, True), (204, True), (302, False), (503, False)])
+def test_a_success_alone_says_that_the_second_token_is_good(flow: Flow, status: int, *, accepted: bool) -> None:
+    """The same holds for the answer to the second attempt: a gateway that fails has not looked at the token."""
+    flow.script.answers["refresh-second"] = lambda: token("third", "primary")
+    flow.run((401, {}), (status, {}))
+    assert flow.script.asked == ["acquire", "refresh-first"]
+    flow.headers.clear()
+    flow.run((401, {}), (200, {}))
+    assert flow.script.asked[2:] == (["refresh-second"] if accepted else [])
+
+
 def test_a_request_elsewhere_is_told_once_for_each_host(caplog: pytest.LogCaptureFixture) -> None:
     """The warning names both hosts, printably, and the variables; a hundred hosts are told of, and no more."""
     auth = bearer.Bearer(TokenSource.fixed("acc3ss", base_url="https://api.example"))
