@@ -136,13 +136,13 @@ def test_a_holder_that_was_cut_off_gives_way_to_the_next_holder(
 
 def test_a_lease_is_renewed_while_its_holder_works(redis_server: RedisServer, token: Token) -> None:
     """A renewal that takes longer than a lease keeps its lock, and the lock is gone at its end."""
-    store = store_at(redis_server.url, lease=0.5)
+    store = store_at(redis_server.url, lease=1.0)  # on a busy machine its thread may start late
     with redis.Redis.from_url(redis_server.url) as client, store.transaction(KEY, timeout=5) as transaction:
-        with pytest.raises(StoreUnavailable), store_at(redis_server.url).transaction(KEY, timeout=1.0):
+        with pytest.raises(StoreUnavailable), store_at(redis_server.url).transaction(KEY, timeout=1.5):
             pytest.fail("the lock was lost")
         transaction.write(token)
         left: Any = client.pttl(f"{NAME}:lock")
-        assert 0 < left <= 500
+        assert 0 < left <= 1000
     with redis.Redis.from_url(redis_server.url) as client:
         assert not client.exists(f"{NAME}:lock")
 
