@@ -58,19 +58,31 @@ _warned = False
 _logger = logging.getLogger("procountor_auth")
 
 
-def warn_of_legacy(profile: str | None = None) -> None:
+CHOSEN: Final = "PROCOUNTOR_STRATEGY"
+FALLEN_BACK_TO: Final = "PROCOUNTOR_FALLBACK_STRATEGY"
+"""The variables that name a strategy."""
+
+
+def _advice(variable: str) -> str:
+    if variable == FALLEN_BACK_TO:
+        return f"Remove {FALLEN_BACK_TO} as soon as the chosen strategy works. {LEGACY.guide} explains how."
+    return LEGACY.advice
+
+
+def warn_of_legacy(profile: str | None = None, variable: str = CHOSEN) -> None:
     """Emit `LegacyAuthWarning`, once per process, for the nearest caller outside this package.
 
     Args:
         profile: The profile that chooses the legacy strategy, if there are profiles.
+        variable: The variable that names it.
     """
     global _warned  # noqa: PLW0603 - "once per process" is process-wide
     with _lock:
         if _warned:
             return
         warnings.warn(
-            f"{f'Profile {printable(profile)}: ' if profile else ''}PROCOUNTOR_STRATEGY=legacy_password is deprecated: "
-            f"{LEGACY.removed}. {LEGACY.advice}"
+            f"{f'Profile {printable(profile)}: ' if profile else ''}{variable}=legacy_password is deprecated: "
+            f"{LEGACY.removed}. {_advice(variable)}"
             + (" `procountor-auth migrate status` lists every profile that still uses it." if profile else ""),
             LegacyAuthWarning,
             # The only way to look up the stack without building all of it.
@@ -119,31 +131,33 @@ LegacyPolicy: TypeAlias = Literal["warn", "error", "allow"]
 """`warn` once per process (the default), raise an `error`, or `allow` it with a log message."""
 
 
-def legacy_refusal(policy: LegacyPolicy, *strategies: str | None) -> LegacyNotAllowed | None:
-    """Return the error if the policy forbids one of these strategies."""
-    if policy != "error" or "legacy_password" not in strategies:
+def legacy_refusal(policy: LegacyPolicy, chosen: str | None, fallback: str | None = None) -> LegacyNotAllowed | None:
+    """Return the error if the policy forbids the chosen strategy, or the one to fall back to."""
+    if policy != "error" or "legacy_password" not in {chosen, fallback}:
         return None
+    variable = CHOSEN if chosen == "legacy_password" else FALLEN_BACK_TO
     return LegacyNotAllowed(
-        "PROCOUNTOR_STRATEGY=legacy_password is not allowed, because PROCOUNTOR_LEGACY_POLICY=error.",
-        hint=LEGACY.advice,
+        f"{variable}=legacy_password is not allowed, because PROCOUNTOR_LEGACY_POLICY=error.", hint=_advice(variable)
     )
 
 
-def apply_legacy_policy(policy: LegacyPolicy, profile: str | None = None) -> None:
+def apply_legacy_policy(policy: LegacyPolicy, profile: str | None = None, variable: str = CHOSEN) -> None:
     """Apply the policy for the legacy strategy, before anything is sent.
 
     Args:
         policy: The policy.
         profile: The profile that chooses it, if there are profiles.
+        variable: The variable that names it.
 
     Raises:
         LegacyNotAllowed: The policy is `error`.
         LegacyAuthWarning: If warnings are errors (`-W error`).
     """
-    refusal = legacy_refusal(policy, "legacy_password")
+    chosen = "legacy_password" if variable == CHOSEN else None
+    refusal = legacy_refusal(policy, chosen, "legacy_password")
     if refusal is not None:
         raise refusal
     if policy == "warn":
-        warn_of_legacy(profile)
+        warn_of_legacy(profile, variable)
     else:
         _logger.info("the deprecated strategy legacy_password is in use (PROCOUNTOR_LEGACY_POLICY=allow)")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import SecretStr
 
-from procountor_auth.errors import InvalidGrant, LegacyRemoved, RedirectError, UnexpectedResponse
+from procountor_auth.errors import AccessDenied, InvalidGrant, LegacyRemoved, RedirectError, UnexpectedResponse
 from procountor_auth.protocol.authorization_response import read_redirect
 from procountor_auth.protocol.availability import is_temporary
 from procountor_auth.protocol.client import new_state
@@ -22,7 +22,14 @@ from procountor_auth.protocol.importing import importing
 from procountor_auth.protocol.reply import Reply
 from procountor_auth.protocol.success import refuse_errors
 from procountor_auth.strategies.base import Strategy
-from procountor_auth.strategies.deprecation import LEGACY, LegacyPolicy, Lifecycle, apply_legacy_policy
+from procountor_auth.strategies.deprecation import (
+    CHOSEN,
+    FALLEN_BACK_TO,
+    LEGACY,
+    LegacyPolicy,
+    Lifecycle,
+    apply_legacy_policy,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +55,7 @@ class LegacyPasswordStrategy(Strategy):
         allow_missing_state: Whether a redirect without a `state` is accepted.
         policy: What happens when the strategy is used: `warn`, `error` or `allow`.
         profile: The profile to name in the warning or error, if there are profiles.
+        variable: The variable to name there.
     """
 
     name: ClassVar[str] = "legacy_password"
@@ -64,6 +72,7 @@ class LegacyPasswordStrategy(Strategy):
         allow_missing_state: bool = False,
         policy: LegacyPolicy = "warn",
         profile: str | None = None,
+        variable: str = CHOSEN,
     ) -> None:
         super().__init__(client)
         self._username = username
@@ -72,6 +81,7 @@ class LegacyPasswordStrategy(Strategy):
         self._allow_missing_state = allow_missing_state
         self._policy: LegacyPolicy = policy
         self._profile = profile
+        self._variable = variable
 
     @classmethod
     def from_settings(cls, settings: StrategySettings, *, clock: Callable[[], float] = time.time) -> Self:
@@ -89,6 +99,7 @@ class LegacyPasswordStrategy(Strategy):
             allow_missing_state=settings.allow_missing_state,
             policy=settings.legacy_policy,
             profile=settings.profile,
+            variable=CHOSEN if settings.strategy == cls.name else FALLEN_BACK_TO,
         )
 
     def apply_policy(self) -> None:
@@ -98,7 +109,7 @@ class LegacyPasswordStrategy(Strategy):
             LegacyNotAllowed: The policy is `error`.
             LegacyAuthWarning: If warnings are errors (`-W error`).
         """
-        apply_legacy_policy(self._policy, self._profile)
+        apply_legacy_policy(self._policy, self._profile, self._variable)
 
     def identity(self) -> tuple[str, ...]:
         """Return the user's name and the company."""
@@ -117,12 +128,16 @@ class LegacyPasswordStrategy(Strategy):
         request = self._authz_request(state)
         response = yield request
         location = _location(request, response)
-        code = read_redirect(
-            location,
-            self.client.expect(
-                state, self.client.endpoints.authorization, allow_missing_state=self._allow_missing_state
-            ),
+        expected = self.client.expect(
+            state, self.client.endpoints.authorization, allow_missing_state=self._allow_missing_state
         )
+        code: SecretStr | None = None
+        with suppress(AccessDenied):
+            code = read_redirect(location, expected)
+        if code is None:  # RFC 6749, section 4.1.2.1. There is no page here on which somebody could have declined it.
+            refusal = InvalidGrant("The server refused the legacy login (access_denied).", hint=_CHECK_LOGIN)
+            refusal.error, refusal.definite = "access_denied", True
+            raise refusal
         exchange = self.client.code_request(code)
         return (
             yield from self.ask_for_token(

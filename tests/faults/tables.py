@@ -7,7 +7,6 @@ import json
 from typing import Final
 
 from procountor_auth.errors import (
-    AccessDenied,
     ConnectionFailed,
     CredentialsRefused,
     InvalidClient,
@@ -298,7 +297,7 @@ LOCATION: Final = (
     Fault(
         "location",
         "access-denied",
-        Refused(AccessDenied),
+        Refused(InvalidGrant),
         location("https://app.example/callback?error=access_denied&state={state}"),
     ),
     Fault(

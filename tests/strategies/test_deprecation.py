@@ -12,8 +12,10 @@ import pytest
 
 from procountor_auth import LegacyAuthWarning, TokenSource
 from procountor_auth.errors import ConfigurationError, LegacyNotAllowed, LegacyRemoved
+from procountor_auth.protocol.pages import MIGRATION
 from procountor_auth.sandbox import Quirks
 from procountor_auth.strategies import deprecation
+from procountor_auth.strategies.deprecation import LEGACY
 from tests.variables import inherited
 
 if TYPE_CHECKING:
@@ -170,6 +172,25 @@ def test_policy_error_refuses_before_any_network(sandbox: Sandbox, environment: 
     assert isinstance(refused.value, ConfigurationError)
     assert all(words in str(refused.value) for words in ("PROCOUNTOR_LEGACY_POLICY=error", *SUCCESSORS))
     assert sandbox.log() == []
+
+
+def test_a_legacy_fallback_is_named_by_its_own_variable(sandbox: Sandbox, environment: Environment) -> None:
+    """Who has switched already is not told to: what is to be done is to take the fallback out."""
+    variables = sandbox.environment("legacy_password") | sandbox.environment("client_credentials")
+    variables |= {"PROCOUNTOR_FALLBACK_STRATEGY": "legacy_password"}
+    advice = f"Remove PROCOUNTOR_FALLBACK_STRATEGY as soon as the chosen strategy works. {MIGRATION} explains how."
+    environment(variables)
+    with pytest.warns(LegacyAuthWarning) as caught:
+        TokenSource.from_env()
+    chosen = "PROCOUNTOR_FALLBACK_STRATEGY=legacy_password"
+    assert str(caught[0].message) == f"{chosen} is deprecated: {LEGACY.removed}. {advice}"
+    environment(variables | {"PROCOUNTOR_LEGACY_POLICY": "error"})
+    with pytest.raises(LegacyNotAllowed) as refused:
+        TokenSource.from_env()
+    assert (refused.value.message, refused.value.hint) == (
+        f"{chosen} is not allowed, because PROCOUNTOR_LEGACY_POLICY=error.",
+        advice,
+    )
 
 
 def test_policy_allow_is_silent(sandbox: Sandbox, environment: Environment) -> None:

@@ -12,7 +12,6 @@ from pydantic import SecretStr
 
 from procountor_auth import Settings, TokenSource
 from procountor_auth.errors import (
-    AccessDenied,
     CredentialsRefused,
     InvalidClient,
     InvalidGrant,
@@ -157,7 +156,7 @@ _REDIRECTS: Final = [
     (("redirect-uri-placeholder?state={state}#code=c0de",), RedirectError),
     (("redirect-uri-placeholder?code=c0de&state={state}&name=ä",), RedirectError),
     (("redirect-uri-placeholder?error=invalid_request&state={state}",), RedirectError),
-    (("redirect-uri-placeholder?error=access_denied&state={state}",), AccessDenied),
+    (("redirect-uri-placeholder?error=access_denied&state={state}",), InvalidGrant),
     (("redirect-uri-placeholder?code=c0de",), StateMismatch),
     (("redirect-uri-placeholder?code=c0de&state=",), StateMismatch),
     (("redirect-uri-placeholder?code=c0de&state=wrong",), StateMismatch),
@@ -167,7 +166,7 @@ _REDIRECTS: Final = [
 
 @pytest.mark.parametrize(("locations", "kind"), _REDIRECTS)
 def test_a_wrong_redirect_ends_the_login(
-    client: OAuthClient, locations: tuple[str, ...], kind: type[RedirectError]
+    client: OAuthClient, locations: tuple[str, ...], kind: type[ProcountorAuthError]
 ) -> None:
     """A redirect that can't be trusted or used is an error of its own kind, final, and nothing more is sent."""
     flow = _strategy(client).acquire()
@@ -177,6 +176,20 @@ def test_a_wrong_redirect_ends_the_login(
     assert type(caught.value) is kind
     assert not caught.value.retryable
     assert caught.value.hint
+
+
+def test_a_login_that_the_redirect_declines_is_refused(client: OAuthClient) -> None:
+    """A server may refuse a password in either way; it is not sent again at once, as there may be a lock."""
+    flow = _strategy(client).acquire()
+    state = _state(next(flow))
+    with pytest.raises(InvalidGrant) as caught:
+        flow.send(Response(302, {"location": (f"redirect-uri-placeholder?error=access_denied&state={state}",)}))
+    assert (caught.value.message, caught.value.hint) == (
+        "The server refused the legacy login (access_denied).",
+        "Check PROCOUNTOR_USERNAME, PROCOUNTOR_PASSWORD and PROCOUNTOR_COMPANY.",
+    )
+    assert (caught.value.error, caught.value.definite) == ("access_denied", True)
+    assert caught.value.__context__ is None
 
 
 def test_a_missing_state_can_be_tolerated_but_not_a_wrong_one(client: OAuthClient) -> None:
