@@ -34,6 +34,9 @@ class Failure:
         credentials: A digest of the credentials that were refused, if it is known.
         at: When it happened, in Unix seconds; 0 if that is not known.
         refusals: How often in succession the server has definitely refused these credentials.
+        code: The server's own error code, if a refusal had one.
+        variable: The variable whose value is of another company, if it is known.
+        unsent: Whether the request is known not to have reached the server.
     """
 
     kind: str
@@ -44,6 +47,9 @@ class Failure:
     credentials: str | None = None
     at: float = 0.0
     refusals: int = 0
+    code: str | None = None
+    variable: str | None = None
+    unsent: bool = False
 
     @classmethod
     def of(
@@ -66,7 +72,19 @@ class Failure:
         refusals = 0
         if getattr(error, "definite", False):
             refusals = 1 + (last.refusals if last is not None and last.credentials == credentials else 0)
-        return cls(type(error).__name__, error.message, error.hint, error.retryable, wait, credentials, at, refusals)
+        return cls(
+            type(error).__name__,
+            error.message,
+            error.hint,
+            error.retryable,
+            wait,
+            credentials,
+            at,
+            refusals,
+            code=getattr(error, "error", None),
+            variable=getattr(error, "variable", None),
+            unsent=not getattr(error, "sent", True),
+        )
 
     def concerns(self, credentials: str | None) -> bool:
         """Whether a request with these credentials would have failed, too."""
@@ -99,6 +117,12 @@ class Failure:
         error.retryable = self.retryable
         if isinstance(error, errors.ServiceUnavailable):
             error.retry_after = self.retry_after
+        elif isinstance(error, errors.CredentialsRefused):
+            error.error = self.code
+        elif isinstance(error, errors.WrongCompany):
+            error.variable = self.variable
+        elif isinstance(error, errors.ConnectionFailed):
+            error.sent = not self.unsent
         if isinstance(error, errors.CredentialsRefused | errors.WrongCompany):
             error.definite = self.refusals > 0
         elif isinstance(error, errors.InteractionRequired):
@@ -120,8 +144,20 @@ def read_failure(fields: Any) -> Failure | None:  # noqa: ANN401 - whatever a st
     at, refusals = fields.get("at"), fields.get("refusals")
     if not (isinstance(at, int | float) and isinstance(refusals, int) and refusals >= 0 and math.isfinite(at)):
         at, refusals = 0.0, 0
-    refusals = min(refusals, _MAX_COUNT)
-    return Failure(kind, message, hint, fields.get("retryable") is True, seconds, credentials, float(at), refusals)
+    code, variable = (value if _is_text(value := fields.get(name)) else None for name in ("code", "variable"))
+    return Failure(
+        kind,
+        message,
+        hint,
+        fields.get("retryable") is True,
+        seconds,
+        credentials,
+        float(at),
+        min(refusals, _MAX_COUNT),
+        code,
+        variable,
+        fields.get("unsent") is True,
+    )
 
 
 def _is_text(value: object) -> TypeGuard[str]:

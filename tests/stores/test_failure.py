@@ -61,6 +61,27 @@ def test_an_error_of_another_version_is_the_general_one(kind: str) -> None:
     assert error.retryable
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "values"),
+    [
+        (errors.InvalidGrant, "error", (None, "invalid_grant")),
+        (errors.CredentialsRefused, "error", (None, "invalid_scope")),
+        (errors.WrongCompany, "variable", (None, "PROCOUNTOR_API_KEY")),
+        (errors.ConnectionFailed, "sent", (True, False)),
+    ],
+)
+def test_what_a_program_decides_by_comes_back(
+    kind: type[errors.ProcountorAuthError], name: str, values: tuple[object, object]
+) -> None:
+    """Who gets the error from the store can do with it what the first one can who got it."""
+    for value in values:
+        error = kind("No.", hint="Ask.")
+        setattr(error, name, value)
+        again = read_failure(asdict(Failure.of(error)))
+        assert again is not None
+        assert getattr(again.error(), name) == value
+
+
 def test_the_time_to_wait_comes_back() -> None:
     """What the server demanded is known to the next one as well."""
     error = Failure("ServiceUnavailable", "Busy.", "Wait.", retryable=True, retry_after=7.0).error()
@@ -127,7 +148,17 @@ def test_whom_a_failure_concerns(known: str | None, asked: str | None, *, retrya
 def test_stored_fields_come_back() -> None:
     """Each field is read under its own name."""
     failure = Failure(
-        "InvalidGrant", "No.", "Ask.", retryable=True, retry_after=7.0, credentials="c", at=9.0, refusals=3
+        "InvalidGrant",
+        "No.",
+        "Ask.",
+        retryable=True,
+        retry_after=7.0,
+        credentials="c",
+        at=9.0,
+        refusals=3,
+        code="invalid_grant",
+        variable="PROCOUNTOR_API_KEY",
+        unsent=True,
     )
     assert read_failure(asdict(failure)) == failure
 
@@ -145,6 +176,9 @@ def test_stored_fields_come_back() -> None:
         ({"retryable": "yes"}, Failure("InvalidGrant", "No.", "Ask.", retryable=False, credentials="c")),
         ({"retry_after": "7"}, Failure("InvalidGrant", "No.", "Ask.", retryable=False, credentials="c")),
         ({"retry_after": 1e9}, Failure("InvalidGrant", "No.", "Ask.", retryable=False, credentials="c")),
+        ({"code": "a\nb"}, Failure("InvalidGrant", "No.", "Ask.", retryable=False, credentials="c")),
+        ({"variable": 7}, Failure("InvalidGrant", "No.", "Ask.", retryable=False, credentials="c")),
+        ({"unsent": 1}, Failure("InvalidGrant", "No.", "Ask.", retryable=False, credentials="c")),
         ({"at": 9, "refusals": 10**6}, Failure("InvalidGrant", "No.", "Ask.", False, None, "c", 9.0, 1_000)),  # noqa: FBT003
     ],
     ids=str,
