@@ -54,3 +54,11 @@ class FixedTokenStrategy(Strategy):
         now = self.client.clock()
         yield from ()
         return Token(self._access_token.get_secret_value(), now, now + LIFETIME, self.name)
+
+    def logout(self, token: Token) -> Flow[None]:  # noqa: ARG002 - whoever obtained it ends it
+        """Send nothing.
+
+        Args:
+            token: The token.
+        """
+        yield from ()

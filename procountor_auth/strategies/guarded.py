@@ -50,6 +50,11 @@ def ask(strategy: Strategy, call: Callable[[], T]) -> T:
     raise _unusable(strategy, f"failed ({failed})")
 
 
+def owns(strategy: Strategy, token: Token) -> bool:
+    """Return whether a strategy says that a stored token is its own. Raises what `ask` raises."""
+    return ask(strategy, lambda: bool(strategy.owns(token)))
+
+
 def token_flow(strategy: Strategy, begin: Callable[[], Flow[Token]]) -> Flow[Token]:
     """Return the same flow, which ends with a token or an error of ours.
 

@@ -6,9 +6,9 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from procountor_auth.errors import WrongCompany
+from procountor_auth.errors import WrongCompany, printable
 from procountor_auth.protocol.claims import read_id, unverified_claims
-from procountor_auth.strategies.guarded import ask
+from procountor_auth.strategies.guarded import ask, owns
 
 if TYPE_CHECKING:
     from procountor_auth.protocol.token import Token
@@ -76,8 +76,9 @@ class Company:
 
     def wrong_credential(self, strategy: Strategy, other: int) -> WrongCompany:
         """Return the error that the credential of a strategy says it is for another company."""
-        variable = "PROCOUNTOR_API_KEY" if strategy.unattended else "PROCOUNTOR_REFRESH_TOKEN"
-        error = self._wrong(f"{variable} is for company {other}", _TAKE.get(strategy.name, _TAKE_OTHER))
+        variable = _VARIABLES.get(strategy.name)
+        what = variable or f"The credential of {printable(strategy.name)}"
+        error = self._wrong(f"{what} is for company {other}", _TAKE.get(strategy.name, _TAKE_OTHER))
         error.variable = variable
         return error
 
@@ -88,7 +89,7 @@ class Company:
     def keeps(self, strategy: Strategy, token: Token, now: float) -> bool:
         """Whether a stored token is another company's login, which only a person can get back, and so is kept."""
         return (
-            strategy.owns(token)
+            owns(strategy, token)
             and self.stranger(token) is not None
             and token.refresh_token is not None
             and not (strategy.unattended or token.refresh_ended(now))
@@ -124,6 +125,8 @@ def check_same_company(known: Token, received: Token) -> None:
             hint="Call `reload()`, or restart the program, to go on with the other company.",
         )
 
+
+_VARIABLES: Final = {"client_credentials": "PROCOUNTOR_API_KEY", "authorization_code": "PROCOUNTOR_REFRESH_TOKEN"}
 
 _LOG_IN: Final = (
     "Set PROCOUNTOR_REFRESH_TOKEN to one of this company, or take it out, run `procountor-auth login`, and choose the "

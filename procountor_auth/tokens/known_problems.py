@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from procountor_auth.errors import ProcountorAuthError
 from procountor_auth.protocol.token import Token
 from procountor_auth.stores.lineage import refresh_digest
+from procountor_auth.strategies.guarded import owns
 from procountor_auth.strategies.registry import build
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def needs_login(provider: TokenProvider, token: Token | None, now: float) -> boo
     if token is not None and now < token.usable_until:
         return False
     strategy = provider.strategy
-    known = [token] if token is not None and strategy.owns(token) and provider.owns(token) else []
+    known = [token] if token is not None and owns(strategy, token) and provider.owns(token) else []
     configured, spent = strategy.initial_refresh_token, provider.backends.spent
     if configured is not None and not (spent and spent.has(refresh_digest(configured))):
         known.append(Token("", 0.0, 0.0, strategy.name, configured.get_secret_value()))

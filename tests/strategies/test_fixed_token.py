@@ -23,6 +23,7 @@ def test_it_sends_nothing_and_says_since_when() -> None:
     assert before <= token.issued_at <= time.time()
     assert token == Token("acc3ss", token.issued_at, token.issued_at + LIFETIME, "fixed_token")
     assert LIFETIME > 10 * 365 * 86_400
+    assert list(strategy.logout(token)) == []  # whoever obtained it ends it
 
 
 def test_a_source_has_it() -> None:

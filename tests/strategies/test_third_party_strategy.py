@@ -24,7 +24,9 @@ from procountor_auth import ConfigurationError, Settings, Strategy, Token, Token
 from procountor_auth.errors import CredentialsRefused, InvalidClient, ServiceUnavailable, UnexpectedResponse
 from procountor_auth.protocol.flow import Repeat, Request, Response
 from procountor_auth.strategies import ClientCredentialsStrategy, build, registry
+from procountor_auth.tokens.company import Company
 from procountor_auth.tokens.fallback import Fallback
+from procountor_auth.tokens.known_problems import needs_login
 from procountor_auth.tokens.provider import TokenProvider
 from procountor_auth.transport.backend import backend
 from tests.supply.plugins import NO_OTHERS
@@ -338,6 +340,26 @@ def test_a_fallback_logs_out_in_the_way_of_the_token(strategy: Strategy, client:
     assert next(both.logout(second)).url == "https://revoke.example/"
 
 
+def test_a_token_whose_owner_can_t_be_asked_is_an_error_of_ours(
+    client: OAuthClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What somebody's `owns` raises passes nowhere, and may hold secrets."""
+
+    class Broken(ClientCredentialsStrategy):
+        def owns(self, token: Token) -> bool:
+            raise RuntimeError(token.access_token)
+
+    token = Token("acc3ss", 0.0, 1.0, "broken", "r3fresh")
+    provider = TokenProvider(Broken(client, api_key=SecretStr("k3y")))
+    monkeypatch.setattr(Broken, "unattended", False)
+    provider.company = Company(7)
+    for ask in (provider.owns, provider.logout, lambda token: needs_login(provider, token, 2.0)):
+        with pytest.raises(ConfigurationError) as caught:
+            ask(token)
+        assert caught.value.message == "The strategy client_credentials failed (RuntimeError)."
+        assert caught.value.__context__ is None
+
+
 def test_a_refusal_at_the_limit_keeps_its_error_code(strategy: Strategy) -> None:
     """The refusal that stands after the last fallback has the server's code, as without a fallback."""
     flow = strategy.acquire()
@@ -346,7 +368,7 @@ def test_a_refusal_at_the_limit_keeps_its_error_code(strategy: Strategy) -> None
         flow.send(Response(400, _JSON, b'{"error": "invalid_scope"}'))
     fallback = Fallback(strategy, limit=0, emit=lambda _: None)
     with pytest.raises(CredentialsRefused, match="The limit of falling back to broker is reached") as caught:
-        fallback.acquire(strategy, refused.value)
+        fallback.begin(strategy, refused.value)
     assert caught.value.error == "invalid_scope"
 
 

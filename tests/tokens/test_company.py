@@ -199,10 +199,14 @@ def named(script: Script, name: str, *, unattended: bool = False) -> Scripted:
 
 
 @pytest.mark.parametrize(
-    ("strategy", "hint"),
-    [("client_credentials", TAKE_KEY), ("authorization_code", LOG_IN), ("vault", TAKE_OTHER)],
+    ("strategy", "variable", "hint"),
+    [
+        ("client_credentials", "PROCOUNTOR_API_KEY", TAKE_KEY),
+        ("authorization_code", "PROCOUNTOR_REFRESH_TOKEN", LOG_IN),
+        ("vault", None, TAKE_OTHER),
+    ],
 )
-def test_each_error_says_both_companies_and_what_to_do(strategy: str, hint: str) -> None:
+def test_each_error_says_both_companies_and_what_to_do(strategy: str, variable: str | None, hint: str) -> None:
     """Each place that finds another company says what is whose; what to do depends on the strategy alone."""
     company = Company(501)
     with pytest.raises(WrongCompany) as caught:
@@ -220,15 +224,15 @@ def test_each_error_says_both_companies_and_what_to_do(strategy: str, hint: str)
     assert [error.message.removesuffix("; PROCOUNTOR_COMPANY is 501.") for error in errors] == [
         f"The token from {strategy} is for company 502",
         f"The token of {strategy} reaches company 502",
-        "PROCOUNTOR_REFRESH_TOKEN is for company 502",
-        "PROCOUNTOR_API_KEY is for company 502",
+        f"{variable or 'The credential of vault'} is for company 502",
+        f"{variable or 'The credential of vault'} is for company 502",
     ]
     assert {error.hint for error in errors} == {hint}
     assert [error.variable for error in errors] == [
         WrongCompany.variable,
         WrongCompany.variable,
-        "PROCOUNTOR_REFRESH_TOKEN",
-        "PROCOUNTOR_API_KEY",
+        variable,
+        variable,
     ]
 
 
