@@ -44,13 +44,14 @@ def renew_rotated(
         return provider, provider.renew(known, rejected, lineage)
     except (CredentialsRefused, InteractionRequired) as error:
         refusal = error
-    rotated = provider.rotation.found() if refusal.definite else None
-    if rotated is None or rebuild is None:
-        raise refusal.with_traceback(None)
-    other = rebuild(rotated)
-    same = other.key == provider.key
-    acquired = other.renew(known if same else None, rejected, lineage if same else None)
-    if known is not None:
-        # Whoever repeats a request with it has begun that for this company.
-        check_same_company(known, acquired.token)
+    with provider.whose.named():
+        rotated = provider.rotation.found() if refusal.definite else None
+        if rotated is None or rebuild is None:
+            raise refusal.with_traceback(None)
+        other = rebuild(rotated)
+        same = other.key == provider.key
+        acquired = other.renew(known if same else None, rejected, lineage if same else None)
+        if known is not None:
+            # Whoever repeats a request with it has begun that for this company.
+            check_same_company(known, acquired.token)
     return other, acquired

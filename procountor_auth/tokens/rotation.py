@@ -41,21 +41,24 @@ class Rotation:
         if settings is None or not settings.references:
             return None
         with self._lock:
-            if self._found is None and self._monotonic() >= self._next:
-                self._found = self._followed(settings)
+            if self._monotonic() >= self._next:
+                # What was found before may be refused as well, and be replaced.
+                self._found = self._followed(settings, self._found)
                 self._next = self._monotonic() + PAUSE
             return self._found
 
     @staticmethod
-    def _followed(settings: Settings) -> Settings | None:
+    def _followed(settings: Settings, last: Settings | None) -> Settings | None:
         try:
             again = settings.followed(again=True)
         except ProcountorAuthError as error:
             # The refusal stands, and is what the caller is told.
             _logger.warning("a secret was refused, and its reference can't be followed again: %s", error.message)
-            return None
+            return last
         if credentials_digest(again) == credentials_digest(settings):
             return None
+        if last is not None and credentials_digest(again) == credentials_digest(last):
+            return last
         names = ", ".join(sorted(settings.references))
         if again.company != settings.company:
             _logger.error("a reference leads to another company by now (%s): reload() or a restart uses it", names)

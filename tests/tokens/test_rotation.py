@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+import time
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 import pytest
+from pydantic import SecretStr
 
 from procountor_auth import TokenSource
 from procountor_auth.errors import ConfigurationError, CredentialsRefused, WrongCompany
+from procountor_auth.tokens import rotation as rotation_module
+from procountor_auth.tokens.rotation import PAUSE, Rotation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,6 +102,76 @@ def test_another_company_s_key_is_not_gone_on_with(keys: Keys) -> None:
         source.renew(first)
     assert source.reload()
     assert source.token().company_id == company
+
+
+def test_a_key_that_is_wrong_as_well_is_replaced_without_a_restart(
+    keys: Keys, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever puts a wrong key in place of a revoked one, and then the right one, need not restart the program."""
+    now = time.monotonic()
+    source = TokenSource.from_env()
+    rotation = source.bind().provider.rotation
+    monkeypatch.setattr(rotation, "_monotonic", lambda: now)
+    source.token()
+    right = keys.rotate()
+    keys.path.write_text("wr0ng-key")
+    source.invalidate()
+    for _ in range(2):
+        with pytest.raises(CredentialsRefused):
+            source.token()
+    keys.path.write_text(right)
+    now += PAUSE
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "procountor_auth"):
+        assert source.token().company_id == int(keys.sandbox.company)
+    assert "a secret was refused, and its reference leads to another one by now (api_key)" in caplog.messages
+
+
+def test_a_reference_that_leads_back_is_followed_back() -> None:
+    """What was found is used until the reference leads elsewhere, fails or leads back; the log tells of each once."""
+    now, secrets = 0.0, iter(["b", "b", None, "c", "a"])
+
+    class Following:
+        references: ClassVar = {"api_key": SecretStr("file:key")}
+
+        def __init__(self, key: str) -> None:
+            self.key = key
+            self.company = None
+
+        def followed(self, *, again: bool) -> Following:
+            assert again
+            found = next(secrets)
+            if found is None:
+                raise ConfigurationError("It is gone.")
+            return Following(found)
+
+    rotation = Rotation(cast("Any", Following("a")), lambda: now)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rotation_module, "credentials_digest", lambda settings: settings.key)
+        found = []
+        for _ in range(5):
+            each: Any = rotation.found()
+            assert rotation.found() is each  # not followed again at once
+            found.append(getattr(each, "key", None))
+            now += PAUSE
+    assert found == ["b", "b", "b", "c", None]
+
+
+def test_a_rotation_names_the_profile(keys: Keys, environment: Environment, caplog: pytest.LogCaptureFixture) -> None:
+    """With profiles, the log and the error of a rotation to another company say whose it is."""
+    world = keys.sandbox.world
+    named = {f"PROCOUNTOR_PROFILES__ACME__{_KEY.removeprefix('PROCOUNTOR_')}": f"file:{keys.path}"}
+    environment({name: value for name, value in keys.variables.items() if name != _KEY} | named)
+    source = TokenSource.from_env(profile="acme")
+    first = source.token()
+    company = world.add_company("Another").id
+    world.grant_user_access(world.api_keys()[0].user_id, company)
+    keys.rotate(company)
+    with caplog.at_level(logging.INFO, "procountor_auth"), pytest.raises(WrongCompany) as caught:
+        source.renew(first)
+    assert caught.value.profile == "acme"
+    told = [each for each in caplog.records if "leads to another one" in each.getMessage()]
+    assert {getattr(record, "procountor_profile", None) for record in told} == {"acme"}
 
 
 def test_reload_follows_references_again(keys: Keys) -> None:
