@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from procountor_auth.errors import CredentialsRefused, InteractionRequired, printable
 from procountor_auth.protocol.importing import importing
-from procountor_auth.strategies.guarded import token_flow
 from procountor_auth.tokens.company import Company
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from procountor_auth.events import Event
-    from procountor_auth.protocol.flow import Flow
-    from procountor_auth.protocol.token import Token
     from procountor_auth.strategies.base import Strategy
 
 MAX_FALLBACKS: Final = 24
@@ -54,8 +51,13 @@ class Fallback:
         self._count = 0
         self._lock = threading.Lock()
 
-    def acquire(self, primary: Strategy, refusal: Refusal, profile: str | None = None) -> Flow[Token]:
-        """Return the flow that gets a token after `primary` was refused.
+    def begin(self, primary: Strategy, refusal: Refusal, profile: str | None = None) -> None:
+        """Count that it falls back once more, and tell of it.
+
+        Args:
+            primary: The strategy that was refused.
+            refusal: The refusal.
+            profile: The profile, if there are profiles.
 
         Raises:
             CredentialsRefused: The refusal itself, where the limit is reached.
@@ -82,7 +84,6 @@ class Fallback:
                 limit=self.limit,
             )
         )
-        return token_flow(self.strategy, self.strategy.acquire)
 
     def _final(self, refusal: Refusal) -> Refusal:
         final = copy(refusal)  # with its hint, and all that a caller decides by

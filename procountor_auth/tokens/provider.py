@@ -18,7 +18,7 @@ from procountor_auth.protocol.token import Token
 from procountor_auth.settings.profile import Profile, named
 from procountor_auth.stores.lineage import Lineage
 from procountor_auth.stores.memory import MemoryStore
-from procountor_auth.strategies.guarded import ask, guarded_flow
+from procountor_auth.strategies.guarded import guarded_flow, owns
 from procountor_auth.strategies.registry import build, find_strategy
 from procountor_auth.tokens.backends import Backends
 from procountor_auth.tokens.company import Company
@@ -214,7 +214,7 @@ class TokenProvider:
 
     def owns(self, token: Token) -> bool:
         """Whether a stored token is one of this configuration's own, and not another company's."""
-        owned = any(ask(each, lambda: bool(each.owns(token))) for each in self.strategies)  # noqa: B023 - called at once
+        owned = any(owns(each, token) for each in self.strategies)
         return owned and self.company.stranger(token) is None
 
     def gives_same_as(self, other: TokenProvider) -> bool:
@@ -296,7 +296,9 @@ class TokenProvider:
         with self.store.transaction(self.key, timeout=self.timeout) as transaction:
             if transaction.lineage.has_spent(once):
                 flow.close()
-                raise RedirectError("This login has been completed already.", hint="Start a new login.")
+                over = RedirectError("This login has been completed already.", hint="Start a new login.")
+                over.ends_login = True
+                raise over
             token = self._receive(flow, deadline)
             self.company.tell_of_replaced(transaction.entry)
             lineage = Lineage.of(token, transaction.lineage.spending(once))
@@ -313,23 +315,27 @@ class TokenProvider:
         return token
 
     @named
-    def forget(self) -> Token | None:
+    def forget(self, timeout: float | None = None) -> Token | None:
         """Empty the entry in the store, and return the token that was in it.
 
         It waits for the renewal that holds the entry, and writes after it. A renewal that comes later finds this write,
         and so does not use the refresh token that it has seen before. An entry that can't be opened is removed.
+
+        Args:
+            timeout: Seconds to wait for it; by default as long as getting a token may take.
         """
         self._private = MemoryStore()
-        with suppress(UnreadableEntry), self.store.transaction(self.key, timeout=self.timeout) as transaction:
+        timeout = self.timeout if timeout is None else timeout
+        with suppress(UnreadableEntry), self.store.transaction(self.key, timeout=timeout) as transaction:
             entry = transaction.entry
             transaction.write(None, lineage=transaction.lineage.invalidated())
             return entry.token if entry else None
-        self.store.remove(self.key, timeout=self.timeout)
+        self.store.remove(self.key, timeout=timeout)
         return None
 
     def logout(self, token: Token) -> Flow[None]:
         """Return the flow that has the server invalidate a token, in the way of the strategy that it came by."""
-        owner = next((each for each in self.strategies if each.owns(token)), self.strategy)
+        owner = next((each for each in self.strategies if owns(each, token)), self.strategy)
         return guarded_flow(owner, lambda: owner.logout(token))
 
     @named

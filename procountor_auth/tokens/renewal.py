@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from procountor_auth.errors import (
@@ -177,7 +177,7 @@ class Renewal:
                 self._check_failure(entry, seen=found.version if found is not None else 0)
             fetched: tuple[Token, Lineage] | ProcountorAuthError
             try:
-                fetched = self._request(store, transaction, base)
+                fetched = self._request(store, transaction, base, alone=alone)
             except ProcountorAuthError as error:
                 fetched = error
             except BaseException:
@@ -246,7 +246,7 @@ class Renewal:
         with suppress(StoreError):
             transaction.write(base.token, failure, lineage=base.lineage, use=use)
 
-    def _request(self, store: Store, transaction: Transaction, base: Base) -> tuple[Token, Lineage]:
+    def _request(self, store: Store, transaction: Transaction, base: Base, *, alone: bool) -> tuple[Token, Lineage]:
         """Request a token. After a refusal look into the store, then try what is configured, then the fallback."""
         before = transaction.entry
         doubt = before.use if before is not None else None
@@ -268,8 +268,27 @@ class Renewal:
             refusal = interaction.in_doubt(refusal, doubt)
         if self.fallback is None or refusal.definite is False or self.superseded():
             raise refusal.with_traceback(None)
-        token = self.request.drive(self.fallback.acquire(self.strategy, refusal, self.profile))
-        return token, Lineage.of(token, base.lineage)
+        if alone and not self.fallback.strategy.unattended:  # others may be using its refresh token
+            raise refusal.with_traceback(None)
+        self.fallback.begin(self.strategy, refusal, self.profile)
+        return self._fall_back(self.fallback.strategy, transaction, base)
+
+    def _fall_back(self, strategy: Strategy, transaction: Transaction, base: Base) -> tuple[Token, Lineage]:
+        """Request a token with the strategy to fall back to: one that needs a person goes on with its last token."""
+        request = replace(self.request, strategy=strategy)
+        previous = None if strategy.unattended else request.previous(base.token)
+        try:
+            return request.ask(transaction, base, previous)
+        except InteractionRequired as error:
+            refusal = error
+        if previous is not None and initial_refresh_token(strategy) not in {None, request.sent(previous)}:
+            with suppress(InteractionRequired):
+                return request.ask(transaction, base, None)
+        refusal.hint = (
+            f"The chosen strategy, {self.strategy.name}, is refused as well: correct its credentials. Or set "
+            f"PROCOUNTOR_STRATEGY={strategy.name}, and log in."
+        )
+        raise refusal.with_traceback(None)
 
     def _wait_for(self, use: Use) -> None:
         """Wait a moment for the answer to another process's request.

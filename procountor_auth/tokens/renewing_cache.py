@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import weakref
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from procountor_auth.errors import ProcountorAuthError, StoreError
 from procountor_auth.tokens.cache import COOLDOWN, CachedToken, decide
@@ -16,7 +16,7 @@ from procountor_auth.tokens.origin import origin_of
 from procountor_auth.tokens.refresh_expiry import days_left
 from procountor_auth.tokens.rejection import Rejections
 from procountor_auth.tokens.rotated_renewal import renew_rotated
-from procountor_auth.transport.background import SharedFuture
+from procountor_auth.transport.background import SharedFuture, no_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +35,9 @@ T = TypeVar("T")
 
 _Key: TypeAlias = "tuple[int, CachedToken | None]"
 """What a renewal is for: how often there was an invalidation, and the token that is to be replaced."""
+
+_SHARE_OF_STORE: Final = 0.75
+"""The share of its time for which a logout waits for the store: the rest is for the server."""
 
 
 class RenewingCache:
@@ -239,10 +242,10 @@ class RenewingCache:
         cached, self.cached = self.cached, None
         return cached
 
-    def forget(self) -> Token | None:
-        """Forget the token here and in the store; return it."""
+    def forget(self, timeout: float | None = None) -> Token | None:
+        """Forget the token here and in the store; return it. See `TokenProvider.forget`."""
         dropped = self.drop()
-        stored = self.provider.forget()
+        stored = self.provider.forget(timeout)
         self.drop()  # what was read from the store in between
         return stored or (dropped.token if dropped else None)
 
@@ -250,13 +253,16 @@ class RenewingCache:
         """Forget the token, and have the server invalidate it."""
         deadline = self.provider.deadline()
         cached = self.cached
-        failure: StoreError | None = None
+        failure: ProcountorAuthError | None = None
         try:
-            token = self.forget()
+            token = self.forget(_SHARE_OF_STORE * self.provider.timeout)
         except StoreError as error:
             token, failure = (cached.token if cached else None), error
         if token is not None:
-            self.provider.drive(self.provider.logout(token), deadline)
+            try:
+                self.provider.drive(self.provider.logout(token), deadline)
+            except ProcountorAuthError as error:
+                failure = failure or error
         if failure is not None:
             raise failure.with_traceback(None)
 
@@ -288,6 +294,8 @@ class RenewingCache:
         abandoned = self._renewals.get(key) is not future
         try:
             if token is None:
+                if not future.started:  # else the renewal itself tells
+                    future.later(lambda: self._telemetry.failed(self.provider, no_thread()))
                 self._cool_until = self._monotonic() + COOLDOWN
                 if cached is not None and self.clock() < cached.usable_until:
                     future.later(

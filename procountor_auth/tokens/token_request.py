@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from procountor_auth.errors import StoreConflict, StoreError
 from procountor_auth.stores.lineage import Lineage, refresh_digest
 from procountor_auth.stores.use import Use
-from procountor_auth.strategies.guarded import ask, initial_refresh_token, token_flow
+from procountor_auth.strategies.guarded import initial_refresh_token, owns, token_flow
 from procountor_auth.tokens import interaction
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class TokenRequest:
         Raises:
             WrongCompany: It is another company's login, which only a person can get back: nothing is written over it.
         """
-        if token is None or not ask(self.strategy, lambda: bool(self.strategy.owns(token))):
+        if token is None or not owns(self.strategy, token):
             return None
         if self.company.keeps(self.strategy, token, self._now()):
             raise self.company.kept_login(token)

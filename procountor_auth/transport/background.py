@@ -108,7 +108,11 @@ class SharedFuture(Generic[T]):
         if "shutdown" in refused:  # since Python 3.12
             self._run(work)
         elif refused:
-            self._finish(None, raiser(_no_thread()))
+            self._finish(None, raiser(no_thread()))
+            if not getattr(_telling, "now", False):  # a listener that asks for a token in turn is told nothing more
+                _telling.now = True
+                self._tell()
+                _telling.now = False
             self._told.set_result(None)
 
     def later(self, call: Callable[[], object]) -> None:
@@ -180,12 +184,15 @@ class SharedFuture(Generic[T]):
         try:
             self._finish(*self._outcome_of(work))
         finally:
-            for call in self._later:
-                # A broken listener, filter or handler must not cost anyone the token, not even with SystemExit.
-                with suppress(BaseException):
-                    call()
+            self._tell()
             _under_way.discard(self)
             self._told.set_result(None)
+
+    def _tell(self) -> None:
+        for call in self._later:
+            # A broken listener, filter or handler must not cost anyone the token, not even with SystemExit.
+            with suppress(BaseException):
+                call()
 
     def _outcome_of(self, work: Callable[[], T]) -> tuple[T | None, Callable[[], T]]:
         try:
@@ -250,7 +257,8 @@ def raiser(error: BaseException) -> Callable[[], NoReturn]:
     return unwrap
 
 
-def _no_thread() -> ConnectionFailed:
+def no_thread() -> ConnectionFailed:
+    """Return the error that no thread can be started."""
     error = ConnectionFailed(
         "This process can't start another thread, which it needs for a new token.",
         hint="Allow more threads or memory (ulimit -u, pids.max), or try again later.",
@@ -275,6 +283,7 @@ def _is_ending() -> bool:
 
 
 _under_way: set[SharedFuture[Any]] = set()
+_telling = threading.local()
 _interrupted = threading.Event()
 
 

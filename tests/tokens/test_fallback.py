@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 import pytest
+from pydantic import SecretStr
 
 from procountor_auth import Settings
 from procountor_auth.errors import (
@@ -12,15 +13,17 @@ from procountor_auth.errors import (
     CredentialsRefused,
     InteractionRequired,
     InvalidGrant,
+    StoreUnavailable,
     WrongCompany,
 )
 from procountor_auth.events import FellBack
+from procountor_auth.stores.lineage import refresh_digest
 from procountor_auth.stores.memory import MemoryStore
 from procountor_auth.tokens.backends import Backends
 from procountor_auth.tokens.fallback import MAX_FALLBACKS, Fallback
 from procountor_auth.tokens.provider import TokenProvider
 from procountor_auth.transport.transport import Transport
-from tests.tokens.scripted import ENDPOINTS, NOW, Other, Script, Scripted, token
+from tests.tokens.scripted import ENDPOINTS, NOW, Bench, Other, Script, Scripted, ended, refused, token
 from tests.variables import arguments
 
 if TYPE_CHECKING:
@@ -68,15 +71,6 @@ def test_a_refresh_token_of_another_company_is_not_gone_back_to(sandbox: Sandbox
     assert [entry["grant_type"] for entry in sandbox.log()].count("refresh_token") == 0
 
 
-def _fall_back(fallback: Fallback, refusal: Refusal, profile: str | None = None) -> Token:
-    """Return the token that a strategy falls back to after a refusal."""
-    flow = fallback.acquire(Scripted(Script()), refusal, profile)
-    with pytest.raises(StopIteration) as done:
-        next(flow)
-    found: Token = done.value.value
-    return found
-
-
 def _to_a_token(events: list[Event], limit: int = MAX_FALLBACKS) -> Fallback:
     """Return the fallback to a strategy that has a token."""
     script = Script(answers={"acquire": lambda: token("fallback", "other")})
@@ -88,7 +82,7 @@ def test_each_fallback_is_told_with_all_that_is_known_of_it() -> None:
     events: list[Event] = []
     fallback = _to_a_token(events)
     for profile in (None, "acme"):
-        assert _fall_back(fallback, InvalidGrant("No."), profile) == token("fallback", "other")
+        fallback.begin(Scripted(Script()), InvalidGrant("No."), profile)
     common = {"at": NOW, "strategy": "primary", "host": ENDPOINTS.host, "fallback": "other", "error": "invalid_grant"}
     assert MAX_FALLBACKS == 24
     assert [event.as_dict() for event in events] == [
@@ -107,9 +101,9 @@ def test_after_the_limit_the_refusal_stands(kind: type[Refusal]) -> None:
     if isinstance(refusal, CredentialsRefused):
         refusal.error = "invalid_scope"
     for _ in range(2):
-        _fall_back(fallback, refusal)
+        fallback.begin(Scripted(Script()), refusal)
     with pytest.raises(kind) as caught:
-        fallback.acquire(Scripted(Script()), refusal)
+        fallback.begin(Scripted(Script()), refusal)
     assert type(caught.value) is kind
     assert (caught.value.message, caught.value.hint) == (
         "The server says no. The limit of falling back to other is reached: 2.",
@@ -120,13 +114,102 @@ def test_after_the_limit_the_refusal_stands(kind: type[Refusal]) -> None:
     assert len(events) == 2
 
 
-def test_a_fallback_that_breaks_is_named() -> None:
+def test_a_fallback_that_breaks_is_named(bench: Bench) -> None:
     """What somebody else's strategy raises becomes an error that says which of the two it was."""
 
     def broken() -> Token:
         raise LookupError
 
-    fallback = Fallback(Other(Script(answers={"acquire": broken})), emit=lambda _: None)
+    bench.primary.answers["acquire"] = refused
+    bench.other.answers["r0"] = broken
     with pytest.raises(ConfigurationError) as caught:
-        next(fallback.acquire(Scripted(Script()), InvalidGrant("No.")))
+        bench.provider().renew(None, None)
     assert caught.value.message == "The strategy other failed (LookupError)."
+
+
+# -- to a strategy that needs a person ---------------------------------------------------------------
+
+
+class Attended(Other):
+    """What is fallen back to, with refresh tokens that work once."""
+
+    unattended: ClassVar[bool] = False
+
+
+@pytest.fixture
+def bench() -> Bench:
+    """A provider whose own strategy is refused."""
+    return Bench(Script({"acquire": refused}), Script(initial="r0"))
+
+
+def _attended(bench: Bench, *, local: MemoryStore | None = None) -> TokenProvider:
+    fallback = Fallback(Attended(bench.other), emit=bench.events.append)
+    backends = Backends(store=bench.store, local=local, transport=Transport(sleep=bench.sleep))
+    primary = type("Primary", (Scripted,), {"unattended": True})(bench.primary)
+    return TokenProvider(primary, backends, fallback=fallback, monotonic=lambda: NOW)
+
+
+def test_a_fallback_goes_on_with_its_last_refresh_token(bench: Bench) -> None:
+    """Each refresh token is sent once, also by another process; the configured one begins, and is never sent again."""
+    bench.other.answers = {
+        "r0": lambda: token("1", "other", lifetime=0.0),
+        "refresh-1": lambda: token("2", "other", lifetime=0.0),
+        "refresh-2": ended,
+    }
+    for number in ("1", "2"):
+        assert _attended(bench).renew(None, None).token.access_token == f"access-{number}"
+    with pytest.raises(InteractionRequired) as caught:
+        _attended(bench).renew(None, None)
+    assert bench.other.asked == ["r0", "refresh-1", "refresh-2"]
+    assert caught.value.definite
+
+
+def test_a_refresh_token_is_marked_while_a_fallback_sends_it(bench: Bench) -> None:
+    """Others see that it is in use, as they do with a strategy that is chosen."""
+    provider = _attended(bench)
+    marks = []
+
+    def first() -> Token:
+        entry = bench.store.read(provider.key)
+        marks.append(entry and entry.use and entry.use.refresh_token)
+        return token("1", "other")
+
+    bench.other.answers["r0"] = first
+    provider.renew(None, None)
+    assert marks == [refresh_digest(SecretStr("r0"))]
+
+
+def test_who_falls_back_to_a_login_that_has_ended_is_told_both(bench: Bench) -> None:
+    """No login helps while another strategy is chosen: the hint names that strategy, and the variable to change."""
+    bench.other.answers["r0"] = ended
+    with pytest.raises(InteractionRequired) as caught:
+        _attended(bench).renew(None, None)
+    assert caught.value.message == "The login has ended."
+    assert caught.value.hint == (
+        "The chosen strategy, primary, is refused as well: correct its credentials. Or set PROCOUNTOR_STRATEGY=other, "
+        "and log in."
+    )
+    assert caught.value.definite
+
+
+def test_a_new_refresh_token_follows_on_one_that_has_ended(bench: Bench) -> None:
+    """What is configured anew is tried where the stored one is refused."""
+    bench.other.answers = {"r0": lambda: token("1", "other", lifetime=0.0), "refresh-1": ended}
+    _attended(bench).renew(None, None)
+    bench.other.initial = "new"
+    bench.other.answers["new"] = lambda: token("2", "other")
+    assert _attended(bench).renew(None, None).token == token("2", "other")
+    assert bench.other.asked == ["r0", "refresh-1", "new"]
+
+
+def test_nobody_falls_back_to_a_login_without_the_shared_store(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others may be using its refresh token: the refusal stands, and nothing more is sent."""
+    down = StoreUnavailable("The store is down.")
+
+    def fails(*_: object, **__: object) -> NoReturn:
+        raise down
+
+    monkeypatch.setattr(bench.store, "transaction", fails)
+    with pytest.raises(InvalidGrant):
+        _attended(bench, local=MemoryStore()).renew(None, None)
+    assert (bench.primary.asked, bench.other.asked, bench.events) == (["acquire"], [], [])

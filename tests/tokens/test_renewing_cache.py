@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from pydantic import SecretStr
@@ -502,6 +502,70 @@ def test_a_store_that_is_down_does_not_keep_a_logout_from_the_server(monkeypatch
     with pytest.raises(StoreUnavailable):
         cache.log_out()
     assert ended == [first]
+
+
+def test_a_logout_leaves_time_for_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store's lock may be held for long: a quarter of the time is the server's; an error of both is the store's."""
+    bench = Bench(Script(answers={"acquire": lambda: token("first", "primary")}))
+    cache = cache_of(bench.provider(with_fallback=False))
+    cache.token()
+    waited, left = [], []
+
+    def locked(_key: str, *, timeout: float) -> NoReturn:
+        waited.append(timeout)
+        bench.primary.now += timeout
+        raise StoreUnavailable("It is locked.")
+
+    def drive(_flow: object, deadline: float) -> NoReturn:
+        left.append(deadline - bench.primary.now)
+        raise ConnectionFailed("The server does not respond.")
+
+    monkeypatch.setattr(bench.store, "transaction", locked)
+    monkeypatch.setattr(cache.provider, "drive", drive)
+    with pytest.raises(StoreUnavailable):
+        cache.log_out()
+    timeout = cache.provider.timeout
+    assert (waited, left) == ([0.75 * timeout], [0.25 * timeout])
+
+
+def test_a_logout_that_the_server_does_not_hear_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where only the server fails, its error comes out, and the token is forgotten."""
+    bench = Bench(Script(answers={"acquire": lambda: token("first", "primary")}))
+    cache = cache_of(bench.provider(with_fallback=False))
+    cache.token()
+
+    def drive(_flow: object, _deadline: float) -> NoReturn:
+        raise ConnectionFailed("The server does not respond.")
+
+    monkeypatch.setattr(cache.provider, "drive", drive)
+    with pytest.raises(ConnectionFailed):
+        cache.log_out()
+    assert cache.cached is None
+
+
+def test_what_no_thread_is_left_for_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """A process at its limit of threads serves the old token, and says so."""
+    bench = Bench(Script(answers={"acquire": lambda: token("first", "primary")}))
+    events: list[Event] = []
+    cache = cache_of(bench.provider(with_fallback=False), events)
+    first = cache.token()
+
+    def refuse(_thread: threading.Thread) -> NoReturn:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    events.clear()
+    bench.primary.now = NOW + 3_500
+    assert cache.token() is first
+    assert [(each.name, each.as_dict()["error"], each.as_dict()["retryable"]) for each in events] == [
+        ("token_failed", "connection_failed", True)
+    ]
+    assert "an early renewal has failed; the token is served until it expires" in caplog.text
+    bench.primary.now = NOW + 3_600
+    events.clear()
+    with pytest.raises(ConnectionFailed, match="can't start another thread"):
+        cache.token()
+    assert [each.name for each in events] == ["token_failed"]
 
 
 def test_each_invalidation_discards_what_began_before_it() -> None:
