@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import jwt
 import pytest
 
 from procountor_auth.protocol.token import Token
@@ -19,12 +20,18 @@ def _token(expires_at: float, refresh_token: str | None = None) -> Token:
     return Token("acc3ss", expires_at - 3600, expires_at, "authorization_code", refresh_token)
 
 
+def _until(seconds: float) -> str:
+    return jwt.encode({"exp": int(seconds)}, "c" * 32, algorithm="HS256")
+
+
 @pytest.mark.parametrize(
     ("entry", "written_at", "worth"),
     [
         (Entry(1, _token(NOW + 1)), None, "token"),
         (Entry(1, _token(NOW)), None, "nothing"),
         (Entry(1, _token(NOW - DAY, "r3fresh")), None, "login"),
+        (Entry(1, _token(NOW + 1, _until(NOW))), None, "token"),
+        (Entry(1, _token(NOW - DAY, _until(NOW + 1))), None, "login"),
         (Entry(1, None), None, "invalidation"),
         (Entry(1, None), NOW - DAY + 1, "invalidation"),
         (Entry(1, None), NOW - DAY, "nothing"),

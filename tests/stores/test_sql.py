@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import exc
 from sqlalchemy.pool import NullPool
 
 from procountor_auth.errors import ConfigurationError, Problem, StoreConflict, StoreError, StoreUnavailable
@@ -46,6 +47,62 @@ SLOW: Final = 20.0
 def store_at(url: str, *, lease: float = 45.0, timeout: float | None = None) -> SQLStore:
     """Return a store at a URL."""
     return SQLStore(SecretStr(url), lease=lease, timeout=timeout)
+
+
+class _Crowded(Exception):
+    """What psycopg raises where all connections are taken."""
+
+    sqlstate = "53300"
+
+
+@pytest.mark.parametrize(
+    ("crowded", "left", "ends"),
+    [(2, 5.0, "taken"), (3, 0.06, "None"), (0, 0.0, "taken"), (1, -1.0, "raised")],
+    ids=["room in the end", "no room in time", "at once", "no time"],
+)
+def test_a_connection_for_the_lock_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, crowded: int, left: float, ends: str
+) -> None:
+    """A database that has no connection to give is asked again while there is time; any other error is raised."""
+    now, slept = 100.0, []
+    errors: list[Exception] = [exc.OperationalError("", None, _Crowded()) for _ in range(crowded)]
+
+    def connect() -> str:
+        if errors:
+            raise errors.pop(0)
+        return "connection"
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        slept.append(seconds)
+
+    monkeypatch.setattr("procountor_auth.stores.sql_lock.time.monotonic", lambda: now)
+    monkeypatch.setattr("procountor_auth.stores.sql_lock.time.sleep", sleep)
+    monkeypatch.setattr("procountor_auth.stores.sql_lock.random.uniform", lambda _low, high: high)
+    monkeypatch.setattr(sql_lock, "_take", lambda *_: True)
+    database: Any = SimpleNamespace(connect=connect, place="place")
+    try:
+        found = sql_lock._locked_connection(database, KEY, now + left, 45.0)
+    except exc.OperationalError:
+        assert ends == "raised"
+        return
+    assert (found, slept) == {
+        "taken": ("connection", [0.05, 0.1][:crowded]),
+        "None": (None, [0.05, pytest.approx(0.01)]),
+    }[ends]
+
+
+def test_another_error_than_a_crowd_is_raised_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waiting does not help is not waited for."""
+
+    def connect() -> None:
+        raise exc.OperationalError("", None, ValueError("no"))
+
+    monkeypatch.setattr("procountor_auth.stores.sql_lock.time.sleep", lambda _: pytest.fail("it has waited"))
+    database: Any = SimpleNamespace(connect=connect, place="place")
+    with pytest.raises(exc.OperationalError):
+        sql_lock._locked_connection(database, KEY, time.monotonic() + SLOW, 45.0)
 
 
 def write(store: SQLStore, token: Token) -> None:

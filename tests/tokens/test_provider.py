@@ -350,6 +350,30 @@ def test_who_waits_for_the_lock_takes_what_is_stored_meanwhile(bench: Bench, mon
     assert bench.primary.asked == []
 
 
+def test_what_expires_while_it_is_waited_for_is_renewed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token that ended the wait and has expired a moment later is no token: the same store is asked again."""
+    provider = bench.provider(with_fallback=False)
+    bench.primary.answers["refresh-old"] = lambda: token("new", "primary")
+    asked = bench.store.transaction_unless
+    turns = iter([Entry(5, token("expired", "primary", lifetime=0.0))])
+
+    @contextmanager
+    def waiting(
+        key: str, unless: Callable[[Entry | None], bool], *, timeout: float
+    ) -> Iterator[Transaction | Entry | None]:
+        for entry in turns:
+            yield entry
+            return
+        with asked(key, unless, timeout=timeout) as turn:
+            yield turn
+
+    monkeypatch.setattr(bench.store, "transaction_unless", waiting)
+    assert provider.renew(None, None).token == token("new", "primary")
+    entry = provider.entry()
+    assert entry is not None
+    assert entry.token == token("new", "primary")
+
+
 def test_what_is_found_has_its_lineage(bench: Bench) -> None:
     """A token that another process has stored is known with its place among those of its login."""
     provider = bench.provider()
