@@ -26,7 +26,10 @@ MAX_SIZE: Final = 8 * 2**20
 
 _Name = TypeVar("_Name", bound=Hashable)
 
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_NAME: Final = re.compile(r"(?=.{1,64}\Z)[a-z0-9]+(?:[_-][a-z0-9]+)*")
+"""Two underscores end the name in a variable, so that a name neither contains two nor ends with one."""
+
+_NAMES: Final = "a-z and 0-9, with single _ or - between them, at most 64"
 
 _PLAIN: Final = (str, int, float, bool)
 
@@ -149,7 +152,7 @@ def _parsed(path: Path, *_state: int) -> tuple[dict[str, Any], dict[str, dict[st
         if not is_json_object(table):
             raise _Malformed(f"`profiles.{_shown(name)}` is not a table")
         if not _NAME.fullmatch(name):
-            raise _Malformed(f"{_shown(name)} is not a valid profile name (a-z, 0-9, _ and -, at most 64)")
+            raise _Malformed(f"{_shown(name)} is not a valid profile name ({_NAMES})")
         if (other := seen.setdefault(folded(name), name)) != name:
             raise _Malformed(f"the profiles {other} and {name} have the same name")
         _check(table, f"profiles.{name}.")

@@ -196,7 +196,7 @@ _CONTENT: Final = "It is a TOML file with common values at the top, and a table 
 _CHECK_PATH: Final = f"Correct PROCOUNTOR_PROFILES_FILE, the file or its access rights. {_CONTENT}"
 _UTF_8: Final = "Save it as UTF-8."
 _PLAIN: Final = "is not text, a number, true or false"
-_INVALID: Final = "is not a valid profile name (a-z, 0-9, _ and -, at most 64)"
+_INVALID: Final = "is not a valid profile name (a-z and 0-9, with single _ or - between them, at most 64)"
 
 
 @pytest.mark.parametrize(
@@ -208,6 +208,14 @@ _INVALID: Final = "is not a valid profile name (a-z, 0-9, _ and -, at most 64)"
         ("[profiles]\nacme = 1", "in which `profiles.acme` is not a table"),
         ('[profiles."a b"]', f"in which a key {_INVALID}"),
         ("[profiles.A]", f"in which A {_INVALID}"),
+        ("[profiles._a]", f"in which _a {_INVALID}"),
+        ("[profiles.-a]", f"in which -a {_INVALID}"),
+        ("[profiles.a_]", f"in which a_ {_INVALID}"),
+        ("[profiles.a-]", f"in which a- {_INVALID}"),
+        ("[profiles.a__b]", f"in which a__b {_INVALID}"),
+        ("[profiles.a--b]", f"in which a--b {_INVALID}"),
+        ("[profiles.a-_b]", f"in which a-_b {_INVALID}"),
+        (f"[profiles.a{'b' * 64}]", f"in which a key {_INVALID}"),
         ("[profiles.a-b]\n[profiles.a_b]", "in which the profiles a-b and a_b have the same name"),
         ('[profiles.a]\napi_key = ["s3cret"]', f"in which `profiles.a.api_key` {_PLAIN}"),
         ("[other]\nx = 1", f"in which `other` {_PLAIN}"),
