@@ -206,7 +206,8 @@ class Settings(Fields, defer_build=False):
         if refused:
             found.clear()
             problems = tuple(problem for error in refused for problem in error.problems)
-            raise ConfigurationError.from_problems(problems, hint=refused[0].hint, profile=self.profile)
+            hint = Profile(self.profile).hint(refused[0].hint)
+            raise ConfigurationError.from_problems(problems, hint=hint, profile=self.profile)
         other = self.model_copy(update={name: value for name, value in found.items() if name in CHECKS})
         other._own = self._own | {name: value for name, value in found.items() if name not in CHECKS}  # noqa: SLF001 - its own class
         other._references = dict(references)  # noqa: SLF001 - its own class
@@ -298,9 +299,10 @@ class Settings(Fields, defer_build=False):
             StoreError: The keychain can't be used.
         """
         value: SecretStr | None = getattr(self, name)
-        if value is None:
-            raise ConfigurationError.from_problems((missing_problem(name, self.strategy),), hint=HINT)
-        return value if name in self._references or name not in CHECKS else follow(variable_named(name), value)
+        with Profile(self.profile).named():
+            if value is None:
+                raise ConfigurationError.from_problems((missing_problem(name, self.strategy),), hint=HINT)
+            return value if name in self._references or name not in CHECKS else follow(variable_named(name), value)
 
 
 def _say_where(refused: ConfigurationError, profiles: Profiles, *, in_list: bool) -> None:

@@ -180,16 +180,19 @@ def test_a_profile_that_is_wrong_does_not_keep_others_out(
         Logins.of_profiles(found, ["acme", "beta"], chosen=True)
 
 
-def test_all_profiles_that_are_wrong_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("company", "said"), [("", "is missing"), ("file:/nowhere/company", "names a file that does not exist")]
+)
+def test_all_profiles_that_are_wrong_are_named(monkeypatch: pytest.MonkeyPatch, company: str, said: str) -> None:
     """One error has all of them, where none is left or they are chosen: nobody starts the bridge once for each."""
-    wrong = {"username": "u-1", "password": "pw-1"}
+    wrong = {"username": "u-1", "password": "pw-1", "company": company}
     right = wrong | {"company": "3"}
     found = profiles(monkeypatch, acme=wrong, beta=wrong, gamma=right)
     with pytest.raises(ConfigurationError, match="2 profiles can't be served: acme, beta") as refused:
         Logins.of_profiles(found, ["acme", "beta", "gamma"], chosen=True)
     with pytest.raises(ConfigurationError, match="2 profiles can't be served: acme, beta"):
         Logins.of_profiles(found, ["acme", "beta"])
-    assert "PROCOUNTOR_COMPANY is missing" in refused.value.message
+    assert f"PROCOUNTOR_COMPANY {said}" in refused.value.message
 
 
 def test_a_client_is_known_by_its_secret() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from procountor_auth import TokenSource
+from procountor_auth import Settings, TokenSource
 from procountor_auth.errors import (
     ConfigurationError,
     CredentialsRefused,
@@ -83,6 +83,19 @@ def test_an_error_names_its_profile(
     assert str(error).startswith("Profile beta: ")
     assert str(error).count("beta: ") == 1
     assert hint in str(error)
+
+
+@pytest.mark.usefixtures("keychain")
+@pytest.mark.parametrize("read", [Settings.followed, lambda settings: settings.required("api_key")])
+def test_a_reference_that_leads_nowhere_names_its_profile(
+    sandbox: Sandbox, environment: Environment, read: Callable[[Settings], object]
+) -> None:
+    """Whoever follows a profile's reference learns whose it is, and the command that mends it for that profile."""
+    environment(sandbox.environment("client_credentials") | {f"{BETA}API_KEY": "keyring:nope"})
+    with pytest.raises(ConfigurationError, match=r"^Profile beta: PROCOUNTOR_API_KEY refers to an entry") as failed:
+        read(Settings(profile="beta"))
+    assert failed.value.profile == "beta"
+    assert "`procountor-auth key create --profile beta --keyring`" in failed.value.hint
 
 
 def test_a_fault_names_its_profile(sandbox: Sandbox, fails: Fails) -> None:
