@@ -49,8 +49,12 @@ class BridgeLogin(Unpicklable):
     company: str = field(repr=False)
 
     @classmethod
-    def of(cls, settings: Settings) -> BridgeLogin | None:
+    def of(cls, settings: Settings, *, has_file: bool) -> BridgeLogin | None:
         """Return the login of a profile, or None if there is none: no password is configured for it.
+
+        Args:
+            settings: The profile's settings.
+            has_file: Whether there is a profiles file, for the hint of an error.
 
         Raises:
             ConfigurationError: Something else is missing, or can't be used; or the strategy is the legacy one.
@@ -80,7 +84,7 @@ class BridgeLogin(Unpicklable):
             variable = variable_named("bridge_password" if settings.bridge_password is not None else "password")
             problems.append(Problem(variable, "invalid", f"{variable} {wrong}"))
         if problems:
-            hint = hint_for(settings.profile, problems)
+            hint = hint_for(settings.profile, problems, has_file=has_file)
             raise ConfigurationError.from_problems(tuple(problems), hint=hint, profile=settings.profile)
         return cls(
             settings=settings,
@@ -177,7 +181,7 @@ class Logins:
         without: list[str | None] = []
         for name in names:
             try:
-                login = BridgeLogin.of(Settings.of_profile(profiles, name))
+                login = BridgeLogin.of(Settings.of_profile(profiles, name), has_file=profiles.file is not None)
             except ProcountorAuthError as error:
                 refused.append(LeftOut(name or "", error.with_traceback(None)))
                 continue

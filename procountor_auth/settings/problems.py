@@ -41,7 +41,7 @@ CHOOSE_A_PROFILE: Final = (
 )
 
 
-def hint_for(profile: object, problems: Iterable[Problem] = (), *, has_file: bool = True) -> str:
+def hint_for(profile: object, problems: Iterable[Problem] = (), *, has_file: bool) -> str:
     """Return where to correct the problems of a profile, or of the only configuration.
 
     Args:
@@ -52,22 +52,22 @@ def hint_for(profile: object, problems: Iterable[Problem] = (), *, has_file: boo
     problems = tuple(problems)
     missing = [problem.variable for problem in problems if problem.kind == "missing"]
     verb = "Correct" if not missing else "Set" if len(missing) == len(problems) else "Set or correct"
-    what = f"{verb} {'it' if len(problems) < 2 else 'them'}"  # noqa: PLR2004 - one or several
+    one = len(problems) < 2  # noqa: PLR2004 - one or several
+    what = f"{verb} {'it' if one else 'them'}"
     if not profile:
-        return HINT.replace("Set it", what, 1)
+        where = "in the environment, in .env, in the secrets directory or at the top of the profiles file."
+        return f"{what} {where}" if has_file else HINT.replace("Set it", what, 1)
     variable = f"{PREFIX}PROFILES__{profile}__".upper().replace("-", "_")
+    table = f"in [profiles.{profile}] of the profiles file, " if has_file else ""
+    no_file = f", or name the profiles file: {PREFIX}PROFILES_FILE is not set" if missing and not has_file else ""
     own = sorted({setting_named(each) for each in missing} & ONE_COMPANYS)
-    inherited = (
+    if not own:
+        return f"{what} {table}as {variable}…, or for all profiles at once{no_file}."
+    variables = f"{variable}{own[0].upper()}" if one else f"variables that begin with {variable}"
+    return (
+        f"{what} {table}{'or ' if table else ''}as {variables}{no_file}. "
         f"Settings of one company ({', '.join(sorted(ONE_COMPANYS))}) are never inherited from the common values."
     )
-    if not has_file:
-        where = f"as {variable}{own[0].upper() if own else '…'}" + ("" if own else ", or for all profiles at once")
-        return f"{what} {where}, or name the profiles file: {PREFIX}PROFILES_FILE is not set." + (
-            f" {inherited}" if own else ""
-        )
-    if own:
-        return f"{what} in [profiles.{profile}] of the profiles file, or as {variable}{own[0].upper()}. {inherited}"
-    return f"{what} in [profiles.{profile}] of the profiles file, as {variable}…, or for all profiles at once."
 
 
 def variable_named(name: str) -> str:

@@ -153,7 +153,7 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
             for (profile, name), value in here.items():
                 (common if profile is None else found.setdefault(profile, {}))[name] = value
                 places[profile, name] = place
-        path = file or _text(common, "profiles_file") or existing_default_file()
+        path = file or _text(common, "profiles_file", has_file=False) or existing_default_file()
         if path is None:
             return cls(common, found, None, places, looked=looked)
         common_of_file, own, names = read_file(path)
@@ -195,7 +195,7 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
         Raises:
             ConfigurationError: There is no such profile, or `PROCOUNTOR_PROFILE` has two values in one place.
         """
-        wanted = profile or _text(self._common, "profile")
+        wanted = profile or _text(self._common, "profile", has_file=self.file is not None)
         return self.spelt(wanted) if wanted else None
 
     def values_of(self, profile: str | None) -> dict[str, Any]:
@@ -208,10 +208,11 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
             ConfigurationError: There is no such profile, or one place has two values under two spellings of one name.
         """
         name = self.chosen(profile)
+        has_file = self.file is not None
         if name is None:
-            return _wrapped(self._common)
+            return _wrapped(self._common, has_file=has_file)
         inherited = {each: value for each, value in self._common.items() if each not in ONE_COMPANYS}
-        return _wrapped({**inherited, **self._own[name], "profile": name}, name)
+        return _wrapped({**inherited, **self._own[name], "profile": name}, name, has_file=has_file)
 
     def origin(self, profile: str | None, name: str) -> Origin | None:
         """Return where the value of a setting comes from, or None if it is not set.
@@ -259,13 +260,18 @@ def variable_of(profile: str | None, name: str) -> str:
     return (PREFIX + name if profile is None else f"{PREFIX}PROFILES__{folded(profile)}__{name}").upper()
 
 
-def _text(values: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - any value
-    _wrapped({name: values[name]} if name in values else {})
+def _text(values: dict[str, Any], name: str, *, has_file: bool) -> Any:  # noqa: ANN401 - any value
+    _wrapped({name: values[name]} if name in values else {}, has_file=has_file)
     return values.get(name)
 
 
-def _wrapped(values: dict[str, Any], profile: str | None = None) -> dict[str, Any]:
+def _wrapped(values: dict[str, Any], profile: str | None = None, *, has_file: bool) -> dict[str, Any]:
     """Return the values, text as `SecretStr`.
+
+    Args:
+        values: The values, by the settings' names.
+        profile: The profile that has them, if there is one.
+        has_file: Whether there is a profiles file, for the error.
 
     Raises:
         ConfigurationError: A setting has two different values.
@@ -275,7 +281,8 @@ def _wrapped(values: dict[str, Any], profile: str | None = None) -> dict[str, An
         values = {}  # a traceback may show the locals
         what = "is set twice, under two spellings of its name, with different values"
         problems = tuple(Problem(variable_named(name), "invalid", f"{variable_named(name)} {what}") for name in twice)
-        raise ConfigurationError.from_problems(problems, hint=hint_for(profile), profile=profile)
+        hint = hint_for(profile, problems, has_file=has_file)
+        raise ConfigurationError.from_problems(problems, hint=hint, profile=profile)
     return {name: SecretStr(value) if isinstance(value, str) else value for name, value in values.items()}
 
 

@@ -124,7 +124,7 @@ class Settings(Fields, defer_build=False):
     @model_validator(mode="wrap")
     @classmethod
     def _complete(cls, values: dict[str, Any], validate: ModelWrapValidatorHandler[Self]) -> Self:
-        """Validate the values, and raise one error for all problems."""
+        """Validate the values, and raise one error for all problems. `__init__` knows where to correct them."""
         strategy = str(plain(values.get("strategy", cls.model_fields["strategy"].default)))
         fallback = str(plain(values.get("fallback_strategy")) or "")
         own_names = settings_of(strategy, fallback) - cls.model_fields.keys()
@@ -150,8 +150,7 @@ class Settings(Fields, defer_build=False):
             settings, wrong = cls._try(values, validate)
         problems = (*missing, *wrong, *contradictions, *unknown)
         if problems or settings is None:
-            profile = plain(values.get("profile"))
-            raise ConfigurationError.from_problems(problems, hint=hint_for(profile, problems), profile=profile)
+            raise ConfigurationError.from_problems(problems, hint="", profile=plain(values.get("profile")))
         settings._own = own  # noqa: SLF001 - its own class
         for name in ("username", "password"):  # quotation marks are allowed in them, but unlikely
             value = getattr(settings, name)
@@ -306,18 +305,19 @@ class Settings(Fields, defer_build=False):
 
 
 def _say_where(refused: ConfigurationError, profiles: Profiles, *, in_list: bool) -> None:
-    """Say in an error about missing values where they were looked for, and where they can be set.
+    """Say in an error where its problems can be corrected, and where missing values were looked for.
 
     Args:
-        refused: The error.
+        refused: The error; one that has a hint already keeps it.
         profiles: The profiles that were read.
         in_list: Whether the profile is one of many that are read one after the other.
     """
-    if not any(problem.kind == "missing" for problem in refused.problems):
+    if refused.hint:
         return
-    if profiles and not refused.profile:
+    missing = any(problem.kind == "missing" for problem in refused.problems)
+    if missing and profiles and not refused.profile:
         refused.hint = CHOOSE_A_PROFILE.format(len(profiles))
-    elif refused.profile and profiles.file is None:
-        refused.hint = hint_for(refused.profile, refused.problems, has_file=False)
-    if not in_list:
+    else:
+        refused.hint = hint_for(refused.profile, refused.problems, has_file=profiles.file is not None)
+    if missing and not in_list:
         refused.hint += f" Looked in {', '.join(profiles.looked)}."

@@ -203,7 +203,9 @@ class RawUpstream:
             "profile": None,
             **changes,
         }
-        login = BridgeLogin.of(Settings(**{name: value for name, value in values.items() if value is not None}))
+        login = BridgeLogin.of(
+            Settings(**{name: value for name, value in values.items() if value is not None}), has_file=False
+        )
         assert login is not None
         return login
 

@@ -42,7 +42,7 @@ def login_of(sandbox: Sandbox, **changes: Any) -> BridgeLogin:  # noqa: ANN401 -
         "company": sandbox.company,
         **changes,
     }
-    login = BridgeLogin.of(Settings(**values))
+    login = BridgeLogin.of(Settings(**values), has_file=False)
     assert login is not None
     return login
 

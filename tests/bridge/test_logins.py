@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
@@ -12,6 +12,9 @@ from procountor_auth import Settings
 from procountor_auth.bridge.login import BridgeLogin, Logins
 from procountor_auth.errors import ConfigurationError
 from procountor_auth.settings.profiles import Profiles
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.once
 
@@ -36,7 +39,7 @@ def settings(**changes: Any) -> Settings:  # noqa: ANN401 - as settings take the
 
 def login(**changes: Any) -> BridgeLogin:  # noqa: ANN401 - as settings take them
     """Return the login of such settings."""
-    found = BridgeLogin.of(settings(**changes))
+    found = BridgeLogin.of(settings(**changes), has_file=False)
     assert found is not None
     return found
 
@@ -78,7 +81,7 @@ def test_the_bridge_s_own_variables_win() -> None:
 
 def test_without_a_password_there_is_no_login() -> None:
     """A profile that no old program uses is not served, and nothing of it is an error."""
-    assert BridgeLogin.of(settings(username=None, password=None, company=None)) is None
+    assert BridgeLogin.of(settings(username=None, password=None, company=None), has_file=False) is None
 
 
 @pytest.mark.parametrize(
@@ -193,6 +196,26 @@ def test_all_profiles_that_are_wrong_are_named(monkeypatch: pytest.MonkeyPatch, 
     with pytest.raises(ConfigurationError, match="2 profiles can't be served: acme, beta"):
         Logins.of_profiles(found, ["acme", "beta"])
     assert f"PROCOUNTOR_COMPANY {said}" in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("file", "where"),
+    [
+        (None, "as PROCOUNTOR_PROFILES__ACME__…, or for all profiles at once, or name the profiles file"),
+        ("[profiles.acme]", "in [profiles.acme] of the profiles file, as PROCOUNTOR_PROFILES__ACME__…, or for all"),
+    ],
+)
+def test_the_hint_names_the_profiles_file_if_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: str | None, where: str
+) -> None:
+    """What the bridge lacks is set where the profiles are, and nobody is sent to a file that is not there."""
+    if file is not None:
+        (tmp_path / "profiles.toml").write_text(file)
+        monkeypatch.setenv("PROCOUNTOR_PROFILES_FILE", str(tmp_path / "profiles.toml"))
+    found = profiles(monkeypatch, acme={"password": "pw-1", "company": "1"})
+    with pytest.raises(ConfigurationError, match="PROCOUNTOR_USERNAME is missing") as refused:
+        Logins.of_profiles(found, ["acme"])
+    assert refused.value.hint.startswith(f"Set it {where}")
 
 
 def test_a_client_is_known_by_its_secret() -> None:

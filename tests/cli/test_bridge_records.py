@@ -65,7 +65,7 @@ def log_in() -> LogIn:
     """Have a program log in through a bridge as profile acme, some seconds ago; return the record's key."""
 
     def now(where: str, profile: str = "acme", user_agent: str = PHP, *, ago: float = 0.0) -> str:
-        login = BridgeLogin.of(Settings.of_profile(Profiles.search(), profile))
+        login = BridgeLogin.of(Settings.of_profile(Profiles.search(), profile), has_file=True)
         assert login is not None
         Credentials(Records(open_store(where), clock=lambda: time.time() - ago)).issue(login.key, user_agent)
         return f"bridge-{login.key}"

@@ -136,7 +136,7 @@ def place(server: FaultServer, *, store: Store | None = None, timeout: float = 3
         company=COMPANY,
         timeout=timeout,
     )
-    login = BridgeLogin.of(settings)
+    login = BridgeLogin.of(settings, has_file=False)
     assert login is not None
     clock = Clock()
     try:

@@ -36,7 +36,7 @@ def log_in(companies: Companies, tmp_path: Path) -> LogIn:
     """Have a program log in through a bridge with a profile's login, some seconds ago."""
 
     def now(profile: str, user_agent: str = PHP, *, ago: float = 0.0) -> None:
-        login = BridgeLogin.of(Settings.of_profile(companies.write(), profile))
+        login = BridgeLogin.of(Settings.of_profile(companies.write(), profile), has_file=True)
         assert login is not None
         records = Records(FileStore(tmp_path / "tokens"), clock=lambda: time.time() - ago)
         Credentials(records).issue(login.key, user_agent)

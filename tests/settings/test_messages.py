@@ -83,6 +83,7 @@ _INHERITED: Final = (
 _ELSEWHERE: Final = (
     "in the environment, in .env or in the secrets directory; `procountor-auth init` writes a commented .env."
 )
+_OR_AT_THE_TOP: Final = "in the environment, in .env, in the secrets directory or at the top of the profiles file."
 _FOR_ALL: Final = "or for all profiles at once."
 _KEY: Final = ("api_key", "missing")
 _NAME: Final = ("client_id", "missing")
@@ -92,10 +93,11 @@ _WRONG: Final = ("timeout", "invalid")
 @pytest.mark.parametrize(
     ("profile", "problems", "has_file", "hint"),
     [
-        (None, (), True, f"Correct it {_ELSEWHERE}"),
-        (None, (_NAME,), True, f"Set it {_ELSEWHERE}"),
+        (None, (), True, f"Correct it {_OR_AT_THE_TOP}"),
+        (None, (), False, f"Correct it {_ELSEWHERE}"),
+        (None, (_NAME,), False, f"Set it {_ELSEWHERE}"),
         (None, (_NAME, _KEY), False, f"Set them {_ELSEWHERE}"),
-        (None, (_NAME, _WRONG), True, f"Set or correct them {_ELSEWHERE}"),
+        (None, (_NAME, _WRONG), True, f"Set or correct them {_OR_AT_THE_TOP}"),
         (
             "a-b",
             (_WRONG,),
@@ -106,14 +108,22 @@ _WRONG: Final = ("timeout", "invalid")
             "a-b",
             (_NAME, _KEY),
             True,
-            f"Set them {_IN_FILE}, or as PROCOUNTOR_PROFILES__A_B__API_KEY.{_INHERITED}",
+            f"Set them {_IN_FILE}, or as variables that begin with PROCOUNTOR_PROFILES__A_B__.{_INHERITED}",
         ),
         (
             "a-b",
             (_KEY, ("company", "missing"), _WRONG),
             True,
-            f"Set or correct them {_IN_FILE}, or as PROCOUNTOR_PROFILES__A_B__API_KEY.{_INHERITED}",
+            f"Set or correct them {_IN_FILE}, or as variables that begin with PROCOUNTOR_PROFILES__A_B__.{_INHERITED}",
         ),
+        ("a-b", (_KEY,), True, f"Set it {_IN_FILE}, or as PROCOUNTOR_PROFILES__A_B__API_KEY.{_INHERITED}"),
+        (
+            "a-b",
+            (_NAME, _KEY, _WRONG),
+            False,
+            f"Set or correct them as variables that begin with PROCOUNTOR_PROFILES__A_B__, {_NO_FILE}{_INHERITED}",
+        ),
+        ("a-b", (_WRONG,), False, f"Correct it as PROCOUNTOR_PROFILES__A_B__…, {_FOR_ALL}"),
         ("a-b", (_KEY,), False, f"Set it as PROCOUNTOR_PROFILES__A_B__API_KEY, {_NO_FILE}{_INHERITED}"),
         (
             "a-b",
@@ -152,6 +162,42 @@ def test_where_missing_values_of_a_profile_go(environment: Environment, tmp_path
     assert caught.value.hint.endswith(_INHERITED)
 
 
+@pytest.mark.parametrize(
+    ("text", "profile", "hint"),
+    [
+        (None, "acme", f"Correct it as PROCOUNTOR_PROFILES__ACME__…, {_FOR_ALL}"),
+        (
+            "[profiles.acme]",
+            "acme",
+            f"Correct it in [profiles.acme] of the profiles file, as PROCOUNTOR_PROFILES__ACME__…, {_FOR_ALL}",
+        ),
+        (None, None, f"Correct it {_ELSEWHERE}"),
+        ("timeout = 'x'", None, f"Correct it {_OR_AT_THE_TOP}"),
+    ],
+)
+@pytest.mark.parametrize("wrong", ["invalid", "twice"])
+def test_where_a_wrong_value_goes(
+    environment: Environment, tmp_path: Path, text: str | None, profile: str | None, hint: str, wrong: str
+) -> None:
+    """A wrong value is corrected in the profiles file, too, where there is one, and only there."""
+    variables = dict(_COMPLETE)
+    if text is not None:
+        (tmp_path / "profiles.toml").write_text(
+            text.replace("'x'", "'x'\nTimeout = 'y'" if wrong == "twice" else "'x'")
+        )
+        variables["PROCOUNTOR_PROFILES_FILE"] = str(tmp_path / "profiles.toml")
+    if profile is not None:
+        variables |= {"PROCOUNTOR_PROFILES__ACME__API_KEY": "k", "PROCOUNTOR_PROFILES__ACME__TIMEOUT": "x"}
+    elif text is None:
+        variables["PROCOUNTOR_TIMEOUT"] = "x"
+    if wrong == "twice":
+        variables |= {name.lower(): "y" for name in variables if name.endswith("TIMEOUT")}
+    environment(variables)
+    with pytest.raises(ConfigurationError, match="set twice" if wrong == "twice" else "must be a number") as caught:
+        Settings(profile=profile) if profile else Settings()
+    assert caught.value.hint == hint
+
+
 def test_what_is_missing_without_a_profile_is_in_one(environment: Environment) -> None:
     """Where there are profiles and none is selected, the hint says how to select one of how many."""
     environment({"PROCOUNTOR_STRATEGY": "client_credentials"} | {"PROCOUNTOR_PROFILES__ACME__API_KEY": "k"})
@@ -173,7 +219,7 @@ def test_what_is_missing_without_a_profile_is_in_one(environment: Environment) -
         (None, f"Correct it {_ELSEWHERE}"),
         (
             "x_y",
-            f"Correct it in [profiles.x_y] of the profiles file, as PROCOUNTOR_PROFILES__X_Y__…, {_FOR_ALL}",
+            f"Correct it as PROCOUNTOR_PROFILES__X_Y__…, {_FOR_ALL}",
         ),
     ],
 )

@@ -63,7 +63,7 @@ def fails(sandbox: Sandbox, environment: Environment) -> Fails:
         ("authorization_code", {"refresh_token": "no"}, InteractionRequired, "`procountor-auth login --profile beta`"),
         ("client_credentials", {"company": "14160"}, WrongCompany, "Set [profiles.beta] api_key to a key of this"),
         ("client_credentials", {"token_store": "file:/dev/null/x"}, StoreError, "/dev/null"),
-        ("client_credentials", {"strategy": "x"}, ConfigurationError, "Correct it in [profiles.beta]"),
+        ("client_credentials", {"strategy": "x"}, ConfigurationError, "Correct it as PROCOUNTOR_PROFILES__BETA__"),
         (
             "legacy_password",
             {"legacy_policy": "error"},
