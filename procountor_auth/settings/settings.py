@@ -293,15 +293,17 @@ class Settings(Fields, defer_build=False):
             name: The name of the setting, in lower case and without `PROCOUNTOR_`.
 
         Raises:
-            ConfigurationError: The setting is missing, because the settings were validated for another strategy, or its
-                reference can't be followed.
+            ConfigurationError: The setting is missing, because the settings were validated for another strategy; or its
+                reference can't be followed, or its target is not a valid value.
             StoreError: The keychain can't be used.
         """
         value: SecretStr | None = getattr(self, name)
         with Profile(self.profile).named():
             if value is None:
                 raise ConfigurationError.from_problems((missing_problem(name, self.strategy),), hint=HINT)
-            return value if name in self._references or name not in CHECKS else follow(variable_named(name), value)
+            if name in self._references or name not in CHECKS:
+                return value
+            return self._checked(name, follow(variable_named(name), value))
 
 
 def _say_where(refused: ConfigurationError, profiles: Profiles, *, in_list: bool) -> None:

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from procountor_auth import Settings
 from procountor_auth.bridge.login import BridgeLogin, Logins
+from procountor_auth.bridge.login_key import entry_of
 from procountor_auth.errors import ConfigurationError
 from procountor_auth.settings.profiles import Profiles
 
@@ -134,6 +135,15 @@ def test_a_login_is_found_by_client_user_and_company() -> None:
         ("our-client", "old.user", "\u0661"),
     ):
         assert logins.find(client_id, SecretStr(username), company) is None
+
+
+def test_a_company_by_reference_is_the_same_number(tmp_path: Path) -> None:
+    """Zeros before it make no difference there either: a program can log in, and the store has one record of it."""
+    (tmp_path / "company").write_text("0014159\n")
+    found = login(company=f"file:{tmp_path}/company")
+    assert Logins([found]).find("our-client", SecretStr("old.user"), "0014159") is found
+    assert found.key == login().key
+    assert entry_of(found.settings) == entry_of(found.settings.followed()) == entry_of(settings())
 
 
 def test_two_profiles_with_one_login_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
