@@ -6,11 +6,10 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from procountor_auth.errors import ProcountorAuthError
-from procountor_auth.migration.readiness import Readiness, Reason, reasons_of
+from procountor_auth.migration.readiness import Readiness, Reason, key_reasons, reasons_of
 from procountor_auth.migration.target import strategy_of
 from procountor_auth.protocol.claims import read_time, unverified_claims
 from procountor_auth.settings.profiles import variable_of
-from procountor_auth.tokens.key_claims import KeyClaims
 from procountor_auth.tokens.known_problems import find_wrong_company, needs_login
 from procountor_auth.tokens.pool import ProviderPool
 
@@ -63,7 +62,7 @@ def examine(
     strategy = today.strategy.name if today else strategy_of(profiles, profile)
     if today is not None and strategy == target:
         now = clock()
-        reasons, about_key = _key_problems(today, now)
+        reasons, about_key = key_reasons(today, now)
         reasons += _problems_of_today(today, pool, now)
         readiness = Readiness(
             profile=profile, strategy=strategy, target=target, reasons=tuple(reasons), notes=tuple(about_key)
@@ -90,25 +89,13 @@ def _next(
     try:
         provider = pool.provider(profile, target)
         _ = provider.store, provider.backends.transport  # to see whether the stores can be opened
-        reasons, about_key = _key_problems(provider, clock())
+        reasons, about_key = key_reasons(provider, clock())
     except ProcountorAuthError as error:
         return None, list(reasons_of(error)), []
     stored, unread = _stored(provider, pool)
     wrong = find_wrong_company(provider, stored, clock())
     more = reasons_of(wrong) if wrong is not None else _login_problems(provider, stored, unread, clock())
     return provider, [*reasons, *more], about_key
-
-
-def _key_problems(provider: TokenProvider, now: float) -> tuple[list[Reason], list[str]]:
-    """Return what keeps the API key from working, by its own claims, and what may."""
-    claims = KeyClaims.of(provider)
-    problems = claims.problems(now) if claims is not None else []
-    reasons = [
-        Reason(code=problem.code, message=problem.message, hint=problem.hint, variable="PROCOUNTOR_API_KEY")
-        for problem in problems
-        if problem.in_the_way
-    ]
-    return reasons, [problem.message for problem in problems if not problem.in_the_way]
 
 
 def _stored(provider: TokenProvider, pool: ProviderPool) -> tuple[Token | None, tuple[Reason, ...]]:

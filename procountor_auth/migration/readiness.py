@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from procountor_auth.errors import ConfigurationError, WrongCompany
 from procountor_auth.settings.profile import Profile
+from procountor_auth.tokens.key_claims import KeyClaims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from procountor_auth.errors import ProcountorAuthError
+    from procountor_auth.tokens.provider import TokenProvider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,3 +105,20 @@ def reasons_of(error: ProcountorAuthError, about: str = "") -> tuple[Reason, ...
         )
     variable = error.variable if isinstance(error, WrongCompany) else None
     return (Reason(code=error.code, message=about + error.message, hint=error.hint, variable=variable),)
+
+
+def key_reasons(provider: TokenProvider, now: float) -> tuple[list[Reason], list[str]]:
+    """Return what keeps the API key from working, by its own claims, and what may.
+
+    Args:
+        provider: The configuration.
+        now: The time, in Unix seconds.
+    """
+    claims = KeyClaims.of(provider)
+    problems = claims.problems(now) if claims is not None else []
+    reasons = [
+        Reason(code=problem.code, message=problem.message, hint=problem.hint, variable="PROCOUNTOR_API_KEY")
+        for problem in problems
+        if problem.in_the_way
+    ]
+    return reasons, [problem.message for problem in problems if not problem.in_the_way]

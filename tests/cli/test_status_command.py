@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 CHOSEN = "client_credentials"
 DAY = 86_400
+ENDED = jwt.encode({"sub": "canary", "exp": 1_600_000_000}, "c" * 32)
 
 
 @pytest.fixture
@@ -224,6 +225,8 @@ def test_a_renewal_that_may_succeed_later_is_told(described: dict[str, str], run
         ({"TOKEN_STORE_KEY": "canary"}, "PROCOUNTOR_TOKEN_STORE_KEY: the key is not"),
         ({"API_KEY": "keyring:nothing"}, "which stores nothing"),
         ({"STRATEGY": "magic"}, "PROCOUNTOR_STRATEGY must be one of"),
+        ({"API_KEY": ENDED}, "PROCOUNTOR_API_KEY says that it has ended on 2020-09-13"),
+        ({"CLIENT_ID": "another"}, "PROCOUNTOR_API_KEY says that it is for another client than PROCOUNTOR_CLIENT_ID"),
     ],
 )
 def test_what_is_wrong_is_a_reason(

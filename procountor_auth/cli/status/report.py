@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from procountor_auth.cli.output import login_hint
 from procountor_auth.errors import InteractionRequired, ProcountorAuthError
-from procountor_auth.migration.readiness import Reason, for_profile, reasons_of
+from procountor_auth.migration.readiness import Reason, for_profile, key_reasons, reasons_of
 from procountor_auth.strategies.deprecation import legacy_refusal
 from procountor_auth.tokens.known_problems import find_wrong_company, needs_login
 from procountor_auth.tokens.pool import ProviderPool
@@ -124,8 +124,12 @@ def _report_on_configuration(providers: ProviderPool, name: str | None, account:
         return Report(name, providers.clock(), None, reasons=for_profile(name, reasons_of(error)))
     settings = provider.settings
     refusal = legacy_refusal(settings.legacy_policy, settings.strategy, settings.fallback_strategy)
+    now = providers.clock()
+    reasons, _ = key_reasons(provider, now)
+    if refusal:
+        reasons += reasons_of(refusal)
     # None may have been resolved to the profile in PROCOUNTOR_PROFILE.
-    return Report(settings.profile, providers.clock(), provider, reasons=reasons_of(refusal) if refusal else ())
+    return Report(settings.profile, now, provider, reasons=tuple(reasons))
 
 
 def _add_entry(report: Report, providers: ProviderPool) -> Report:
