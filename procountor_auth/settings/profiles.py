@@ -71,6 +71,9 @@ _PLACES: Final = {
 
 _FILE: Final = "the profiles file"
 
+TOP_OF_FILE: Final = f"the top of {_FILE}"
+"""Where the file's common values are."""
+
 
 class Profiles(Mapping[str, Mapping[str, Any]]):
     """The profiles and the common values, as they were read.
@@ -227,7 +230,7 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
         if name in self._common and not (profile is not None and name in ONE_COMPANYS):
             place = self._places.get((None, name))
             written = variable_of(None, name) if place else name
-            return Origin(place or f"the top of {_FILE}", written, shared=True)
+            return Origin(place or TOP_OF_FILE, written, shared=True)
         return None
 
     def table_of(self, profile: str) -> str:

@@ -197,6 +197,43 @@ def test_what_contradicts_is_told(described: dict[str, str], examine: Examine, t
     assert "canary" not in str(found)
 
 
+@pytest.mark.parametrize(
+    ("name", "variable", "common", "differs"),
+    [
+        ("client_id", "canary-1", '"canary-2"', True),
+        ("client_id", "canary-1", '"canary-1"', False),
+        ("timeout", "30", "30.0", False),
+        ("timeout", "30", "31", True),
+        ("timeout", "canary", "31", True),
+        ("pkce", "yes", "true", False),
+        ("pkce", "yes", "false", True),
+        ("proxy", "", '"canary"', False),
+        ("timeout", "30", "1\nTimeout = 2", False),
+    ],
+)
+def test_what_contradicts_the_profiles_file_is_told(
+    described: dict[str, str],
+    environment: Environment,
+    examine: Examine,
+    tmp_path: Path,
+    name: str,
+    variable: str,
+    common: str,
+    *,
+    differs: bool,
+) -> None:
+    """Of the profiles file its common values count, in whichever way they are written; a profile's own may differ."""
+    file = tmp_path / "profiles.toml"
+    file.write_text(f"{name} = {common}\n[profiles.acme]\nclient_secret = 'canary'\n")
+    changed = {f"PROCOUNTOR_{name.upper()}": variable, "PROCOUNTOR_PROFILES_FILE": str(file)}
+    environment(described | changed)
+    _, found = examine("--profile", "acme", "--offline")
+    warned = [check["message"] for check in found["checks"] if check["name"] == "variables" and "differs" in str(check)]
+    said = f"PROCOUNTOR_{name.upper()} differs between the environment and the top of the profiles file; "
+    assert warned == ([f"{said}the environment wins"] if differs else [])
+    assert "canary" not in "".join(warned)
+
+
 def test_what_is_ignored_is_told(described: dict[str, str], examine: Examine, environment: Environment) -> None:
     """A variable under our prefix that is none of ours is a warning."""
     environment(described | {"PROCOUNTOR_COLOUR_OF_MY_APP": "canary"})

@@ -10,9 +10,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pydantic import TypeAdapter, ValidationError
+
 from procountor_auth.errors import ProcountorAuthError
 from procountor_auth.settings import variables
 from procountor_auth.settings.env_file import from_env_file
+from procountor_auth.settings.problems import variable_named
+from procountor_auth.settings.profiles import TOP_OF_FILE
+from procountor_auth.settings.profiles_file import SpeltTwice, read_file
 from procountor_auth.settings.secrets_directory import from_secrets_dir
 from procountor_auth.transport.backend import backend
 
@@ -57,7 +62,7 @@ def check_variables(findings: Findings, profiles: Profiles, profile: str | None)
             "none is set",
             "Run `procountor-auth init`, which writes a commented .env, and fill that in.",
         )
-    for name, (winner, loser) in _contradictions().items():
+    for name, (winner, loser) in _contradictions(profiles.file).items():
         message = f"{name} differs between {winner} and {loser}; {winner} wins"
         findings.add("variables", "warning", message, "Remove the wrong one.")
 
@@ -93,8 +98,12 @@ def _installed(packages: tuple[str, ...]) -> list[str]:
     return found
 
 
-def _contradictions() -> dict[str, tuple[str, str]]:
-    """Return the variables with different values in two places, with the place that wins and one that loses."""
+def _contradictions(file: Path | None) -> dict[str, tuple[str, str]]:
+    """Return the variables with different values in two places, with the place that wins and one that loses.
+
+    Args:
+        file: The profiles file, if there is one. Only its top counts: a profile's table is meant to differ.
+    """
     readers = (variables.from_environment, from_env_file, from_secrets_dir)
     first: dict[str, tuple[str, str]] = {}
     found: dict[str, tuple[str, str]] = {}
@@ -102,5 +111,18 @@ def _contradictions() -> dict[str, tuple[str, str]]:
         for name, value in variables.named_values(read().values):
             winner, won = first.setdefault(name, (place, value))
             if won != value:
-                found.setdefault(f"{variables.PREFIX}{name}".upper(), (winner, place))
+                found.setdefault(variable_named(name), (winner, place))
+    common = read_file(file)[0] if file is not None else {}
+    for name, (winner, won) in first.items():
+        value = common.get(name, won)
+        if not isinstance(value, SpeltTwice) and not _same(won, value):  # the check of the configuration reports those
+            found.setdefault(variable_named(name), (winner, TOP_OF_FILE))
     return found
+
+
+def _same(text: str, value: object) -> bool:
+    """Whether a variable has the value that TOML has as text, a number, true or false."""
+    try:
+        return bool(TypeAdapter(type(value)).validate_python(text) == value)
+    except ValidationError:
+        return False
