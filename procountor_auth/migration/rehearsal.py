@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 AT_ONCE: Final = 8
 """How many profiles are tried at the same time by default."""
 
-KEPT: Final = 86_400.0
-"""Seconds for which a resumed rehearsal reuses a good result."""
-
 _EARLIER: Final = "not tried again: this is the result of an earlier rehearsal; --fresh repeats it"
 
 
@@ -140,8 +137,10 @@ class Rehearsal:
         today, target = providers
         stands_for = fingerprint(today or target, target, self._resources, target_only=self._target_only)
         known = None if self._results is None or self._fresh else self._results.find(stands_for)
-        if known is not None and known.readiness.ready and self._clock() - known.at < KEPT:
-            return replace(known.readiness, notes=(*known.readiness.notes, _EARLIER))
+        if known is not None and known.readiness.ready and known.counts(self._clock()):
+            found = check(self._profiles, profile, target_name, pool=pool, clock=self._clock)
+            if found.ready:  # a login may have been removed since
+                return replace(known.readiness, notes=(*known.readiness.notes, _EARLIER))
         readiness = self._tried(begun, (today, target))
         if self._results is not None:
             plain = fingerprint(today or target, target, target_only=self._target_only)

@@ -1,7 +1,7 @@
 """The results of rehearsals: one line of JSON for each profile, so that an interrupted rehearsal can be resumed.
 
 They contain no secrets. A result is valid for the configuration that it was found with: its fingerprint is a hash
-over both providers' keys in the store and the client's secret.
+over both providers' keys in the store, the client's secret and the configured company.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from procountor_auth.tokens.provider import TokenProvider
 
+KEPT: Final = 86_400.0
+"""Seconds for which a GO counts."""
+
 _MAX_SIZE: Final = 64 * 2**20
 
 
@@ -34,6 +37,10 @@ class RehearsalResult(NamedTuple):
 
     at: float
     readiness: Readiness
+
+    def counts(self, now: float) -> bool:
+        """Whether the result still counts: a NO GO until the next rehearsal, a GO for a day."""
+        return not self.readiness.ready or now - self.at < KEPT
 
 
 class RehearsalResults:
@@ -134,7 +141,8 @@ def fingerprint(
     """Return the fingerprint of a result's configuration. It reveals nothing about it."""
     settings = target.settings
     secret = settings.client_secret.get_secret_value() if settings.client_secret else ""
-    parts = [today.key, target.key, secret, settings.redirect_uri, sorted(resources), target_only]
+    company = target.company.number
+    parts = [today.key, target.key, secret, settings.redirect_uri, company, sorted(resources), target_only]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
 
 

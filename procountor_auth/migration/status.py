@@ -56,6 +56,14 @@ class ProfileStatus(NamedTuple):
         return any(caller.is_recent(self.now) for caller in self.callers)
 
     @property
+    def go(self) -> bool | None:
+        """Whether the last rehearsal says GO; None if there was none, or if its GO no longer counts."""
+        if self.rehearsed is None or not self.rehearsed.counts(self.now):
+            return None
+        said_go = self.rehearsed.readiness.ready
+        return None if said_go and not self.readiness.ready else said_go
+
+    @property
     def refresh_days(self) -> int | None:
         """Whole days until the refresh token expires, or None if there is none or its expiry is unknown."""
         ends = self.token.refresh_expires_at if self.token else None
@@ -89,7 +97,8 @@ def status_of(
 ) -> ProfileStatus:
     """Return the state of one profile. Nothing is sent to Procountor; the token store is read.
 
-    The result of a rehearsal with the same configuration takes precedence over a check of the configuration.
+    If a check of the configuration finds nothing in the way, the result of a rehearsal with the same configuration
+    counts: a NO GO until the next rehearsal, a GO for a day.
 
     Args:
         profiles: The profiles, with their variables from all places.
@@ -103,11 +112,12 @@ def status_of(
         StoreError: The results can't be read.
     """
     pool = pool or ProviderPool(profiles, clock=clock)
+    now = clock()
     readiness, today, target_provider = examine(profiles, profile, target, pool, clock)
     rehearsed = None
     if results is not None and today is not None and not readiness.done:
         rehearsed = _rehearsed(results, today, target_provider)
-    if rehearsed is not None:
+    if rehearsed is not None and readiness.ready and rehearsed.counts(now):
         readiness = rehearsed.readiness
     token = None
     callers: tuple[Caller, ...] = ()
@@ -122,7 +132,7 @@ def status_of(
     kind = find_strategy(readiness.strategy) if readiness.strategy else None
     deprecated = kind is not None and kind.lifecycle is not None
     state: State = "blocked" if not readiness.ready else "done" if readiness.done else "can_switch"
-    status = ProfileStatus(readiness, state, deprecated, token, rehearsed, clock(), callers)
+    status = ProfileStatus(readiness, state, deprecated, token, rehearsed, now, callers)
     if readiness.done and status.has_old_programs:
         notes = (*readiness.notes, "programs still log in through the bridge, with the legacy login")
         status = status._replace(readiness=replace(readiness, notes=notes))

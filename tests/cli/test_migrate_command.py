@@ -202,6 +202,24 @@ def test_status_shows_all_in_one_table(companies: Companies, run: Run) -> None:
     assert not [line for line in out.splitlines() if line != line.rstrip()]
 
 
+def test_an_old_go_is_shown_by_its_age(companies: Companies, run: Run, tmp_path: Path) -> None:
+    """A GO of three days ago is no GO any more: the status says when it was, and the next step is a rehearsal."""
+    record = tmp_path / "record" / "results.jsonl"
+    for number in range(25):
+        companies.add(f"c{number:02}", strategy="legacy_password" if number < 3 else TARGET)
+    companies.write()
+    assert run("rehearse", "--record", str(record))[0] == 0
+    first, *others = map(json.loads, record.read_text().splitlines())
+    old = json.dumps(first | {"at": first["at"] - 3 * 86_400})
+    record.write_text("\n".join([old, *map(json.dumps, others)]) + "\n")
+    out = run("status", "--record", str(record))[1]
+    assert "\nrehearsed: 2 GO, 0 NO GO, 1 no longer valid, 0 not rehearsed\n" in out
+    assert out.splitlines()[-1] == "Next: procountor-auth migrate rehearse"
+    out = run("status", "--record", str(record), "--profile", first["profile"])[1]
+    assert "just now    3 days ago  " in out
+    assert "GO" not in out
+
+
 def test_status_for_machines(companies: Companies, run: Run) -> None:
     """The JSON has every profile with `ready`, `reasons` and its state, and the counts."""
     companies.add("done", strategy=TARGET)

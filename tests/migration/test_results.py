@@ -147,10 +147,10 @@ def test_the_default_needs_packages(package: str, monkeypatch: pytest.MonkeyPatc
     assert caught.value.__context__ is None
 
 
-def provider(key: str, secret: str | None = "s", redirect_uri: str | None = "urn:a") -> Any:  # noqa: ANN401 - a double
+def provider(key: str, secret: str | None = "s", redirect_uri: str | None = "urn:a", company: int | None = None) -> Any:  # noqa: ANN401 - a double
     """Return what a fingerprint looks at."""
     settings = SimpleNamespace(client_secret=SecretStr(secret) if secret else None, redirect_uri=redirect_uri)
-    return SimpleNamespace(key=key, settings=settings)
+    return SimpleNamespace(key=key, settings=settings, company=SimpleNamespace(number=company))
 
 
 def test_a_fingerprint_is_of_all_that_matters() -> None:
@@ -164,6 +164,8 @@ def test_a_fingerprint_is_of_all_that_matters() -> None:
         fingerprint(old, provider("new", secret=None)),
         fingerprint(old, provider("new", redirect_uri="urn:b")),
         fingerprint(old, provider("new", redirect_uri=None)),
+        fingerprint(old, provider("new", company=1)),
+        fingerprint(old, provider("new", company=2)),
         fingerprint(old, new, ["users"]),
         fingerprint(old, new, ["users", "invoices"]),
         fingerprint(old, new, target_only=True),
@@ -172,5 +174,5 @@ def test_a_fingerprint_is_of_all_that_matters() -> None:
     assert fingerprint(old, new, ["invoices", "users"]) == fingerprint(old, new, ("users", "invoices"))
     assert plain == fingerprint(provider("old", secret="another", redirect_uri=None), new, target_only=False)
     # A record outlives the version that has written it.
-    assert plain == "65526ccedeeea47e3941735d57decf91de726e5c"
-    assert fingerprint(old, provider("new", secret=None)) == "94eba67f4724b5749057642dbc21a24134549045"
+    assert plain == "ccca29ff2c300a71fdee5e62387bd29a7b73aca3"
+    assert fingerprint(old, provider("new", secret=None)) == "9c3c9c75769b8c252ebc3230e55be7694f11857c"

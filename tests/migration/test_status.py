@@ -12,6 +12,7 @@ import pytest
 
 from procountor_auth import TokenSource
 from procountor_auth.bridge.caller import Caller
+from procountor_auth.migration.check import check
 from procountor_auth.migration.finish import finish
 from procountor_auth.migration.readiness import Readiness, Reason
 from procountor_auth.migration.rehearsal import Rehearsal
@@ -31,9 +32,16 @@ TARGET = "client_credentials"
 LEGACY = "legacy_password"
 
 
-def stands(companies: Companies, profile: str, record: RehearsalResults | None = None) -> ProfileStatus:
+def stands(
+    companies: Companies,
+    profile: str,
+    record: RehearsalResults | None = None,
+    *,
+    target: str = TARGET,
+    clock: Callable[[], float] = time.time,
+) -> ProfileStatus:
     """Return where a profile stands now."""
-    return status_of(companies.write(), profile, TARGET, results=record)
+    return status_of(companies.write(), profile, target, results=record, clock=clock)
 
 
 def test_done_can_switch_and_blocked(companies: Companies) -> None:
@@ -138,13 +146,75 @@ def test_the_last_rehearsal_counts(companies: Companies, tmp_path: Path) -> None
         now = repeat(at).__next__
         tried = Rehearsal(profiles, TARGET, results=record, fresh=True, target_only=target_only, clock=now)
         list(tried.run(["acme"]))
-        found = stands(companies, "acme", record)
+        found = stands(companies, "acme", record, clock=now)
         assert found.rehearsed is not None
         assert (found.rehearsed.at, found.as_dict()["rehearsed_at"]) == (at, at)
         assert found.readiness == found.rehearsed.readiness
         assert (found.readiness.found["today"] is None) == target_only
     list(Rehearsal(profiles, TARGET, results=record, target_only=True, clock=repeat(3000.0).__next__).run(["acme"]))
     assert stands(companies, "acme", record).rehearsed == found.rehearsed  # of the same second
+
+
+@pytest.mark.parametrize(
+    ("seconds", "revoked", "go", "state"),
+    [
+        (86_399, False, True, "can_switch"),
+        (86_400, False, None, "can_switch"),
+        (86_400, True, False, "blocked"),
+    ],
+)
+def test_a_go_counts_for_a_day(
+    companies: Companies, tmp_path: Path, seconds: int, state: str, *, go: bool | None, revoked: bool
+) -> None:
+    """A GO of the day before is none, though its time is still told; a NO GO holds until the next rehearsal."""
+    record = RehearsalResults(tmp_path / "record" / "results.jsonl")
+    companies.add("acme")
+    companies.sandbox.faults = Faults(revoked_keys=revoked)
+    at = time.time()
+    list(Rehearsal(companies.write(), TARGET, results=record, clock=repeat(at).__next__).run(["acme"]))
+    found = stands(companies, "acme", record, clock=repeat(at + seconds).__next__)
+    assert (found.go, found.state, found.as_dict()["rehearsed_at"]) == (go, state, at)
+    assert ("next" in found.as_dict()) == (go is not None)
+
+
+def test_a_go_does_not_outlive_the_login(
+    companies: Companies, tmp_path: Path, log_in: Callable[[str, Sandbox], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a logout, a profile that had a GO is blocked for the reason that a check gives, and is tried again."""
+    record, login = RehearsalResults(tmp_path / "record" / "results.jsonl"), "authorization_code"
+    companies.add("acme", company=companies.sandbox.company)
+    companies.tables["acme"] |= {"username": companies.sandbox.username, "password": companies.sandbox.password}
+    profiles = companies.write()
+    monkeypatch.setenv("PROCOUNTOR_STRATEGY", login)
+    source = TokenSource.from_env(profile="acme")
+    begun = source.begin_login()
+    begun.complete(log_in(begun.url, companies.sandbox))
+    monkeypatch.delenv("PROCOUNTOR_STRATEGY")
+    companies.tables["acme"]["strategy"] = LEGACY
+    profiles = companies.write()
+    assert [each.ready for each in Rehearsal(profiles, login, results=record).run(["acme"])] == [True]
+    assert stands(companies, "acme", record, target=login).go
+    source.logout()
+    found = stands(companies, "acme", record, target=login)
+    assert (found.go, found.state, found.rehearsed is None) == (None, "blocked", False)
+    assert found.readiness == check(profiles, "acme", login)
+    [again] = Rehearsal(profiles, login, results=record).run(["acme"])
+    assert [reason.code for reason in again.reasons] == ["interaction_required"]
+
+
+@pytest.mark.parametrize("target_only", [True, False])
+def test_a_go_is_for_one_company(companies: Companies, tmp_path: Path, *, target_only: bool) -> None:
+    """A GO says nothing once another company is configured: the check blocks, and a rehearsal tries again."""
+    record = RehearsalResults(tmp_path / "record" / "results.jsonl")
+    companies.add("acme")
+    list(Rehearsal(companies.write(), TARGET, results=record, target_only=target_only).run(["acme"]))
+    assert stands(companies, "acme", record).go
+    companies.tables["acme"]["company"] = "999"
+    found = stands(companies, "acme", record)
+    assert (found.go, found.rehearsed, found.state) == (None, None, "blocked")
+    assert found.readiness == check(companies.write(), "acme", TARGET)
+    [again] = Rehearsal(companies.write(), TARGET, results=record, target_only=True).run(["acme"])
+    assert [reason.code for reason in again.reasons] == ["wrong_company"]
 
 
 def test_who_is_done_needs_no_rehearsal(companies: Companies, tmp_path: Path) -> None:

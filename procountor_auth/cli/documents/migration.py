@@ -118,7 +118,7 @@ class MigrationStatusProfile(RehearsedProfile):
     sunset_at: float | None
     """When the API will be shut down, as the server announced."""
     rehearsed_at: float | None
-    """The time of the last rehearsal with this configuration."""
+    """The time of the last rehearsal with this configuration. A GO counts for a day, and only while nothing blocks."""
     bridge: list[BridgeCaller]
     """The programs that logged in through the bridge within six months, the most recent first."""
 

@@ -72,7 +72,7 @@ def after_status(statuses: Sequence[ProfileStatus], call: Call, profiles: Profil
         steps = _fix_first(readiness, call, "rehearse") or _when_done(readiness, call, _leftovers(readiness, profiles))
         bridged = sum(each.has_old_programs for each in statuses)
         return leave_the_bridge(bridged, call) if bridged and _all_done(readiness) else steps
-    if any(each.rehearsed is None for each in can_switch):
+    if any(each.go is None for each in can_switch):
         return [call.command("rehearse")]
     return [call.command("plan")]
 

@@ -86,10 +86,12 @@ def _summary(statuses: Sequence[ProfileStatus]) -> list[str]:
     """Return a summary of a few lines, in place of a table of hundreds."""
     lines = ["strategies: " + _counted([_strategy(each, " (deprecated)") for each in statuses])]
     waiting = [each for each in statuses if each.state != "done"]
-    tried = [each.rehearsed.readiness.ready for each in waiting if each.rehearsed is not None]
-    if tried:
+    said = [each.go for each in waiting if each.rehearsed is not None]
+    if said:
+        no_longer = f"{said.count(None)} no longer valid, " if None in said else ""
         lines.append(
-            f"rehearsed: {sum(tried)} GO, {len(tried) - sum(tried)} NO GO, {len(waiting) - len(tried)} not rehearsed"
+            f"rehearsed: {said.count(True)} GO, {said.count(False)} NO GO, {no_longer}"
+            f"{len(waiting) - len(said)} not rehearsed"
         )
     ends = [(each.refresh_days, label(each.readiness.profile)) for each in statuses if each.refresh_days is not None]
     if ends:
@@ -139,7 +141,8 @@ def _strategy(status: ProfileStatus, mark: str) -> str:
 def _rehearsal(status: ProfileStatus) -> str:
     if status.rehearsed is None:
         return ""
-    return f"{'GO' if status.rehearsed.readiness.ready else 'NO GO'} {age(status.now - status.rehearsed.at)}"
+    words = {True: "GO ", False: "NO GO ", None: ""}  # without a word, a GO that no longer counts
+    return words[status.go] + age(status.now - status.rehearsed.at)
 
 
 def _days(number: int) -> str:
