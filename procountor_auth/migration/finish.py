@@ -11,7 +11,7 @@ from procountor_auth.migration.bridge_callers import callers_of
 from procountor_auth.migration.plan import plan
 from procountor_auth.migration.readiness import Readiness, Reason, reasons_of
 from procountor_auth.migration.target import strategy_of
-from procountor_auth.settings.problems import variable_named
+from procountor_auth.settings.problems import is_merely_absent, variable_named
 from procountor_auth.tokens.pool import ProviderPool
 
 if TYPE_CHECKING:
@@ -85,7 +85,9 @@ def finish(
     removed = False
     try:
         left = pool.provider(profile, old)
-    except ProcountorAuthError:
+    except ProcountorAuthError as error:
+        if not is_merely_absent(error):
+            return Finished(_readiness(profile, strategy, old, reasons_of(error)), removed=False, delete=())
         notes.append(f"the variables of {old} are already removed: a token that it may have stored will expire")
     else:
         try:

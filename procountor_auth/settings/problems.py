@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procountor_auth.errors import Problem
+from procountor_auth.errors import ConfigurationError, Problem
 from procountor_auth.settings.variables import PREFIX
 from procountor_auth.strategies.registry import find_strategy, strategy_names
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pydantic_core import ErrorDetails
+
+    from procountor_auth.errors import ProcountorAuthError
 
 _CREDENTIALS: Final = {
     "username": "legacy_password",
@@ -97,6 +99,12 @@ def invalid_problem(detail: ErrorDetails) -> Problem:
         "Input should", "should", 1
     )
     return Problem(variable_named(name), "invalid", f"{variable_named(name)} {message[0].lower()}{message[1:]}")
+
+
+def is_merely_absent(error: ProcountorAuthError) -> bool:
+    """Whether all that is wrong with a strategy's configuration is that variables are missing."""
+    problems = error.problems if isinstance(error, ConfigurationError) else ()
+    return bool(problems) and all(problem.kind == "missing" for problem in problems)
 
 
 def needed_names(strategy: str, fallback: str) -> set[str]:

@@ -360,6 +360,33 @@ def test_finish_without_the_old_variables_says_so(companies: Companies, gone: st
 
 
 @pytest.mark.parametrize(
+    ("values", "codes"),
+    [
+        ({"password": "file:/nonexistent"}, ["unreadable"]),
+        ({"username": "keyring:"}, ["invalid"]),
+        ({"username": None, "pasword": "a", "password": None}, ["missing", "missing", "unknown"]),
+    ],
+)
+def test_finish_removes_nothing_that_it_can_not_find(
+    companies: Companies, values: dict[str, str | None], codes: list[str]
+) -> None:
+    """Old variables that are wrong, and not only removed, may hide a token: the profile is not ready, and says why."""
+    companies.add("acme")
+    companies.write()
+    old = TokenSource.from_env(profile="acme").token()
+    right = dict(companies.tables["acme"])
+    companies.tables["acme"] |= {"strategy": TARGET} | {name: value for name, value in values.items() if value}
+    for name in (name for name, value in values.items() if value is None):
+        del companies.tables["acme"][name]
+    found = finish(companies.write(), "acme", LEGACY)
+    assert [reason.code for reason in found.readiness.reasons] == codes
+    assert (found.readiness.notes, found.removed, found.delete) == ((), False, ())
+    companies.tables["acme"] = right
+    companies.write()
+    assert TokenSource.from_env(profile="acme").token().access_token == old.access_token
+
+
+@pytest.mark.parametrize(
     ("values", "code"), [({"strategy": TARGET, "api_key": None}, "missing"), ({"strategy": TARGET}, "store")]
 )
 def test_finish_says_why_it_can_not(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 from procountor_auth.bridge.login_key import entry_of
 from procountor_auth.bridge.records import STRATEGY as BRIDGE
 from procountor_auth.errors import ConfigurationError, ProcountorAuthError
+from procountor_auth.settings.problems import is_merely_absent
 from procountor_auth.strategies.registry import build, strategy_names
 from procountor_auth.tokens.entry_key import entry_key
 
@@ -94,7 +95,7 @@ def find_usage(pool: ProviderPool, accounts: Sequence[str] = ()) -> Usage:
         try:
             provider = pool.provider(name)
         except ProcountorAuthError as error:
-            if required or not _lacks_something(error):
+            if required or not is_merely_absent(error):
                 usage.unread[name] = error
             continue
         usage.providers.append(provider)
@@ -106,7 +107,7 @@ def find_usage(pool: ProviderPool, accounts: Sequence[str] = ()) -> Usage:
             try:
                 other = pool.provider(name, strategy)
             except ProcountorAuthError as error:
-                if not _lacks_something(error):
+                if not is_merely_absent(error):
                     usage.unread[name] = error
             else:
                 is_fallback = strategy == provider.settings.fallback_strategy
@@ -138,9 +139,3 @@ def _add_bridge(usage: Usage, provider: TokenProvider) -> None:
         return
     if key is not None:
         usage.users.setdefault(key, {})[User(settings.profile, "", BRIDGE, "bridge")] = None
-
-
-def _lacks_something(error: ProcountorAuthError) -> bool:
-    """Whether a configuration is merely absent: it then has no stored entries."""
-    problems = error.problems if isinstance(error, ConfigurationError) else ()
-    return bool(problems) and all(problem.kind == "missing" for problem in problems)
