@@ -98,7 +98,7 @@ def finish(
         kept = _kept_for_the_bridge(pool, today)
     except ProcountorAuthError as error:
         return Finished(_readiness(profile, strategy, old, reasons_of(error)), removed=removed, delete=())
-    delete = plan(profiles, _readiness(profile, strategy, old)).later
+    delete = plan(profiles, _readiness(profile, strategy, old), old).later
     needed = [variable_named(change.setting) for change in delete if change.setting in kept]
     if needed:
         notes.append(

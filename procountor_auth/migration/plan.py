@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 from pydantic import SecretStr
 
 from procountor_auth.errors import ProcountorAuthError
+from procountor_auth.settings.problems import credentials_of, settings_of
 from procountor_auth.settings.profiles import variable_of
 from procountor_auth.strategies.registry import find_strategy
 
@@ -103,28 +104,29 @@ class Plan(NamedTuple):
         }
 
 
-def plan(profiles: Profiles, readiness: Readiness) -> Plan:
+def plan(profiles: Profiles, readiness: Readiness, old: str | None = None) -> Plan:
     """Return the plan for a profile.
 
     Args:
         profiles: The profiles, with their variables from all places.
         readiness: Its readiness, which names the blockers.
+        old: The strategy that a profile which has switched used before, if that is known.
     """
     writer = _Writer(profiles, readiness.profile)
     target, today = readiness.target, readiness.strategy
     switch = (variable_of(readiness.profile, "strategy"), target)
     if readiness.done:
-        return Plan(readiness, (), writer.leftovers(target), switch)
+        return Plan(readiness, (), writer.leftovers(target, old), switch)
     now = writer.set("strategy", target)
     kind = find_strategy(target)
-    old = find_strategy(today) if today else None
+    leaving = find_strategy(today) if today else None
     for name in kind.required_settings if kind else ():
         if name in writer.values:
-            now += [] if old and name in old.required_settings else writer.keep(name)
+            now += [] if leaving and name in leaving.required_settings else writer.keep(name)
         else:
             now += writer.add(name, NEEDED)
     for name in kind.optional_settings if kind else ():
-        if name in writer.values and not (old and name in old.required_settings):
+        if name in writer.values and not (leaving and name in leaving.required_settings):
             now += writer.keep(name)
     if kind is not None and not kind.unattended and "refresh_token" in writer.values:
         now += writer.keep("refresh_token")
@@ -162,18 +164,18 @@ class _Writer:
         origin = self._profiles.origin(self._profile, name)
         return [Change(" ", origin.written, MASK, origin.place, name)] if origin else []
 
-    def leftovers(self, target: str, today: str | None = None) -> tuple[Change, ...]:
-        """Return the settings that only deprecated strategies, or the current one, need."""
-        kept = find_strategy(target)
-        if kept is None:  # what it needs is not known
+    def leftovers(self, target: str, old: str | None) -> tuple[Change, ...]:
+        """Return the settings that only deprecated strategies, or the old one, use."""
+        if find_strategy(target) is None:  # what it needs is not known
             return ()
-        names_left = [name for name in dict.fromkeys((today, *_DEPRECATED)) if name is not None and name != target]
+        names_left = [name for name in dict.fromkeys((old, *_DEPRECATED)) if name is not None and name != target]
         leaving = [kind for kind in map(find_strategy, names_left) if kind is not None]
+        kept = settings_of(target)
         names = [
             name
             for kind in leaving
-            for name in kind.required_settings
-            if name not in (*kept.required_settings, *kept.optional_settings)
+            for name in (*kind.required_settings, *kind.extra_settings, *credentials_of(kind.name))
+            if name not in kept
         ]
         if str(self._plain("fallback_strategy")) in {kind.name for kind in leaving}:
             names += ["fallback_strategy", "fallback_limit"]

@@ -109,14 +109,18 @@ def is_merely_absent(error: ProcountorAuthError) -> bool:
 
 def needed_names(strategy: str, fallback: str) -> set[str]:
     """Return the names of the settings that two strategies use, including the one that selects the strategy."""
-    credentials = {name for name, user in _CREDENTIALS.items() if user in {strategy, fallback}}
-    return {"strategy"} | settings_of(strategy, fallback) | credentials
+    return {"strategy", *settings_of(strategy, fallback), *credentials_of(strategy), *credentials_of(fallback)}
 
 
 def settings_of(*strategies: str) -> set[str]:
     """Return the names of the settings that strategies declare, including those of other packages."""
     found = [kind for kind in map(find_strategy, strategies) if kind is not None]
     return {name for kind in found for name in (*kind.required_settings, *kind.optional_settings, *kind.extra_settings)}
+
+
+def credentials_of(strategy: str) -> tuple[str, ...]:
+    """Return the names of the credentials that only this strategy uses, whether it needs them or not."""
+    return tuple(name for name, user in _CREDENTIALS.items() if user == strategy)
 
 
 def used_only_by(name: str) -> str | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from dotenv import dotenv_values
 
-from procountor_auth import cli
+from procountor_auth import TokenSource, cli
 from procountor_auth.sandbox import Faults
 from tests.migration.conftest import Companies
 
@@ -261,6 +261,32 @@ def test_finish_says_what_to_delete(companies: Companies, run: Run) -> None:
         "Next: procountor-auth migrate status",
     ]
     assert run("finish", "--profile", "acme")[1].startswith("0 stored tokens")
+
+
+def test_another_old_strategy_is_named(companies: Companies, run: Run) -> None:
+    """Where the old strategy is not the legacy one, each command names it, and nothing is said of the legacy policy."""
+    companies.add("acme", strategy=TARGET, refresh_token="a-refresh-token", username=None, password=None)
+    login = "authorization_code"
+    companies.write()
+    said = "--- acme: after the switch, with `migrate finish --from client_credentials`"
+    assert said in run("plan", "--to", login)[1].splitlines()
+    TokenSource.from_env(profile="acme").token()
+    for number in range(3):
+        companies.add(f"c{number}", strategy=TARGET)
+    companies.write()
+    said = "  after the switch, `migrate finish --from client_credentials` lists what to delete: api_key"
+    assert said in run("plan", "--to", login)[1].replace("\n    ", " ")
+    for number in range(3):
+        del companies.tables[f"c{number}"]
+    companies.tables["acme"]["strategy"] = login
+    companies.write()
+    said = "Next: procountor-auth migrate finish --from client_credentials removes them"
+    assert run("finish", "--from", TARGET, "--dry-run")[1].splitlines()[-1] == said
+    assert run("finish", "--from", TARGET)[1].splitlines() == [
+        "1 stored token of client_credentials removed.",
+        "Delete these now, wherever they are kept, and change the passwords that were in them:",
+        "  api_key, company  ([profiles.acme] of the profiles file)",
+    ]
 
 
 def test_whoever_has_left_the_deprecated_strategy_is_done(companies: Companies, run: Run) -> None:

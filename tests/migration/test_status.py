@@ -14,6 +14,7 @@ from procountor_auth import TokenSource
 from procountor_auth.bridge.caller import Caller
 from procountor_auth.migration.check import check
 from procountor_auth.migration.finish import finish
+from procountor_auth.migration.plan import plan
 from procountor_auth.migration.readiness import Readiness, Reason
 from procountor_auth.migration.rehearsal import Rehearsal
 from procountor_auth.migration.results import RehearsalResult, RehearsalResults
@@ -322,6 +323,27 @@ def test_finish_removes_the_old_token_and_names_the_secrets(
     companies.write()
     TokenSource.from_env(profile="acme").token()
     assert token_requests(companies.sandbox) == ["authorization_code"] * 2
+
+
+@pytest.mark.parametrize(
+    ("old", "target", "listed"),
+    [
+        (LEGACY, TARGET, ["username", "password", "company"]),
+        (TARGET, "authorization_code", ["api_key", "username", "password", "company"]),
+        ("authorization_code", TARGET, ["refresh_token", "username", "password", "company"]),
+        (TARGET, LEGACY, ["api_key"]),
+    ],
+)
+def test_finish_lists_what_the_plan_promised(companies: Companies, old: str, target: str, listed: list[str]) -> None:
+    """Whichever strategies they are, what is to be deleted at the end is what the plan has shown before the switch."""
+    company = str(companies.sandbox.company)
+    companies.add("acme", strategy=old, redirect_uri="urn:my-place", refresh_token="opaque", company=company)
+    profiles = companies.write()
+    promised = plan(profiles, check(profiles, "acme", target)).later
+    companies.tables["acme"]["strategy"] = target
+    found = finish(companies.write(), "acme", old)
+    assert [change.setting for change in found.delete] == listed
+    assert found.delete == promised
 
 
 def test_finish_keeps_the_new_token(companies: Companies, token_requests: Callable[[Sandbox], list[str]]) -> None:

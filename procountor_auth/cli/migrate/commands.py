@@ -13,7 +13,7 @@ from procountor_auth.cli.exit_status import FAILED, Interrupted, end_soon
 from procountor_auth.cli.options import AllOption, ProfilesOption, check_choice, select_profiles
 from procountor_auth.cli.output import Json, print_json
 
-from .call import Call
+from .call import DEFAULT_OLD, Call
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -221,7 +221,7 @@ def finish(
     *,
     old: Annotated[
         str, typer.Option("--from", metavar="STRATEGY", help="The strategy that the profiles used before.")
-    ] = ("legacy_password"),
+    ] = DEFAULT_OLD,
     profile: ProfilesOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     as_json: Json = False,
@@ -249,7 +249,7 @@ def finish(
     else:
         from .finish_display import show_finished  # noqa: PLC0415 - with Rich, which JSON does not need
 
-        show_finished(finished, old, Call.of(None, profile), dry_run=dry_run, all_done=all_done)
+        show_finished(finished, Call.of(None, profile, old), dry_run=dry_run, all_done=all_done)
     _exit_if_blocked([each.readiness for each in finished])
 
 

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from procountor_auth.cli.screen import MAX_LISTED, WARNING, console, indented, names_text, print_next
 from procountor_auth.errors import printable
+from procountor_auth.strategies.registry import find_strategy
 
 from .blocked import show_blocked
 from .labels import count, label
@@ -27,12 +28,11 @@ _EXAMPLES: Final = 5
 """How many places are shown at most."""
 
 
-def show_finished(finished: Sequence[Finished], old: str, call: Call, *, dry_run: bool, all_done: bool) -> None:
+def show_finished(finished: Sequence[Finished], call: Call, *, dry_run: bool, all_done: bool) -> None:
     """Print what was removed, which variables to delete, and which profiles were left unchanged.
 
     Args:
         finished: What was done for each profile.
-        old: The strategy that the profiles used before.
         call: What the command was called with.
         dry_run: Whether nothing was removed.
         all_done: Whether every profile has switched.
@@ -40,7 +40,7 @@ def show_finished(finished: Sequence[Finished], old: str, call: Call, *, dry_run
     screen = console()
     removed = sum(each.removed for each in finished)
     would = "would be " if dry_run else ""
-    screen.print(f"{removed} stored {'token' if removed == 1 else 'tokens'} of {old} {would}removed.")
+    screen.print(f"{removed} stored {'token' if removed == 1 else 'tokens'} of {call.old} {would}removed.")
     delete: dict[str, dict[str, None]] = {}
     for change in (change for each in finished for change in each.delete):
         delete.setdefault(change.place, {})[change.variable] = None
@@ -51,7 +51,9 @@ def show_finished(finished: Sequence[Finished], old: str, call: Call, *, dry_run
             screen.print(indented(f"{', '.join(variables)}  ({place})", 2))
         if len(delete) > len(shown):
             screen.print(indented(f"and the same in {len(delete) - len(shown)} more places; --json lists them", 2))
-        if all_done:  # otherwise the policy would block profiles that still need it
+        old = find_strategy(call.old)
+        # The policy would block profiles that still need it.
+        if all_done and old is not None and old.lifecycle is not None:
             screen.print("Then set PROCOUNTOR_LEGACY_POLICY=error, so that the legacy login can't be used again.")
     _show_notes(screen, [each.readiness for each in finished])
     _show_left_alone(screen, [each.readiness for each in finished if not each.readiness.ready], of=len(finished))

@@ -12,8 +12,10 @@ from rich.text import Text
 
 from procountor_auth.cli.screen import BAD, GOOD, NEUTRAL, console, indented, names_text, print_next
 from procountor_auth.errors import printable
+from procountor_auth.strategies.registry import find_strategy
 
 from .blocked import show_blocked
+from .call import DEFAULT_OLD, from_option
 from .labels import count, label
 
 if TYPE_CHECKING:
@@ -107,11 +109,13 @@ def _show(screen: Console, plan: Plan, *, brief: bool = False) -> None:
         screen.print(Text(f"--- {name}: {readiness.strategy or 'no strategy'}", style="bold"))
         screen.print(Text(f"+++ {name}: {readiness.target}", style="bold"))
         _show_changes(screen, plan.now)
+    old = readiness.strategy if not readiness.done and readiness.strategy else DEFAULT_OLD
+    finish = shlex.join(["migrate", "finish", *(from_option(old) if find_strategy(old) else ())])
     if plan.later and brief:
         names = ", ".join(change.setting for change in plan.later)
-        screen.print(indented(f"after the switch, `migrate finish` lists what to delete: {names}", 2))
+        screen.print(indented(f"after the switch, `{finish}` lists what to delete: {names}", 2))
     elif plan.later:
-        screen.print(Text(f"--- {name}: after the switch, with `migrate finish`", style="bold"))
+        screen.print(Text(f"--- {name}: after the switch, with `{finish}`", style="bold"))
         _show_changes(screen, plan.later)
     screen.print()
 
