@@ -10,6 +10,7 @@ from procountor_auth.migration.readiness import Readiness, Reason, key_reasons, 
 from procountor_auth.migration.target import strategy_of
 from procountor_auth.protocol.claims import read_time, unverified_claims
 from procountor_auth.settings.profiles import variable_of
+from procountor_auth.strategies.deprecation import legacy_refusal
 from procountor_auth.tokens.known_problems import find_wrong_company, needs_login
 from procountor_auth.tokens.pool import ProviderPool
 
@@ -62,8 +63,8 @@ def examine(
     strategy = today.strategy.name if today else strategy_of(profiles, profile)
     if today is not None and strategy == target:
         now = clock()
-        reasons, about_key = key_reasons(today, now)
-        reasons += _problems_of_today(today, pool, now)
+        in_key, about_key = key_reasons(today, now)
+        reasons = [*_refused_by_policy(today), *in_key, *_problems_of_today(today, pool, now)]
         readiness = Readiness(
             profile=profile, strategy=strategy, target=target, reasons=tuple(reasons), notes=tuple(about_key)
         )
@@ -95,7 +96,14 @@ def _next(
     stored, unread = _stored(provider, pool)
     wrong = find_wrong_company(provider, stored, clock())
     more = reasons_of(wrong) if wrong is not None else _login_problems(provider, stored, unread, clock())
-    return provider, [*reasons, *more], about_key
+    return provider, [*_refused_by_policy(provider), *reasons, *more], about_key
+
+
+def _refused_by_policy(provider: TokenProvider) -> tuple[Reason, ...]:
+    """Return why programs may not use the strategy, or its fallback."""
+    settings = provider.settings
+    refusal = legacy_refusal(settings.legacy_policy, settings.strategy, settings.fallback_strategy)
+    return reasons_of(refusal) if refusal is not None else ()
 
 
 def _stored(provider: TokenProvider, pool: ProviderPool) -> tuple[Token | None, tuple[Reason, ...]]:

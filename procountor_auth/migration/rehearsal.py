@@ -18,6 +18,7 @@ from procountor_auth.migration.probe import Probe, Reached
 from procountor_auth.migration.readiness import Readiness, Reason, reasons_of
 from procountor_auth.migration.results import fingerprint
 from procountor_auth.migration.target import strategy_of, target_of
+from procountor_auth.strategies.deprecation import legacy_refusal
 from procountor_auth.tokens.known_problems import find_wrong_fallback
 from procountor_auth.tokens.pool import ProviderPool
 from procountor_auth.transport.background import INTERRUPTED_WAIT
@@ -209,7 +210,8 @@ def _lost_rights(old: Reached | None, new: Reached, target: str) -> list[Reason]
 def _unfit(provider: TokenProvider) -> list[Reason]:
     """Return why a provider must not be tried: it could do harm, or the program itself would be refused."""
     reasons: list[Reason] = []
-    if provider.settings.legacy_policy == "error" and provider.strategy.lifecycle is not None:
+    settings = provider.settings
+    if settings.legacy_policy == "error" and provider.strategy.lifecycle is not None:
         reasons.append(
             Reason(
                 code="legacy_not_allowed",
@@ -218,6 +220,8 @@ def _unfit(provider: TokenProvider) -> list[Reason]:
                 variable="PROCOUNTOR_LEGACY_POLICY",
             )
         )
+    elif (refusal := legacy_refusal(settings.legacy_policy, None, settings.fallback_strategy)) is not None:
+        reasons += reasons_of(refusal)
     if not provider.strategy.unattended and provider.forgets:
         reasons.append(
             Reason(

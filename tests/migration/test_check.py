@@ -11,6 +11,8 @@ import jwt
 import pytest
 
 from procountor_auth import TokenSource
+from procountor_auth.cli.status.report import make_reports
+from procountor_auth.errors import LegacyNotAllowed
 from procountor_auth.migration.check import check
 
 if TYPE_CHECKING:
@@ -127,6 +129,36 @@ def test_the_refusing_policy_is_not_in_the_way_of_looking(
     monkeypatch.setenv("PROCOUNTOR_LEGACY_POLICY", "error")
     companies.add("acme")
     assert check(companies.write(), "acme", TARGET).ready
+
+
+@pytest.mark.parametrize("strategy", ["legacy_password", TARGET], ids=["before the switch", "after it"])
+@pytest.mark.parametrize("policy", ["allow", "error"])
+def test_a_fallback_that_the_policy_refuses_is_in_the_way(
+    companies: Companies, monkeypatch: pytest.MonkeyPatch, strategy: str, policy: str
+) -> None:
+    """Where the policy forbids the fallback, programs get no token with the target: that blocks, as `status` says."""
+    monkeypatch.setenv("PROCOUNTOR_LEGACY_POLICY", policy)
+    companies.add("acme", strategy=strategy, fallback_strategy="legacy_password")
+    profiles = companies.write()
+    found = check(profiles, "acme", TARGET)
+    assert found.ready == (policy == "allow")
+    companies.tables["acme"]["strategy"] = TARGET
+    (report,) = make_reports(companies.write(), ["acme"])
+    assert found.reasons == report.reasons
+    assert [reason.code for reason in found.reasons] == ["legacy_not_allowed"] * (policy == "error")
+    if policy == "error":
+        with pytest.raises(LegacyNotAllowed):
+            TokenSource.from_env(profile="acme").token()
+
+
+def test_the_deprecated_target_is_refused_by_the_policy(companies: Companies, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no way back to the legacy strategy while the policy refuses it."""
+    monkeypatch.setenv("PROCOUNTOR_LEGACY_POLICY", "error")
+    companies.add("acme", strategy=TARGET)
+    (refused,) = check(companies.write(), "acme", "legacy_password").reasons
+    assert refused.message == (
+        "PROCOUNTOR_STRATEGY=legacy_password is not allowed, because PROCOUNTOR_LEGACY_POLICY=error."
+    )
 
 
 def test_a_login_is_missing_until_there_is_one(

@@ -84,6 +84,13 @@ REFUSED = Reason(
     variable="PROCOUNTOR_LEGACY_POLICY",
 )
 
+REFUSED_FALLBACK = Reason(
+    code="legacy_not_allowed",
+    message="PROCOUNTOR_FALLBACK_STRATEGY=legacy_password is not allowed, because PROCOUNTOR_LEGACY_POLICY=error.",
+    hint="Remove PROCOUNTOR_FALLBACK_STRATEGY as soon as the chosen strategy works. "
+    "https://procountor-auth.readthedocs.io/migration/ explains how.",
+)
+
 
 def in_place(reason: Reason, place: Path) -> Reason:
     """Return a reason that names the file that is no folder."""
@@ -126,6 +133,7 @@ def test_a_check_says_what_is_in_the_way(
     ("target", "values", "said"),
     [
         (KEY, {"legacy_policy": "error"}, [REFUSED]),
+        (KEY, {"legacy_policy": "error", "fallback_strategy": LEGACY}, [REFUSED_FALLBACK, REFUSED]),
         (LOGIN, {"token_store": "memory", "refresh_token": "opaque"}, [RISKED]),
         (KEY, {"company": "5", "fallback_strategy": LOGIN, "refresh_token": OF_77}, [ANOTHER_COMPANY]),
         (LOGIN, {"legacy_policy": "error", "token_store": "memory", "refresh_token": "opaque"}, [RISKED, REFUSED]),
