@@ -172,9 +172,8 @@ class Credentials:
         """
         with self._records.changing(login) as change:
             count = sum(len(_live(change.fields, kind, self.now)) for kind in ("access", "refresh"))
-            for kind in MAX_TOKENS:
-                change.fields.pop(kind, None)
-            change.write(self.now + REFRESH_TOKEN_SECONDS)
+            if [change.fields.pop(kind) for kind in MAX_TOKENS if kind in change.fields]:
+                change.write(self.now + REFRESH_TOKEN_SECONDS)
         return count
 
 

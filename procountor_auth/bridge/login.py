@@ -243,8 +243,13 @@ def _name(client_id: str, username: SecretStr, company: str) -> str:
     return key_for("", client_id, username, company)
 
 
-def combined(refused: Sequence[ProcountorAuthError]) -> ProcountorAuthError:
-    """Return one error for all: of profiles that are wrong, the first few are named."""
+def combined(refused: Sequence[ProcountorAuthError], *, what: str = "can't be served") -> ProcountorAuthError:
+    """Return one error for all: of profiles that are wrong, the first few are named.
+
+    Args:
+        refused: The error of each.
+        what: What it means for them.
+    """
     first = refused[0].with_traceback(None)
     problems = [problem for error in refused for problem in getattr(error, "problems", ())]
     if len(refused) == 1 or not problems:
@@ -252,6 +257,6 @@ def combined(refused: Sequence[ProcountorAuthError]) -> ProcountorAuthError:
     names = [str(error.profile) for error in refused if error.profile]
     more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
     return ConfigurationError(
-        f"{len(refused)} profiles can't be served: {', '.join(names[:_MAX_NAMED])}{more}. {first.message}",
+        f"{len(refused)} profiles {what}: {', '.join(names[:_MAX_NAMED])}{more}. {first.message}",
         hint=first.hint,
     )

@@ -30,6 +30,11 @@ def key_for(host: str, client_id: str, username: SecretStr, company: str) -> str
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
 
 
+IN_KEY: Final = ("client_id", "company", "username")
+"""The settings that the key of a login is made from, with the host. The user's name comes last: it may be a reference,
+which is followed for nothing where something else is missing."""
+
+
 def entry_of(settings: Settings) -> str | None:
     """Return the key under which the store has the record of a profile's login, or None if there can be none.
 
@@ -37,15 +42,25 @@ def entry_of(settings: Settings) -> str | None:
         ConfigurationError: A reference can't be followed.
         StoreError: The user's name is in a keychain that can't be used.
     """
-    # The name comes last: it may be a reference, which is followed for nothing where something else is missing.
-    client_id, company = value_of(settings, "client_id"), value_of(settings, "company")
-    if client_id is None or company is None:
-        return None
-    username = value_of(settings, "username")
-    if username is None:
-        return None
-    host = settings.endpoints.host
-    return PREFIX + key_for(host, client_id.get_secret_value(), username, company.get_secret_value())
+    key = key_of(settings)
+    return None if key is None else PREFIX + key
+
+
+def key_of(settings: Settings) -> str | None:
+    """Return the key of a profile's login, or None if something that it is made from is not set.
+
+    Raises:
+        ConfigurationError: A reference can't be followed.
+        StoreError: The user's name is in a keychain that can't be used.
+    """
+    values: list[SecretStr] = []
+    for name in IN_KEY:
+        value = value_of(settings, name)
+        if value is None:
+            return None
+        values.append(value)
+    client_id, company, username = values
+    return key_for(settings.endpoints.host, client_id.get_secret_value(), username, company.get_secret_value())
 
 
 def needed_by_the_bridge(settings: Settings) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ def shared_store(logins: Logins) -> Store:
     """
     first, *others = (login.settings for login in logins)
     for other in others:
-        if _named(other) != _named(first):
+        if named(other) != named(first):
             raise ConfigurationError.from_problems(
                 (
                     Problem(
@@ -47,7 +47,7 @@ def refuse_other_store(logins: Logins, before: Logins) -> None:
         ConfigurationError: Some have another one.
     """
     first = next(iter(before)).settings
-    if any(_named(login.settings) != _named(first) for login in logins):
+    if any(named(login.settings) != named(first) for login in logins):
         variable = "PROCOUNTOR_TOKEN_STORE"
         raise ConfigurationError.from_problems(
             (Problem(variable, "invalid", f"{variable} or its key is another one than before"),),
@@ -55,6 +55,7 @@ def refuse_other_store(logins: Logins, before: Logins) -> None:
         )
 
 
-def _named(settings: Settings) -> tuple[str, ...]:
+def named(settings: Settings) -> tuple[str, ...]:
+    """Return what the store is described by: settings with the same have the same store. It is a secret."""
     values: tuple[SecretStr | None, ...] = (settings.token_store, settings.token_store_key)
     return tuple(value.get_secret_value() if value is not None else "" for value in values)

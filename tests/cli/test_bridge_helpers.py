@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 
+from procountor_auth.bridge.credentials import Credentials
 from procountor_auth.bridge.password import PasswordCheck, check_hash
+from procountor_auth.bridge.records import PREFIX, Records
 from procountor_auth.cli.documents.bridge import RevokeDocument
 from procountor_auth.stores import open_store
 from tests.bridge.running import OldProgram, RunningBridge, login_of
@@ -90,12 +92,12 @@ def test_a_hash_in_the_place_of_the_password(start: Start, sandbox: Sandbox) -> 
 
 
 def test_a_hash_that_a_shell_has_changed(run: Run, sandbox: Sandbox, environment: Environment) -> None:
-    """A hash without what stood after its $ is refused at the start, by both commands."""
+    """A hash without what stood after its $ is refused at the start; tokens can be revoked all the same."""
     environment(configured(sandbox, bridge_password="$argon2id=19=65536,t=3,p=4"))
-    for command in (("bridge",), ("bridge", "revoke")):
-        status, _, err = run(*command)
-        assert status == 2
-        assert "PROCOUNTOR_BRIDGE_PASSWORD begins like an Argon2 hash, and is none" in err
+    status, _, err = run("bridge")
+    assert status == 2
+    assert "PROCOUNTOR_BRIDGE_PASSWORD begins like an Argon2 hash, and is none" in err
+    assert run("bridge", "revoke") == (0, "this configuration: 0 tokens revoked\n", "")
 
 
 def test_revoke_ends_all_tokens_of_a_profile(
@@ -135,7 +137,110 @@ def test_revoke_without_profiles(run: Run, sandbox: Sandbox, environment: Enviro
     """Where there are no profiles, it is this configuration's; an unknown profile is an error."""
     environment(configured(sandbox))
     assert run("bridge", "revoke") == (0, "this configuration: 0 tokens revoked\n", "")
-    assert json.loads(run("bridge", "revoke", "--json")[1]) == {"profiles": [{"profile": None, "revoked": 0}]}
+    assert json.loads(run("bridge", "revoke", "--json")[1]) == {
+        "profiles": [{"profile": None, "revoked": 0}],
+        "failed": [],
+    }
     status, _, err = run("bridge", "revoke", "--profile", "acme")
     assert status == 2
     assert re.search("there is no profile 'acme'", err)
+
+
+@pytest.fixture
+def issued(sandbox: Sandbox, environment: Environment, tmp_path: Path) -> Callable[..., None]:
+    """Describe a file store in the environment, and issue tokens in it for the users that are named."""
+    where = f"file:{tmp_path / 'tokens'}"
+    environment(common(sandbox, token_store=where))
+
+    def issue(*names: str) -> None:
+        for name in names:
+            login = login_of(sandbox, username=name)
+            Credentials(Records(open_store(where))).issue(login.key, "Program/1")
+
+    return issue
+
+
+@pytest.mark.parametrize("options", [[], ["--profile", "acme"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"password": ""},
+        {"bridge_password": "$argon2id=19=65536,t=3,p=4"},
+        {"strategy": "legacy_password"},
+    ],
+    ids=["no password", "no hash", "the legacy strategy"],
+)
+def test_revoke_needs_no_login_that_could_be_served(
+    run: Run,
+    sandbox: Sandbox,
+    issued: Callable[..., None],
+    write_profiles: Callable[..., Path],
+    options: list[str],
+    wrong: dict[str, str],
+) -> None:
+    """Whatever keeps a bridge from serving a profile, such as a password that was removed, its tokens are revoked."""
+    issued("user of acme")
+    write_profiles(acme=table(sandbox, **{"username": "user of acme"} | wrong))
+    assert run("bridge", "revoke", *options) == (0, "acme: 2 tokens revoked\n", "")
+
+
+@pytest.mark.parametrize("options", [[], ["--profile", "acme", "--profile", "beta", "--profile", "gamma"]])
+def test_revoke_says_whose_tokens_go_on(
+    run: Run,
+    sandbox: Sandbox,
+    issued: Callable[..., None],
+    write_profiles: Callable[..., Path],
+    options: list[str],
+) -> None:
+    """A profile whose login can't be known is told with the reason, the others' tokens are revoked, the status is 1."""
+    issued("user of acme", "user of beta")
+    write_profiles(
+        acme=table(sandbox, username="user of acme"),
+        beta=table(sandbox, username="user of beta", api_key=""),
+        gamma={"api_key": sandbox.api_key, "password": "a password"},
+        delta={"api_key": sandbox.api_key},
+    )
+    status, out, err = run("bridge", "revoke", *options)
+    assert (status, out) == (1, "acme: 2 tokens revoked\n")
+    assert "beta: not revoked: PROCOUNTOR_API_KEY is missing (client_credentials needs it)" in err
+    assert "gamma: not revoked: PROCOUNTOR_COMPANY is missing (a login at the bridge has it)" in err
+    assert "delta" not in err
+    status, out, err = run("bridge", "revoke", "--json", *options)
+    document = RevokeDocument.model_validate_json(out, strict=True)
+    assert (status, err) == (1, "")
+    assert [(each.profile, each.revoked) for each in document.profiles] == [("acme", 0)]
+    assert [(each.profile, each.code) for each in document.failed] == [
+        ("beta", "configuration"),
+        ("gamma", "configuration"),
+    ]
+    assert "PROCOUNTOR_PROFILES__BETA__API_KEY" in document.failed[0].hint
+
+
+def test_revoke_where_nothing_can_be_revoked(
+    run: Run, sandbox: Sandbox, issued: Callable[..., None], write_profiles: Callable[..., Path]
+) -> None:
+    """If the login of no profile is known, that is an error of the configuration."""
+    issued("user of acme")
+    write_profiles(acme=table(sandbox, username="user of acme", api_key=""), delta={"api_key": sandbox.api_key})
+    for options, said in (
+        ([], "Profile acme: PROCOUNTOR_API_KEY is missing"),
+        (["--profile", "delta"], "Profile delta: PROCOUNTOR_COMPANY is missing"),
+        (["--profile", "acme", "--profile", "delta"], "2 profiles have no known login at a bridge: acme, delta."),
+    ):
+        status, out, err = run("bridge", "revoke", *options)
+        assert (status, out) == (2, "")
+        assert said in err
+
+
+def test_revoke_leaves_no_record_where_there_is_none(
+    run: Run, sandbox: Sandbox, issued: Callable[..., None], write_profiles: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Nothing is written for a profile that no program has logged in to; each profile's own store is used."""
+    issued("user of acme")
+    write_profiles(
+        acme=table(sandbox, username="user of acme"),
+        beta=table(sandbox, username="user of beta", token_store=f"file:{tmp_path / 'others'}"),
+    )
+    assert run("bridge", "revoke") == (0, "acme: 2 tokens revoked\nbeta: 0 tokens revoked\n", "")
+    key = login_of(sandbox, username="user of beta").key
+    assert open_store(f"file:{tmp_path / 'others'}").read(PREFIX + key) is None

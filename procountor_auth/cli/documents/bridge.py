@@ -40,8 +40,23 @@ class RevokedLogin(Document):
     """How many tokens were revoked."""
 
 
+class NotRevokedLogin(Document):
+    """One login whose tokens could not be revoked: they still work."""
+
+    profile: str
+    """The profile."""
+    code: str
+    """The error's code, such as `configuration`."""
+    message: str
+    """What is missing or wrong."""
+    hint: str
+    """What to do about it; may be empty."""
+
+
 class RevokeDocument(Document):
     """Printed by `procountor-auth bridge revoke --json`."""
 
     profiles: list[RevokedLogin]
-    """The profiles."""
+    """The profiles whose tokens were revoked."""
+    failed: list[NotRevokedLogin]
+    """The others; the exit status is then 1."""
