@@ -68,6 +68,13 @@ def wants_json(arguments: Sequence[str]) -> bool:
     return "--json" in options or "--format=json" in options or "json" in formats
 
 
+def status_of(error: ProcountorAuthError) -> int:
+    """Return the exit status for an error."""
+    if isinstance(error, CommandError):
+        return error.status
+    return CONFIGURATION if isinstance(error, ConfigurationError) else FAILED
+
+
 @contextmanager
 def exit_on_error(*, as_json: bool = False) -> Generator[None]:
     """Exit with a status and the error's text instead of a traceback.
@@ -138,9 +145,7 @@ def _tell_error(error: ProcountorAuthError, *, as_json: bool) -> int:
         _print_document(error.code, error.message, error.hint, error.profile)
     else:
         say(f"procountor-auth: {error}")
-    if isinstance(error, CommandError):
-        return error.status
-    return CONFIGURATION if isinstance(error, ConfigurationError) else FAILED
+    return status_of(error)
 
 
 def _give_up_output(error: Exception) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from .exit_status import FAILED
+from .exit_status import status_of
 from .message import print_text
 from .options import AccountOption, ProfileOption  # noqa: TC001 - Typer reads the annotations
 from .output import Json, print_json, store_text
@@ -81,7 +81,7 @@ def _print_document(
     failed = ErrorDetail.of(error) if error is not None else None
     print_json(LogoutDocument(profile=profile, store=store, removed=removed, invalidated=invalidated, error=failed))
     if error is not None:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(status_of(error))
 
 
 def _has_token(provider: TokenProvider) -> bool:

@@ -87,6 +87,17 @@ def test_a_server_that_is_away(sandbox: Sandbox, described: dict[str, str], run:
     assert json.loads(run("status", "--json")[1])["profiles"][0]["token_state"] == "none"
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_wrong_configuration(described: dict[str, str], environment: Environment, run: Run, *, as_json: bool) -> None:
+    """If the configuration keeps Procountor from being told, the status is 2, as text and as JSON."""
+    run("token")
+    environment(described | {"PROCOUNTOR_CA_BUNDLE": "/nonexistent"})
+    status, out, err = run("logout", *(["--json"] if as_json else []))
+    assert (status, "PROCOUNTOR_CA_BUNDLE" in (out if as_json else err)) == (2, True)
+    if as_json:
+        assert json.loads(out)["error"]["code"] == "configuration"
+
+
 def test_profiles_and_accounts_are_apart(
     sandbox: Sandbox, described: dict[str, str], run: Run, write_profiles: Callable[..., Path]
 ) -> None:

@@ -135,7 +135,7 @@ class LogoutDocument(Document):
     invalidated: bool
     """Whether Procountor has invalidated it."""
     error: ErrorDetail | None
-    """Why Procountor or the store failed to remove it; the exit status is then 1."""
+    """Why Procountor or the store failed to remove it; the exit status is then 1, or 2 if a setting is wrong."""
 
 
 class KeyDocument(Document):
