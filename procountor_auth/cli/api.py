@@ -12,7 +12,7 @@ import typer
 from procountor_auth.protocol.json_object import is_json_array
 
 from .exit_status import CommandError
-from .options import AccountOption, ProfileOption, check_choice
+from .options import AccountOption, ProfileOption, check_choice, is_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,6 +56,7 @@ def api(
     method = method.upper()
     _check(method, path, all_pages=all_pages, body=body)
     fields = _fields(field or [])
+    first = _first_page(fields) if all_pages else 0
     content = None if body is None else _content(body)
     from procountor_auth.tokens.source import TokenSource  # noqa: PLC0415 - slow to import: only this command waits
 
@@ -75,7 +76,7 @@ def api(
             )
 
         if all_pages:
-            results = [result for page in _pages(ask, int(fields.get("page", "0"))) for result in page]
+            results = [result for page in _pages(ask, first) for result in page]
             typer.echo(json.dumps(results, ensure_ascii=False))
             return
         answer = ask()
@@ -98,18 +99,28 @@ def _fields(given: list[str]) -> dict[str, str]:
         key, equals, value = each.partition("=")
         if not equals or not key:
             raise typer.BadParameter("must be KEY=VALUE", param_hint="--field")
+        if not is_utf8(each):
+            raise typer.BadParameter("must be UTF-8", param_hint="--field")
         fields[key] = value
     return fields
 
 
+def _first_page(fields: dict[str, str]) -> int:
+    try:
+        return int(fields.get("page", "0"))
+    except ValueError:
+        raise typer.BadParameter("page must be a number with --all-pages", param_hint="--field") from None
+
+
 def _content(path: Path) -> bytes:
-    if str(path) == "-":
-        return sys.stdin.buffer.read()
+    is_input = str(path) == "-"
+    if is_input and sys.stdin is None:
+        raise typer.BadParameter("standard input is closed", param_hint="--input")
     problem = ""
     try:
-        return path.read_bytes()
+        return sys.stdin.buffer.read() if is_input else path.read_bytes()
     except OSError as error:
-        problem = f"{path} can't be read: {error.strerror}"
+        problem = f"{'standard input' if is_input else path} can't be read: {error.strerror}"
     raise typer.BadParameter(problem, param_hint="--input")
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from urllib.parse import SplitResult
 
     from procountor_auth.errors import Problem
     from procountor_auth.settings.profiles import Profiles
@@ -54,6 +56,21 @@ AccountOption = Annotated[
     str,
     typer.Option("--account", metavar="NAME", help="The account, as in TokenSource.from_env(account=NAME)."),
 ]
+
+
+def split_url(url: str) -> SplitResult | None:
+    """Return the parts of a URL with a scheme of HTTP and a host, or None if it is none, or its port is not one."""
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return None
+    return parts if is_address else None
+
+
+def is_utf8(text: str) -> bool:
+    """Whether text from the command line or standard input is UTF-8: Python keeps other bytes as lone surrogates."""
+    return not any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def check_choice(value: str, choices: Sequence[str], option: str) -> None:

@@ -103,6 +103,9 @@ def test_a_refusal_is_printed_and_the_status_says_so(run: Run) -> None:
         (["GET", "//example.com/users"], "must be a path below the API"),
         (["GET", "/"], "must be a path below the API"),
         (["GET", "users", "-f", "novalue"], "must be KEY=VALUE"),
+        (["GET", "users", "-f", "a=\udcff"], "must be UTF-8"),
+        (["POST", "users", "-f", "\udcff=a"], "must be UTF-8"),
+        (["GET", "things", "-f", "page=abc", "--all-pages"], "page must be a number"),
         (["POST", "users", "--all-pages"], "requires GET"),
         (["POST", "users", "--input", "nothing-here"], "can't be read: No such file"),
     ],
@@ -113,6 +116,20 @@ def test_a_wrong_request_is_not_sent(run: Run, sandbox: Sandbox, arguments: list
     status, _, err = run("api", *arguments)
     assert status == 2
     assert said in " ".join(err.split())
+    assert sandbox.log() == []
+
+
+@pytest.mark.process
+def test_a_closed_standard_input_has_no_body(
+    start: Callable[..., Command], sandbox: Sandbox, described: dict[str, str]
+) -> None:
+    """Where a shell has closed standard input, `--input -` is an error of the command."""
+    sandbox.clear_log()
+    program = "import sys; sys.stdin = None; from procountor_auth.cli import main; main()"
+    command = start("api", "POST", "echo", "--input", "-", environment=described, program=program)
+    status, out, err = command.ends()
+    assert (status, out) == (2, "")
+    assert "standard input is closed" in err
     assert sandbox.log() == []
 
 

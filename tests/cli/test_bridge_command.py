@@ -136,6 +136,8 @@ def test_what_its_answers_announce(start: Start, sandbox: Sandbox) -> None:
         (["--sunset", "30.6.2027"], "must be a day such as 2027-06-30"),
         (["--public-url", "bridge.example"], "must be scheme and host, such as https://bridge.example"),
         (["--public-url", "https://bridge.example/api"], "must be scheme and host"),
+        (["--public-url", "https://["], "must be scheme and host"),
+        (["--public-url", "https://bridge.example:99999"], "must be scheme and host"),
         (["--log", "xml"], "--log"),
     ],
 )
@@ -145,6 +147,8 @@ def test_wrong_options(run: Run, arguments: list[str], said: str) -> None:
     assert (status, out) == (2, "")
     assert arguments[0] in err
     assert said in " ".join(err.replace("│", " ").split())
+    status, out, err = run("bridge", "--json", *arguments)
+    assert (status, err, json.loads(out)["error"]["code"]) == (2, "", "usage")
 
 
 def test_a_taken_port(run: Run, sandbox: Sandbox, environment: Environment) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,15 @@ def test_a_typing_error(start: Start, make_terminal: Callable[[], Terminal]) -> 
         terminal.types(typed)
     assert command.process.wait(60) == 2
     assert "the two passwords differ" in terminal.shown()
+
+
+def test_a_password_in_another_encoding(start: Start) -> None:
+    """Bytes that are not UTF-8 are refused, as no program could log in with them, and are not shown."""
+    command = start("bridge", "hash")
+    assert command.process.stdin
+    os.write(command.process.stdin.fileno(), b"p\xe4ss\n")
+    status, out, err = command.ends()
+    assert (status, out, err) == (2, "", "procountor-auth: the password on standard input is not UTF-8\n")
 
 
 def test_no_password_has_no_hash(start: Start) -> None:

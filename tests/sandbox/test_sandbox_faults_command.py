@@ -134,12 +134,15 @@ def test_somebody_else_there(run: Run, not_a_sandbox: str) -> None:
     assert "is not a sandbox" in done.stderr
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://x", "http://"])
+@pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://x", "http://", "http://[::1", "http://x:99999"])
 def test_what_is_no_url(run: Run, url: str) -> None:
     """What cannot be a base URL is a usage error."""
     done = run("sandbox", "faults", url)
     assert done.returncode == 2
     assert "http://127.0.0.1:8000" in done.stderr
+    assert "Traceback" not in done.stderr
+    done = run("sandbox", "faults", "--json", url)
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "usage")
 
 
 def test_the_token_comes_from_the_environment(run: Run) -> None:

@@ -9,14 +9,13 @@ from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path  # noqa: TC003 - Typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Final
-from urllib.parse import urlsplit
 
 import typer
 
 from procountor_auth.cli.command import Command
 from procountor_auth.cli.exit_status import CommandError
 from procountor_auth.cli.extras import exit_if_extra_is_missing
-from procountor_auth.cli.options import ProfilesOption, select_profiles
+from procountor_auth.cli.options import ProfilesOption, select_profiles, split_url
 from procountor_auth.cli.output import print_json
 
 from .hash_command import hash_password
@@ -208,8 +207,8 @@ def _check_address(host: str, certificate: Path | None, key: Path | None) -> Non
 def _public_url(url: str | None) -> str | None:
     if url is None:
         return None
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path not in {"", "/"} or parts.query:
+    parts = split_url(url)
+    if parts is None or parts.path not in {"", "/"} or parts.query:
         raise typer.BadParameter("must be scheme and host, such as https://bridge.example", param_hint="--public-url")
     return url.rstrip("/")
 

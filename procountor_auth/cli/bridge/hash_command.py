@@ -11,6 +11,7 @@ import typer
 
 from procountor_auth.cli.exit_status import CONFIGURATION, CommandError
 from procountor_auth.cli.extras import exit_if_extra_is_missing
+from procountor_auth.cli.options import is_utf8
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -29,7 +30,15 @@ def hash_password() -> None:
         raise
     from procountor_auth.bridge.password import hash_password as hashed  # noqa: PLC0415 - not needed for help
 
-    password = _typed() if sys.stdin is not None and sys.stdin.isatty() else _read()
+    is_typed = sys.stdin is not None and sys.stdin.isatty()
+    try:
+        password = _typed() if is_typed else _read()
+        is_text = is_utf8(password.get_secret_value())
+    except UnicodeDecodeError:
+        is_text = False
+    if not is_text:
+        where = "" if is_typed else " on standard input"
+        raise CommandError(f"the password{where} is not UTF-8", code="usage", status=CONFIGURATION)
     if not password.get_secret_value():
         raise CommandError("standard input has no password", code="usage", status=CONFIGURATION)
     typer.echo(hashed(password))

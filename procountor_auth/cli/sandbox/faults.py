@@ -9,12 +9,12 @@ import textwrap
 from http import HTTPStatus
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
 
 from procountor_auth.cli.command import Command
 from procountor_auth.cli.exit_status import CommandError
+from procountor_auth.cli.options import split_url
 from procountor_auth.cli.output import on_terminal, print_json
 from procountor_auth.protocol.json_object import is_json_object
 from procountor_auth.sandbox.state.admin_token import TOKEN_VARIABLE
@@ -47,7 +47,7 @@ def faults(
 ) -> None:
     """Show or change the faults of a running sandbox: which errors it simulates, and which dialect it speaks."""
     values = parsed(changes or [], "NAME=VALUE")
-    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+    if split_url(url) is None:
         raise typer.BadParameter("must be the base URL of a sandbox, such as http://127.0.0.1:8000", param_hint="URL")
     state = _request(url.rstrip("/"), values, clear=clear)
     if as_json:
