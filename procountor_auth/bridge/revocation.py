@@ -61,7 +61,9 @@ class Revocation(NamedTuple):
                 known.append((settings, key))
             else:
                 is_served = chosen or _has_password(settings)
-                (failed if is_served else without).append(LeftOut(name or "", _incomplete(settings)))
+                (failed if is_served else without).append(
+                    LeftOut(name or "", _incomplete(settings, has_file=profiles.file is not None))
+                )
         if not known:
             raise combined([each.error for each in failed or without], what="have no known login at a bridge")
         opened: list[tuple[Settings, Credentials]] = []
@@ -97,11 +99,11 @@ def _has_password(settings: Settings) -> bool:
     return settings.bridge_password is not None or settings.password is not None
 
 
-def _incomplete(settings: Settings) -> ConfigurationError:
+def _incomplete(settings: Settings, *, has_file: bool) -> ConfigurationError:
     problems = tuple(
         Problem(variable_named(name), "missing", f"{variable_named(name)} is missing (a login at the bridge has it)")
         for name in IN_KEY
         if value_of(settings, name) is None
     )
-    hint = hint_for(settings.profile, problems)
+    hint = hint_for(settings.profile, problems, has_file=has_file)
     return ConfigurationError.from_problems(problems, hint=hint, profile=settings.profile)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import importlib
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import typer
@@ -31,12 +32,10 @@ def hash_password() -> None:
     from procountor_auth.bridge.password import hash_password as hashed  # noqa: PLC0415 - not needed for help
 
     is_typed = sys.stdin is not None and sys.stdin.isatty()
-    try:
+    password: SecretStr | None = None
+    with suppress(UnicodeDecodeError):
         password = _typed() if is_typed else _read()
-        is_text = is_utf8(password.get_secret_value())
-    except UnicodeDecodeError:
-        is_text = False
-    if not is_text:
+    if password is None or not is_utf8(password.get_secret_value()):
         where = "" if is_typed else " on standard input"
         raise CommandError(f"the password{where} is not UTF-8", code="usage", status=CONFIGURATION)
     if not password.get_secret_value():
