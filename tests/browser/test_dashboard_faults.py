@@ -78,7 +78,8 @@ def test_a_fault_in_one_click(page: Page, sandbox: Sandbox, monkeypatch: pytest.
     page.evaluate("document.documentElement.dataset.opened = 'once'")
     quick(page, "429 once").click()
     active(page).get_by_text("429 for the next token request").wait_for()
-    assert quick(page, "429 once").evaluate("each => each === document.activeElement")
+    # In one step: the page may replace its buttons between two.
+    assert page.evaluate("document.activeElement.textContent.trim()") == "429 once"
     program = TokenSource.from_settings(Settings(**arguments(sandbox.environment("client_credentials"))))
     assert program.token().access_token
     assert waits == [2.0]
