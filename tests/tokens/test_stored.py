@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +94,8 @@ def unstored(error: StoreError) -> list[tuple[int, str]]:
 
 def said(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
     """Return what the log says."""
-    return [(record.levelno, record.getMessage()) for record in caplog.records]
+    records = [record for record in caplog.records if record.thread == threading.get_ident()]
+    return [(record.levelno, record.getMessage()) for record in records]
 
 
 @pytest.mark.parametrize(
