@@ -455,6 +455,36 @@ def test_a_connection_is_kept_while_the_sentinels_say_nothing(
     assert not connection._leads_elsewhere()  # nobody is asked: there is no answer left
 
 
+@pytest.mark.parametrize(("host", "shown"), [("::1", "[::1]"), ("127.0.0.1", "127.0.0.1")])
+def test_a_cluster_is_reached_at_any_address(monkeypatch: pytest.MonkeyPatch, host: str, shown: str) -> None:
+    """An address of IPv6 stands in brackets in the URL that redis-py is given, and in no list of nodes."""
+    made: dict[str, Any] = {}
+    monkeypatch.setattr(redis_connection, "RedisCluster", lambda **options: made.update(options))
+    address = address_of(SecretStr(f"redis+cluster://{shown}:7000,{shown}:7001"))
+    assert isinstance(address, RedisAddress)
+    redis_connection.Connections(address)._cluster()
+    assert made["url"] == f"redis://{shown}:7000"
+    assert [(each.host, each.port) for each in made["startup_nodes"]] == [(host, 7001)]
+
+
+def test_each_server_that_is_given_up_ends_the_connections_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second failover is noticed as the first one was."""
+    address = address_of(SecretStr("redis://a:1"))
+    assert isinstance(address, RedisAddress)
+    state = redis_connection._State(address)
+    connection = redis_connection._Tcp(state=state, host="a", port=1)
+
+    def demoted(*_: object, **__: object) -> None:
+        raise exceptions.ReadOnlyError("You can't write against a read only replica.")
+
+    monkeypatch.setattr(redis.Connection, "read_response", demoted)
+    monkeypatch.setattr(connection, "_limit", lambda **_: None)
+    for generation in (1, 2):
+        with pytest.raises(exceptions.ReadOnlyError):
+            connection.read_response()
+        assert state.generation == generation
+
+
 def _demote(server: RedisServer) -> None:
     with redis.Redis.from_url(server.url) as client:
         client.execute_command("REPLICAOF", "127.0.0.1", "1")

@@ -105,7 +105,10 @@ def test_only_what_python_does_by_itself_is_overruled(
         warnings.resetwarnings()
         for each in [*filters, *_UNFILTERED]:
             warnings.filterwarnings(**each, append=True)
+        before = list(warnings.filters)
         deprecation.show_by_default()
+        added = [each for each in warnings.filters if each not in before]
+        assert {each[2] for each in added} <= {LegacyAuthWarning}  # no other warning is shown for it
         warnings.warn_explicit("the end", LegacyAuthWarning, "somewhere.py", 3, module="somewhere")
 
     assert [str(each.message) for each in caught] == (["the end"] if shown else [])

@@ -65,9 +65,11 @@ def test_the_event_names_the_profile(sandbox: Sandbox) -> None:
 
 def test_a_refresh_token_of_another_company_is_not_gone_back_to(sandbox: Sandbox) -> None:
     """What would bring another company's token is refused before it is sent."""
-    provider = _provider(sandbox, [], company="14160")
+    events: list[Event] = []
+    provider = _provider(sandbox, events, company="14160")
     with pytest.raises(WrongCompany):
         provider.renew(None, None)
+    assert events == []  # it has not fallen back
     assert [entry["grant_type"] for entry in sandbox.log()].count("refresh_token") == 0
 
 
