@@ -209,10 +209,12 @@ def test_what_is_missing_comes_with_the_places_that_were_looked_at(
     assert caught.value.hint.endswith(places)
     file = tmp_path / "profiles.toml"
     file.write_text("timeout = 7.5\n")
-    environment(_COMPLETE | {"PROCOUNTOR_API_KEY": "", "PROCOUNTOR_PROFILES_FILE": str(file)})
-    with pytest.raises(ConfigurationError) as caught:
-        Settings()
-    assert caught.value.hint.endswith(f"{places[:-1]}, the profiles file ({file}).")
+    with_file = _COMPLETE | {"PROCOUNTOR_API_KEY": "", "PROCOUNTOR_PROFILES_FILE": str(file)}
+    for variables in (with_file, with_file | {"PROCOUNTOR_PROFILES__ACME__TIMEOUT": "5"}):
+        environment(variables)
+        with pytest.raises(ConfigurationError) as caught:
+            Settings()
+        assert caught.value.hint.endswith(f"{places[:-1]}, the profiles file ({file}).")
 
 
 def test_the_home_directory_may_be_written_as_a_tilde_everywhere(
