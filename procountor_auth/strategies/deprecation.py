@@ -135,7 +135,10 @@ def legacy_refusal(policy: LegacyPolicy, chosen: str | None, fallback: str | Non
     """Return the error if the policy forbids the chosen strategy, or the one to fall back to."""
     if policy != "error" or "legacy_password" not in {chosen, fallback}:
         return None
-    variable = CHOSEN if chosen == "legacy_password" else FALLEN_BACK_TO
+    return _not_allowed(CHOSEN if chosen == "legacy_password" else FALLEN_BACK_TO)
+
+
+def _not_allowed(variable: str) -> LegacyNotAllowed:
     return LegacyNotAllowed(
         f"{variable}=legacy_password is not allowed, because PROCOUNTOR_LEGACY_POLICY=error.", hint=_advice(variable)
     )
@@ -153,10 +156,8 @@ def apply_legacy_policy(policy: LegacyPolicy, profile: str | None = None, variab
         LegacyNotAllowed: The policy is `error`.
         LegacyAuthWarning: If warnings are errors (`-W error`).
     """
-    chosen = "legacy_password" if variable == CHOSEN else None
-    refusal = legacy_refusal(policy, chosen, "legacy_password")
-    if refusal is not None:
-        raise refusal
+    if policy == "error":
+        raise _not_allowed(variable)
     if policy == "warn":
         warn_of_legacy(profile, variable)
     else:

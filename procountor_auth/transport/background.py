@@ -111,8 +111,10 @@ class SharedFuture(Generic[T]):
             self._finish(None, raiser(no_thread()))
             if not getattr(_telling, "now", False):  # a listener that asks for a token in turn is told nothing more
                 _telling.now = True
-                self._tell()
-                _telling.now = False
+                try:
+                    self._tell()
+                finally:  # a signal may raise at any moment
+                    _telling.now = False
             self._told.set_result(None)
 
     def later(self, call: Callable[[], object]) -> None:

@@ -410,15 +410,9 @@ def test_a_late_token_is_stored_at_the_second_attempt(bench: Bench) -> None:
     assert caught.value.hint == "Try again."
 
 
-@pytest.mark.parametrize("is_login", [False, True], ids=["renewal", "login"])
-@pytest.mark.parametrize("overtaken", [False, True], ids=["with the lock", "without the lock"])
-def test_a_store_that_fails_over_is_waited_for(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, is_login: bool, overtaken: bool
-) -> None:
-    """A new refresh token is written again a moment later, on the transport's clock, until the store has it."""
-    provider = bench.provider(with_fallback=False)
+def _fail_to_write(monkeypatch: pytest.MonkeyPatch, errors: list[StoreError]) -> None:
+    """Have the writes of the new token raise these errors, one after the other."""
     write = LockedTransaction.write
-    errors = [*[StoreConflict("Somebody was faster.")] * overtaken, *[StoreUnavailable("It fails over.")] * 2]
 
     def failing(transaction: LockedTransaction, token: Token | None, *rest: Any, **more: Any) -> None:  # noqa: ANN401
         if token is not None and token.access_token == "access-new" and errors:
@@ -426,11 +420,26 @@ def test_a_store_that_fails_over_is_waited_for(
         write(transaction, token, *rest, **more)
 
     monkeypatch.setattr(LockedTransaction, "write", failing)
+
+
+def _get_new(bench: Bench, provider: TokenProvider, *, is_login: bool) -> Acquired:
+    """Get the new token, with a renewal or at the end of a login."""
     bench.primary.answers |= dict.fromkeys(("refresh-old", "acquire"), lambda: token("new", "primary"))
     if is_login:
-        acquired = provider.store_result_of(provider.strategy.acquire(), SecretStr("code-1"))
-    else:
-        acquired = provider.renew(None, None)
+        return provider.store_result_of(provider.strategy.acquire(), SecretStr("code-1"))
+    return provider.renew(None, None)
+
+
+@pytest.mark.parametrize("is_login", [False, True], ids=["renewal", "login"])
+@pytest.mark.parametrize("overtaken", [False, True], ids=["with the lock", "without the lock"])
+def test_a_store_that_fails_over_is_waited_for(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, is_login: bool, overtaken: bool
+) -> None:
+    """A new refresh token is written again a moment later, on the transport's clock, until the store has it."""
+    provider = bench.provider(with_fallback=False)
+    errors = [*[StoreConflict("Somebody was faster.")] * overtaken, *[StoreUnavailable("It fails over.")] * 2]
+    _fail_to_write(monkeypatch, errors)
+    acquired = _get_new(bench, provider, is_login=is_login)
     assert acquired.token == token("new", "primary")
     entry = provider.entry()
     assert entry is not None
@@ -444,19 +453,9 @@ def test_a_late_token_that_can_t_be_stored_is_the_server_s(
 ) -> None:
     """Whoever waits for it gets it with its place, as one that the server has just given."""
     provider = bench.provider(with_fallback=False)
-    write, errors = LockedTransaction.write, [StoreConflict("Somebody was faster."), StoreError("The disk is full.")]
-
-    def failing(transaction: LockedTransaction, token: Token | None, *rest: Any, **more: Any) -> None:  # noqa: ANN401
-        if token is not None and token.access_token == "access-new":
-            raise errors.pop(0)
-        write(transaction, token, *rest, **more)
-
-    monkeypatch.setattr(LockedTransaction, "write", failing)
-    bench.primary.answers |= dict.fromkeys(("refresh-old", "acquire"), lambda: token("new", "primary"))
-    if is_login:
-        acquired = provider.store_result_of(provider.strategy.acquire(), SecretStr("code-1"))
-    else:
-        acquired = provider.renew(None, None)
+    errors = [StoreConflict("Somebody was faster."), StoreError("The disk is full.")]
+    _fail_to_write(monkeypatch, errors)
+    acquired = _get_new(bench, provider, is_login=is_login)
     assert (acquired.token, acquired.from_server, errors) == (token("new", "primary"), True, [])
     entry = provider.entry()
     assert entry is not None
