@@ -34,7 +34,8 @@ def library(name: str | None = None) -> Any:  # noqa: ANN401 - a module with htt
         ImportError: The library is not installed, or is broken.
     """
     if name is None:
-        name = "httpx2" if "httpx2" in sys.modules and "httpx" not in sys.modules else "httpx"
+        # None stands for a library that the program hides.
+        name = "httpx2" if sys.modules.get("httpx2") and not sys.modules.get("httpx") else "httpx"
         try:
             return library(name)
         except ModuleNotFoundError as error:
@@ -54,8 +55,12 @@ def library_of(thing: object) -> str | None:
 
 
 def loaded(name: str) -> tuple[type[Exception], ...]:
-    """Return the exceptions with this name from all imported HTTP libraries."""
-    return tuple(getattr(sys.modules[each], name) for each in LIBRARIES if each in sys.modules)
+    """Return the exceptions with this name from all imported HTTP libraries.
+
+    One that another thread has only begun to import lacks the name, and raises nothing yet.
+    """
+    found = (getattr(sys.modules.get(each), name, None) for each in LIBRARIES)
+    return tuple(kind for kind in found if kind is not None)
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module with httpx's names

@@ -233,11 +233,12 @@ def _current_loop() -> object:
     Raises:
         RuntimeError: No event loop is running.
     """
-    # Without anyio: it supports only these two, and a running one has already been imported.
-    trio: Any = sys.modules.get("trio")
-    if trio is not None:
+    # Without anyio: it supports only these two, and a running one has already been imported. Where another thread has
+    # begun to import trio, there are only parts of it, and none runs.
+    current = getattr(getattr(sys.modules.get("trio"), "lowlevel", None), "current_trio_token", None)
+    if current is not None:
         with suppress(RuntimeError):
-            run: object = trio.lowlevel.current_trio_token()
+            run: object = current()
             return run
     import asyncio  # noqa: PLC0415 - not needed without an event loop
 
