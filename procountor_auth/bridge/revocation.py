@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from procountor_auth.errors import ConfigurationError, Problem, ProcountorAuthError
+from procountor_auth.errors import ConfigurationError, Problem, ProcountorAuthError, StoreError, UnreadableEntry
 from procountor_auth.settings.problems import hint_for, variable_named
 from procountor_auth.settings.settings import Settings
 from procountor_auth.tokens.backends import Backends
@@ -45,7 +45,7 @@ class Revocation(NamedTuple):
 
         Raises:
             ConfigurationError: The login of no profile is known. All problems are in one.
-            StoreError: A store can't be used.
+            StoreError: Nothing was revoked, as a store can't be used.
         """
         known: list[tuple[Settings, str]] = []
         failed: list[LeftOut] = []
@@ -66,33 +66,47 @@ class Revocation(NamedTuple):
                 )
         if not known:
             raise combined([each.error for each in failed or without], what="have no known login at a bridge")
-        opened: list[tuple[Settings, Credentials]] = []
+        stores = _Stores()
         revoked: list[tuple[str | None, int]] = []
         for settings, key in known:
             try:
-                credentials = _credentials(settings, opened)
-            except ConfigurationError as error:
+                revoked.append((settings.profile, stores.revoke(settings, key)))
+            except (ConfigurationError, StoreError) as error:
                 failed.append(LeftOut(settings.profile or "", error.with_traceback(None)))
-                continue
-            revoked.append((settings.profile, credentials.revoke(key)))
         if not revoked:
+            for each in failed:
+                if isinstance(each.error, StoreError):
+                    raise each.error
             raise combined([each.error for each in failed], what="have no store that can be used")
         return cls(revoked, failed)
 
 
-def _credentials(settings: Settings, opened: list[tuple[Settings, Credentials]]) -> Credentials:
-    """Return what is in the store of a profile; each store is opened once.
+class _Stores:
+    """The stores of the profiles. Each is opened once, and one that has failed is asked no more: it takes its time."""
 
-    Raises:
-        ConfigurationError: The store can't be opened.
-        StoreError: A secret is in a keychain that can't be used.
-    """
-    for other, credentials in opened:
-        if named(other) == named(settings):
-            return credentials
-    credentials = Credentials(Records(Backends(settings.followed()).store))
-    opened.append((settings, credentials))
-    return credentials
+    def __init__(self) -> None:
+        self._opened: dict[tuple[str, ...], Credentials] = {}
+        self._failures: dict[tuple[str, ...], StoreError] = {}
+
+    def revoke(self, settings: Settings, key: str) -> int:
+        """Revoke what a login has in the store of its profile. Return how many tokens that were.
+
+        Raises:
+            ConfigurationError: The store can't be opened.
+            StoreError: The store can't be used, or a secret is in a keychain that can't be used.
+        """
+        store = named(settings)
+        if store in self._failures:
+            raise self._failures[store]
+        try:
+            if store not in self._opened:
+                self._opened[store] = Credentials(Records(Backends(settings.followed()).store))
+            return self._opened[store].revoke(key)
+        except UnreadableEntry:  # others can be read
+            raise
+        except StoreError as error:
+            self._failures[store] = error
+            raise
 
 
 def _has_password(settings: Settings) -> bool:

@@ -254,3 +254,43 @@ def test_revoke_leaves_no_record_where_there_is_none(
     assert run("bridge", "revoke") == (0, "acme: 2 tokens revoked\nbeta: 0 tokens revoked\n", "")
     key = login_of(sandbox, username="user of beta").key
     assert open_store(f"file:{tmp_path / 'others'}").read(PREFIX + key) is None
+
+
+def test_revoke_goes_on_after_a_store_that_fails(
+    run: Run, sandbox: Sandbox, issued: Callable[..., None], write_profiles: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Profiles of a store that can't be used are told with the reason; the others' tokens are revoked."""
+    issued("user of acme", "user of delta")
+    taken = tmp_path / "taken"
+    taken.touch()
+    lost = {"token_store": f"file:{taken}"}
+    write_profiles(
+        acme=table(sandbox, username="user of acme"),
+        beta=table(sandbox, username="user of beta", **lost),
+        gamma=table(sandbox, username="user of gamma", **lost),
+        delta=table(sandbox, username="user of delta"),
+    )
+    status, out, err = run("bridge", "revoke")
+    assert (status, out) == (1, "acme: 2 tokens revoked\ndelta: 2 tokens revoked\n")
+    told = [line for line in err.splitlines() if "not revoked" in line]
+    assert [line.partition(":")[0] for line in told] == ["beta", "gamma"]
+    assert str(taken) in told[0]
+    status, out, err = run("bridge", "revoke", "--json", "--profile", "beta", "--profile", "acme")
+    document = RevokeDocument.model_validate_json(out, strict=True)
+    assert (status, err) == (1, "")
+    assert [each.profile for each in document.profiles] == ["acme"]
+    assert [(each.profile, each.code) for each in document.failed] == [("beta", "store")]
+
+
+def test_revoke_without_any_store(
+    run: Run, sandbox: Sandbox, environment: Environment, write_profiles: Callable[..., Path], tmp_path: Path
+) -> None:
+    """If nothing is revoked, as a store can't be used, that is the error."""
+    taken = tmp_path / "taken"
+    taken.touch()
+    environment(common(sandbox, token_store=f"file:{taken}"))
+    write_profiles(acme=table(sandbox, username="user of acme"), beta=table(sandbox, username="user of beta"))
+    status, out, err = run("bridge", "revoke")
+    assert (status, out) == (1, "")
+    assert err.startswith("procountor-auth: ")
+    assert str(taken) in err
