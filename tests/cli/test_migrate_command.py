@@ -284,7 +284,7 @@ def test_another_old_strategy_is_named(companies: Companies, run: Run) -> None:
     assert run("finish", "--from", TARGET, "--dry-run")[1].splitlines()[-1] == said
     assert run("finish", "--from", TARGET)[1].splitlines() == [
         "1 stored token of client_credentials removed.",
-        "Delete these now, wherever they are kept, and change the passwords that were in them:",
+        "Delete these now, wherever they are kept:",
         "  api_key, company  ([profiles.acme] of the profiles file)",
     ]
 

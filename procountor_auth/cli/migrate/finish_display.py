@@ -42,10 +42,13 @@ def show_finished(finished: Sequence[Finished], call: Call, *, dry_run: bool, al
     would = "would be " if dry_run else ""
     screen.print(f"{removed} stored {'token' if removed == 1 else 'tokens'} of {call.old} {would}removed.")
     delete: dict[str, dict[str, None]] = {}
+    has_passwords = False
     for change in (change for each in finished for change in each.delete):
         delete.setdefault(change.place, {})[change.variable] = None
+        has_passwords |= change.setting == "password"
     if delete:
-        screen.print("Delete these now, wherever they are kept, and change the passwords that were in them:")
+        passwords = ", and change the passwords that were in them" if has_passwords else ""
+        screen.print(f"Delete these now, wherever they are kept{passwords}:")
         shown = list(delete.items())[: MAX_LISTED if len(delete) <= MAX_LISTED else _EXAMPLES]
         for place, variables in shown:
             screen.print(indented(f"{', '.join(variables)}  ({place})", 2))
