@@ -6,9 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
-from requests.auth import AuthBase
-from requests.exceptions import UnrewindableBodyError
-from requests.utils import rewind_body
+from requests import auth, exceptions, utils  # from the package: see `importing`
 
 from procountor_auth.protocol import sunset
 from procountor_auth.protocol.json_object import is_json_object
@@ -29,7 +27,7 @@ _How: TypeAlias = Any
 """The options that `requests` sends a request with, such as a timeout, a proxy, certificates."""
 
 
-class ProcountorAuth(Bearer, AuthBase):
+class ProcountorAuth(Bearer, auth.AuthBase):
     """Adds the token to every request to the configured host: `requests.get(…, auth=ProcountorAuth())`.
 
     After a 401, it renews the token and sends the request once more, if the body can be sent again: bytes, JSON, a form
@@ -128,7 +126,7 @@ def _rewind(request: requests.PreparedRequest) -> bool:
     if isinstance(body, str | bytes | None):
         return True
     try:
-        rewind_body(request)
-    except (UnrewindableBodyError, ValueError):  # ValueError: the file is closed
+        utils.rewind_body(request)
+    except (exceptions.UnrewindableBodyError, ValueError):  # ValueError: the file is closed
         return False
     return True

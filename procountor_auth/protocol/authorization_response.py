@@ -176,8 +176,8 @@ def _denial(error: str) -> RedirectError:
 def _parse_with_authlib(
     location: str, parameters: Sequence[tuple[str, str]], expected: ExpectedResponse
 ) -> tuple[SecretStr, RedirectError | None]:
-    with importing():
-        from authlib.oauth2.base import OAuth2Error  # noqa: PLC0415 - only for a response
+    with importing("authlib.oauth2"):
+        from authlib.oauth2 import OAuth2Error  # noqa: PLC0415 - only for a response
         from authlib.oauth2.rfc6749.parameters import parse_authorization_code_response  # noqa: PLC0415 - the same
     sent_back = any(name == "state" for name, _ in parameters)
     state = expected.state.get_secret_value() if sent_back else None

@@ -21,7 +21,7 @@ from procountor_auth.protocol.unpicklable import Unpicklable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from authlib.oauth2.client import OAuth2Client
+    from authlib.oauth2 import OAuth2Client
 
     from procountor_auth.protocol.authorization_request import AuthorizationRequest
     from procountor_auth.protocol.authorization_response import ExpectedResponse
@@ -72,7 +72,7 @@ class OAuthClient(Unpicklable):
             **parameters: The parameters of the grant, such as `code`.
         """
         url = url or self.endpoints.token
-        with importing():
+        with importing("authlib.oauth2"):
             from authlib.oauth2.rfc6749.parameters import prepare_token_request  # noqa: PLC0415 - see above
         body = prepare_token_request(grant_type, **{name: _plain(value) for name, value in parameters.items()})
         authentication = self._authlib().client_auth("client_secret_post")
@@ -160,7 +160,7 @@ class OAuthClient(Unpicklable):
 
     def _authlib(self) -> OAuth2Client:
         with importing():
-            from authlib.oauth2.client import OAuth2Client  # noqa: PLC0415 - see above
+            from authlib.oauth2 import OAuth2Client  # noqa: PLC0415 - see above
         return OAuth2Client(
             None,
             client_id=self.client_id,

@@ -24,8 +24,13 @@ _paused: list[bool] = []
 
 
 @contextmanager
-def importing() -> Generator[None]:
+def importing(*packages: str) -> Generator[None]:
     """Prevent forks and garbage collection during the imports in the `with` block.
+
+    Args:
+        packages: Packages that import their own modules, and whose modules the block imports. They are imported first:
+            if one thread begins with a module and another with its package, each waits for the other, and Python ends
+            that by failing one of the two imports.
 
     Raises:
         ConnectionFailed: The interpreter is shutting down, and can't import modules any more; or the process has no
@@ -38,6 +43,8 @@ def importing() -> Generator[None]:
             gc.disable()
             _paused.append(True)
         try:
+            for package in packages:
+                importlib.import_module(package)
             yield
         except ImportError:
             if not sys.is_finalizing():

@@ -110,7 +110,7 @@ def _token(reply: Reply, strategy: str, asked_at: float, previous: SecretStr | N
 
 
 def _parse_with_authlib(fields: dict[str, Any], expires_at: float) -> dict[str, Any]:
-    with importing():
+    with importing("authlib.oauth2"):
         from authlib.oauth2.rfc6749 import OAuth2Token  # noqa: PLC0415 - only for a response
     # Authlib uses the system clock. Ours is passed in, so Authlib gets the computed time.
     return cast(
