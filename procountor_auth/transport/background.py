@@ -234,12 +234,13 @@ def _current_loop() -> object:
         RuntimeError: No event loop is running.
     """
     # Without anyio: it supports only these two, and a running one has already been imported. Where another thread has
-    # begun to import trio, there are only parts of it, and none runs.
-    current = getattr(getattr(sys.modules.get("trio"), "lowlevel", None), "current_trio_token", None)
-    if current is not None:
-        with suppress(RuntimeError):
-            run: object = current()
-            return run
+    # begun to import trio, there are only parts of it, and none runs. A task is asked for, not a run: in trio's guest
+    # mode, both event loops have their tasks on one thread.
+    trio: Any = getattr(sys.modules.get("trio"), "lowlevel", None)
+    is_in_task = getattr(trio, "in_trio_task", None)
+    if is_in_task is not None and is_in_task():
+        run: object = trio.current_trio_token()
+        return run
     import asyncio  # noqa: PLC0415 - not needed without an event loop
 
     return asyncio.get_running_loop()

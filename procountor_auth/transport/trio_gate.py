@@ -28,13 +28,16 @@ class TrioGate:
             self._run.run_sync_soon(call)
 
     def open_after(self, seconds: float) -> None:
-        """Open the gate after a number of seconds, if it is still closed then."""
+        """Open the gate after a number of seconds, if it is still closed then; at once if the run is ending."""
 
         async def later() -> None:
             await trio.sleep(max(0.0, seconds))
             self.open()
 
-        trio.lowlevel.spawn_system_task(later)  # it ends with the run
+        try:
+            trio.lowlevel.spawn_system_task(later)  # it ends with the run
+        except RuntimeError:  # what a thread has passed to the run may be called after the last task
+            self.open()
 
     def open(self) -> None:
         """Wake all waiters; later calls of `wait` return at once."""

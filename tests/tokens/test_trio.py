@@ -11,6 +11,7 @@ import trio
 from procountor_auth import TokenSource
 from procountor_auth.errors import ConnectionFailed
 from procountor_auth.sandbox import Faults, Sandbox
+from procountor_auth.transport.trio_gate import TrioGate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,3 +110,48 @@ def test_runs_and_event_loops_share_a_source(source: TokenSource) -> None:
     source.invalidate()
     tokens.add(asyncio.run(source.atoken()).access_token)
     assert len(tokens) == 2
+
+
+def test_a_result_that_comes_as_a_run_ends_does_not_break_it() -> None:
+    """What another thread passes to a run is called even after its last task, and must not raise there."""
+    opened: list[TrioGate] = []
+
+    async def leave_at_once() -> None:
+        gate = TrioGate()
+        for _ in range(2):
+            gate.from_elsewhere(lambda: gate.open_after(0.1))
+        trio.lowlevel.spawn_system_task(_closing, gate)
+        opened.append(gate)
+
+    async def _closing(gate: TrioGate) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:  # the run ends: system tasks are cancelled, and no more are started
+            gate.from_elsewhere(lambda: gate.open_after(0.1))
+
+    trio.run(leave_at_once)
+    assert len(opened) == 1
+
+
+def test_a_guest_run_leaves_its_host_alone(source: TokenSource) -> None:
+    """Beside a trio run that is the guest of an asyncio loop, tasks of both get their tokens."""
+    asyncio = importlib.import_module("asyncio")
+    got: list[str] = []
+
+    async def guest() -> None:
+        for _ in range(2):
+            got.append((await source.atoken()).strategy)
+        source.invalidate()
+
+    async def host() -> None:
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        trio.lowlevel.start_guest_run(
+            guest, run_sync_soon_threadsafe=loop.call_soon_threadsafe, done_callback=lambda _: ended.set()
+        )
+        while not ended.is_set():
+            got.append((await source.atoken()).strategy)
+            await asyncio.sleep(0)
+        got.append((await source.atoken()).strategy)
+
+    asyncio.run(host())
+    assert set(got) == {"client_credentials"}
