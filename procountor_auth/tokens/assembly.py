@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from procountor_auth.settings.profile import Profile
+from procountor_auth.stores.memory import MemoryStore
 from procountor_auth.tokens.backends import Backends
 from procountor_auth.tokens.provider import TokenProvider
 from procountor_auth.tokens.renewing_cache import RenewingCache
@@ -31,6 +32,7 @@ class Assembly:
         library: The HTTP library, `httpx` or `httpx2`; by default the one that the program uses.
         monotonic: The clock for deadlines, in seconds.
         jitter: Gives a number from 0 to 1: how early within its margin a token is renewed.
+        own_store: Where all its providers keep a login that is nobody's in particular, so that a reload loses none.
     """
 
     telemetry: Telemetry
@@ -39,6 +41,7 @@ class Assembly:
     library: str | None = None
     monotonic: Callable[[], float] = time.monotonic
     jitter: Callable[[], float] = random.random
+    own_store: MemoryStore = field(default_factory=MemoryStore)
 
     def provider(self, settings: Settings, clock: Callable[[], float]) -> TokenProvider:
         """Return the provider that settings describe, with `clock` for the time in Unix seconds.
@@ -53,6 +56,7 @@ class Assembly:
             settings,
             account=self.account,
             backends=Backends(settings, store=self.store, library=self.library),
+            own_store=self.own_store,
             on_fallback=self.telemetry.emit,
             clock=clock,
             monotonic=self.monotonic,

@@ -55,6 +55,8 @@ class TokenProvider:
         fallback: What is tried where the server refuses the strategy.
         account: The program's own name for whose tokens these are.
         settings: What described all this, if settings did.
+        own_store: Where a login is kept that is nobody's in particular, if nothing is stored outside of the process;
+            by default a new one.
         monotonic: The clock for deadlines, in seconds.
         on_response: Shown each response, with this provider and the path of the request.
     """
@@ -67,6 +69,7 @@ class TokenProvider:
         fallback: Fallback | None = None,
         account: str = "",
         settings: Settings | None = None,
+        own_store: MemoryStore | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         on_response: Callable[[TokenProvider, Response, str], None] = lambda _provider, _response, _path: None,
     ) -> None:
@@ -84,7 +87,8 @@ class TokenProvider:
         self._on_response = on_response
         # Whoever logs in here is not whoever logs in at another source of this process.
         anonymous = not (strategy.unattended or strategy.identity() or account)
-        self._own_store = MemoryStore() if settings is not None and self.forgets and anonymous else None
+        keeps_it = settings is not None and self.forgets and anonymous
+        self._own_store = (own_store or MemoryStore()) if keeps_it else None
         self.reset_after_fork()
 
     @classmethod
@@ -94,6 +98,7 @@ class TokenProvider:
         *,
         account: str = "",
         backends: Backends | None = None,
+        own_store: MemoryStore | None = None,
         on_fallback: Callable[[Event], None] | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
@@ -105,6 +110,7 @@ class TokenProvider:
             settings: The settings.
             account: The program's own name for whose tokens these are; by default the profile's.
             backends: The transport and the stores, where others share them.
+            own_store: See the class.
             on_fallback: Told each time that the fallback is used. Without it, there is none.
             clock: The wall clock, in Unix seconds.
             monotonic: The clock for deadlines, in seconds.
@@ -129,6 +135,7 @@ class TokenProvider:
             fallback=fallback,
             account=account or settings.profile or "",
             settings=settings,
+            own_store=own_store,
             monotonic=monotonic,
             on_response=on_response,
         )

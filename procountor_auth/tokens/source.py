@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from procountor_auth.stores.base import Store
     from procountor_auth.strategies.base import Strategy
     from procountor_auth.tokens.renewing_cache import RenewingCache
+    from procountor_auth.transport.background import SharedFuture
     from procountor_auth.transport.transport import Transport
 
 _logger = logging.getLogger("procountor_auth")
@@ -281,12 +282,12 @@ class TokenSource:
             StoreError: The store can't be written; this source has forgotten it all the same.
         """
         cache = self._cache
-        cache.run(cache.forget).result()
+        self._ending(cache, cache.forget).result()
 
     async def ainvalidate(self) -> None:
         """Do what `invalidate` does without blocking the event loop."""
         cache = self._cache
-        await cache.run(cache.forget).aresult()
+        await self._ending(cache, cache.forget).aresult()
 
     def logout(self) -> None:
         """Forget the token and have the server invalidate it.
@@ -295,12 +296,25 @@ class TokenSource:
             ProcountorAuthError: The server or the store could not be reached; the token is forgotten here.
         """
         cache = self._cache
-        cache.run(cache.log_out).result()
+        self._ending(cache, cache.log_out).result()
 
     async def alogout(self) -> None:
         """Do what `logout` does without blocking the event loop."""
         cache = self._cache
-        await cache.run(cache.log_out).aresult()
+        await self._ending(cache, cache.log_out).aresult()
+
+    def _ending(self, cache: RenewingCache, work: Callable[[], object]) -> SharedFuture[None]:
+        """Do what ends the token of a cache, and end it as well where a `reload` in between has taken it along."""
+
+        def whole() -> None:
+            try:
+                work()
+            finally:
+                successor = self._cache
+                if successor is not cache and successor.provider.key == cache.provider.key:
+                    successor.drop()
+
+        return cache.run(whole)
 
     def begin_login(self, redirect_uri: str | None = None) -> Login:
         """Start a login in a person's browser, for the authorization_code strategy.

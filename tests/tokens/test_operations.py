@@ -15,11 +15,13 @@ import pytest
 from procountor_auth import TokenSource
 from procountor_auth.errors import InteractionRequired, ProcountorAuthError
 from procountor_auth.protocol.claims import unverified_claims
-from procountor_auth.sandbox import Sandbox
+from procountor_auth.sandbox import Quirks, Sandbox
 from tests.sizes import size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from procountor_auth.protocol.token import Token
 
     Environment = Callable[[dict[str, str]], None]
 
@@ -179,6 +181,91 @@ def test_a_reload_to_the_same_tokens_keeps_them(sandbox: Sandbox, environment: E
     assert source.token() is token
     assert source.bind().provider.timeout == 7
     assert len(sandbox.log()) == 1
+
+
+@pytest.mark.parametrize("end", ["invalidate", "logout"])
+def test_a_reload_meanwhile_brings_no_ended_token_back(sandbox: Sandbox, environment: Environment, end: str) -> None:
+    """What is read from the store after a reload, while a logout waits for it, ends with the logout too."""
+    environment(at(sandbox))
+    source = TokenSource.from_env()
+    ended = source.token()
+    provider = source.bind().provider
+    forget = provider.forget
+
+    def after_a_reload(timeout: float | None = None) -> Any:  # noqa: ANN401 - as the method itself
+        assert not source.reload()
+        assert source.token().access_token == ended.access_token
+        return forget(timeout)
+
+    provider.forget = after_a_reload  # type: ignore[method-assign]
+    getattr(source, end)()
+    assert source.bind().cached is None
+    assert source.token().access_token != ended.access_token
+
+
+class Person:
+    """Somebody who logs in, where nothing is stored outside of the process and the server replaces refresh tokens."""
+
+    def __init__(self, sandbox: Sandbox, environment: Environment) -> None:
+        self.sandbox, self.environment = sandbox, environment
+        sandbox.quirks = Quirks(refresh_token="rotate")
+        environment(at(sandbox, "authorization_code"))
+        self.source = TokenSource.from_env()
+
+    def logs_in(self, *, meanwhile: Callable[[], object] = lambda: None) -> Token:
+        """Log in, and do something else while the person is at it."""
+        login = self.source.begin_login()
+        meanwhile()
+        return login.complete(self.sandbox.log_in(login.url))
+
+
+@pytest.fixture
+def person(sandbox: Sandbox, environment: Environment) -> Person:
+    """Somebody who logs in."""
+    return Person(sandbox, environment)
+
+
+def test_a_login_outlives_a_reload_that_comes_before_its_end(person: Person) -> None:
+    """Whoever completes a login after a reload that changes nothing is logged in."""
+    token = person.logs_in(meanwhile=person.source.reload)
+    assert person.source.token().access_token == token.access_token
+    assert person.source.renew(token).access_token != token.access_token
+
+
+def test_a_login_outlives_a_reload_during_its_renewal(person: Person) -> None:
+    """The refresh token that a renewal brings after a reload is the one that is used next, not the one of before."""
+    token = person.logs_in()
+    drive = person.source.bind().provider.drive
+
+    def after_a_reload(*arguments: Any) -> Any:  # noqa: ANN401 - as the method itself
+        assert not person.source.reload()
+        return drive(*arguments)
+
+    person.source.bind().provider.drive = after_a_reload  # type: ignore[method-assign,assignment]
+    renewed = person.source.renew(token)
+    assert person.source.token().access_token == renewed.access_token
+    assert person.source.renew(renewed).access_token != renewed.access_token
+
+
+def test_a_login_is_there_on_the_way_back(person: Person) -> None:
+    """A switch to another strategy by reload, and the way back, need no new login."""
+    token = person.logs_in()
+    person.environment(at(person.sandbox))
+    assert person.source.reload()
+    assert person.source.token().strategy == "client_credentials"
+    person.environment(at(person.sandbox, "authorization_code"))
+    assert person.source.reload()
+    assert person.source.token().access_token == token.access_token
+
+
+def test_two_sources_have_a_login_each(person: Person) -> None:
+    """Whoever logs in at one source is not logged in at another one of the same process, nor after a reload of it."""
+    person.logs_in()
+    other = TokenSource.from_env()
+    for _ in range(2):
+        with pytest.raises(InteractionRequired):
+            other.token()
+        other.reload()
 
 
 def test_no_request_has_a_foreign_token_under_reloads(hosts: tuple[Sandbox, Sandbox], environment: Environment) -> None:
