@@ -12,7 +12,7 @@ from procountor_auth.errors import printable
 from procountor_auth.protocol import sunset
 from procountor_auth.protocol.json_object import is_json_array
 from procountor_auth.tokens.explicit import check_source, explicit_source, hide, wrapped
-from procountor_auth.tokens.origin import DEFAULT_PORTS
+from procountor_auth.tokens.origin import request_origin
 from procountor_auth.tokens.source import TokenSource
 
 if TYPE_CHECKING:
@@ -171,9 +171,7 @@ class Bearer:
             bound: Whose token it may be; by default that of the current configuration.
         """
         bound = bound or self.source.bind()
-        # An IPv6 host has brackets in some clients and none in others, and some say the default port.
-        name = (host or "").strip("[]").lower()
-        if (scheme, name, None if port == DEFAULT_PORTS.get(scheme) else port) == bound.origin:
+        if request_origin(scheme, host, port) == bound.origin:
             return True
         self._warn_once(f"{scheme}://{host}", bound.provider.endpoints.host)
         return False
@@ -265,11 +263,11 @@ class HttpxBearer(Bearer):
             request: The request.
         """
         bound = self.source.bind()
-        url = request.url
-        parts = getattr(url, "_uri_reference", url)  # what the URL's properties read, in half of the time
-        if (parts.scheme, parts.host, parts.port) != bound.origin and not self.is_for(
-            url.scheme, url.host, url.port, bound
-        ):
+        try:  # what the URL's properties read, in a third of the time
+            scheme, _, host, port, _, _, _ = request.url._uri_reference  # noqa: SLF001 - else `is_for` reads those
+        except (AttributeError, TypeError, ValueError):
+            scheme = host = port = None
+        if (scheme, host, port) != bound.origin and not self.is_for(*_parts(request), bound):
             yield request
             return
         cached = bound.cached  # as `token` does it, but for one call
@@ -280,13 +278,13 @@ class HttpxBearer(Bearer):
             bound.observe(response.headers.get, response.request.url.path)
         if response.status_code != UNAUTHORIZED and token is not bound.rejections.unproven:
             return  # as nearly always
-        resendable = self._is_resendable(request)
-        if self.is_to_be_replaced(bound, token, *told(response), resendable=resendable):
+        again = self._resendable(bound, request, response)
+        if self.is_to_be_replaced(bound, token, *told(response), resendable=again is not None):
             another = bound.renew(token)
             bound.rejections.replaced(token, another)
-            if resendable:
-                request.headers["Authorization"] = another.authorization
-                response = yield request
+            if again is not None:
+                again.headers["Authorization"] = another.authorization
+                response = yield again
                 self.hear_again(bound, another, *told(response))
 
     async def async_auth_flow(self, request: _Request) -> AsyncGenerator[_Request, _Response]:
@@ -296,11 +294,11 @@ class HttpxBearer(Bearer):
             request: The request.
         """
         bound = self.source.bind()
-        url = request.url
-        parts = getattr(url, "_uri_reference", url)  # what the URL's properties read, in half of the time
-        if (parts.scheme, parts.host, parts.port) != bound.origin and not self.is_for(
-            url.scheme, url.host, url.port, bound
-        ):
+        try:  # what the URL's properties read, in a third of the time
+            scheme, _, host, port, _, _, _ = request.url._uri_reference  # noqa: SLF001 - else `is_for` reads those
+        except (AttributeError, TypeError, ValueError):
+            scheme = host = port = None
+        if (scheme, host, port) != bound.origin and not self.is_for(*_parts(request), bound):
             yield request
             return
         cached = bound.cached  # as `atoken` does it, but for a coroutine
@@ -311,14 +309,24 @@ class HttpxBearer(Bearer):
             bound.observe(response.headers.get, response.request.url.path)
         if response.status_code != UNAUTHORIZED and token is not bound.rejections.unproven:
             return  # as nearly always
-        resendable = self._is_resendable(request)
-        if self.is_to_be_replaced(bound, token, *told(response), resendable=resendable):
+        again = self._resendable(bound, request, response)
+        if self.is_to_be_replaced(bound, token, *told(response), resendable=again is not None):
             another = await bound.arenew(token)
             bound.rejections.replaced(token, another)
-            if resendable:
-                request.headers["Authorization"] = another.authorization
-                response = yield request
+            if again is not None:
+                again.headers["Authorization"] = another.authorization
+                response = yield again
                 self.hear_again(bound, another, *told(response))
+
+    def _resendable(self, bound: RenewingCache, request: _Request, response: _Response) -> _Request | None:
+        """Return the request that was answered, if it can be sent again.
+
+        After a redirect, that is another one than `request`, which has had its effect and is not repeated.
+        """
+        answered = response.request
+        if answered is not request and request_origin(*_parts(answered)) != bound.origin:
+            return None
+        return answered if self._is_resendable(answered) else None
 
     def _is_resendable(self, request: _Request) -> bool:
         """Whether the body is bytes, or a multipart form whose files are bytes or can be rewound."""
@@ -327,6 +335,10 @@ class HttpxBearer(Bearer):
         # The class of multipart bodies is not public. One that looks different is taken for a stream.
         parts = getattr(request.stream, "fields", None)
         return is_json_array(parts) and all(_is_rewindable(getattr(part, "file", b"")) for part in parts)
+
+
+def _parts(request: _Request) -> tuple[str, str | None, int | None]:
+    return request.url.scheme, request.url.host, request.url.port
 
 
 def _announces(headers: _Headers) -> bool:

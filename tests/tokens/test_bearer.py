@@ -590,6 +590,20 @@ def test_a_redirect_within_the_api_keeps_the_token(client: Client, api: Api) -> 
     assert api.headers.count("Bearer token-1") == 2
 
 
+@pytest.mark.parametrize(
+    ("status", "bodies"), [(303, [b"", b""]), (307, [b"an invoice"] * 2), (308, [b"an invoice"] * 2)]
+)
+def test_what_was_redirected_is_not_sent_again(client: Client, api: Api, status: int, bodies: list[bytes]) -> None:
+    """A 401 after a redirect repeats the request that it answers: an invoice is not created a second time."""
+    api.answers["/api/invoices"] = [(status, "/api/invoices/1")]
+    api.answers["/api/invoices/1"] = [(401, None), (200, None)]
+    body = Body(content=b"an invoice")
+    answer = client.send(client.auth(), "POST", f"{api.base_url}/api/invoices", body, follow=True)
+    assert (answer.status, answer.authorization) == (200, "Bearer token-2")
+    assert [each.path for each in api.seen] == ["/api/invoices", "/api/invoices/1", "/api/invoices/1"]
+    assert [each.body for each in api.seen] == [b"an invoice", *bodies]
+
+
 @pytest.mark.parametrize("when", ["before the request", "after a 401"])
 def test_an_error_of_the_source_is_ours(client: Client, api: Api, when: str) -> None:
     """A token endpoint that is down comes out of the client as a retryable error of this package."""
@@ -731,6 +745,7 @@ class PublicUrl(NamedTuple):
     scheme: str
     host: str
     port: int | None
+    path: str = "/api/users"
 
 
 @pytest.mark.parametrize("library", ["httpx", "httpx2"])
@@ -817,8 +832,7 @@ class Flow:
 
     def _answer(self, sent: Any, status: int, headers: dict[str, str]) -> object:  # noqa: ANN401 - of either library
         self.headers.append(dict(sent.headers))
-        request = SimpleNamespace(headers=dict(sent.headers), url=SimpleNamespace(path="/api/users"))
-        return SimpleNamespace(status_code=status, headers=self._http.Headers(headers), request=request)
+        return SimpleNamespace(status_code=status, headers=self._http.Headers(headers), request=sent)
 
 
 @pytest.fixture(params=[False, True], ids=["threads", "loop"])
