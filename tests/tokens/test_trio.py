@@ -139,9 +139,9 @@ def test_a_guest_run_leaves_its_host_alone(source: TokenSource) -> None:
     got: list[str] = []
 
     async def guest() -> None:
-        for _ in range(2):
-            got.append((await source.atoken()).strategy)
+        got.append((await source.atoken()).strategy)
         source.invalidate()
+        got.append((await source.atoken()).strategy)
 
     async def host() -> None:
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
