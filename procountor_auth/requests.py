@@ -91,7 +91,11 @@ class ProcountorAuth(Bearer, auth.AuthBase):
         resendable = _is_rewindable(response.request)
         if not self.is_to_be_replaced(bound, used, *told(response), resendable=resendable):
             return response
-        token = bound.renew(used)
+        try:
+            token = bound.renew(used)
+        except BaseException:
+            response.close()  # as httpx does it: nobody else can give its connection back
+            raise
         bound.rejections.replaced(used, token)
         again = response.request.copy()
         if not (resendable and _rewind(again)):

@@ -932,6 +932,26 @@ def test_a_request_elsewhere_is_told_once_for_each_host(caplog: pytest.LogCaptur
     assert len(caplog.records) == bearer.MAX_FOREIGN_HOSTS == 100
 
 
+def test_a_renewal_that_fails_gives_the_connection_back(api: Api) -> None:
+    """With requests, which does not do it, the answer is closed: nobody else has it, and its pool may be full."""
+    http = pytest.importorskip("requests")
+    api.token_answers = [200, 503]
+    api.answers["/api/users"] = [(401, None)]
+    answers: list[Any] = []
+
+    class Adapter(http.adapters.HTTPAdapter):  # type: ignore[misc,name-defined]  # by name
+        def send(self, *arguments: object, **options: object) -> Any:  # noqa: ANN401 - by name
+            answers.append(super().send(*arguments, **options))
+            return answers[-1]
+
+    with http.Session() as session:
+        session.trust_env = False
+        session.mount("http://", Adapter())
+        with pytest.raises(ServiceUnavailable):
+            session.get(f"{api.base_url}/api/users", auth=_REQUESTS.auth())
+    assert [each.raw.closed for each in answers] == [True]
+
+
 @pytest.mark.parametrize("host", ["::1", "[::1]"])
 def test_an_address_is_the_same_with_brackets_and_without(host: str) -> None:
     """Clients write IPv6 in one of two ways; the port counts in both."""
