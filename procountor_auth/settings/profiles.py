@@ -198,7 +198,9 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
         Raises:
             ConfigurationError: There is no such profile, or `PROCOUNTOR_PROFILE` has two values in one place.
         """
-        wanted = profile or _text(self._common, "profile", has_file=self.file is not None)
+        if profile is not None:
+            return self.spelt(profile)
+        wanted = _text(self._common, "profile", has_file=self.file is not None)
         return self.spelt(wanted) if wanted else None
 
     def values_of(self, profile: str | None) -> dict[str, Any]:

@@ -141,7 +141,8 @@ def test_two_spellings_of_one_name_are_an_error(
 
 
 @pytest.mark.parametrize(
-    ("profile", "meant"), [("acmee", ": did you mean acme?"), ("BETA-19", ": did you mean beta_20?"), ("zzz", "")]
+    ("profile", "meant"),
+    [("acmee", ": did you mean acme?"), ("BETA-19", ": did you mean beta_20?"), ("zzz", ""), ("", "")],
 )
 def test_an_unknown_profile_is_named_with_the_right_one(environment: Environment, profile: str, meant: str) -> None:
     """A misspelt profile is an error that knows what was meant."""
