@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import threading
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -52,7 +51,6 @@ LEGACY: Final = Lifecycle(
 )
 """The removal of `legacy_password` (the vendor's release notes)."""
 
-_lock = threading.Lock()
 _warned = False
 
 _logger = logging.getLogger("procountor_auth")
@@ -77,9 +75,11 @@ def warn_of_legacy(profile: str | None = None, variable: str = CHOSEN) -> None:
         variable: The variable that names it.
     """
     global _warned  # noqa: PLW0603 - "once per process" is process-wide
-    with _lock:
-        if _warned:
-            return
+    # Without a lock: the program's own code shows the warning, and may fork, or come back here.
+    if _warned:
+        return
+    _warned = True
+    try:
         warnings.warn(
             f"{f'Profile {printable(profile)}: ' if profile else ''}{variable}=legacy_password is deprecated: "
             f"{LEGACY.removed}. {_advice(variable)}"
@@ -88,15 +88,15 @@ def warn_of_legacy(profile: str | None = None, variable: str = CHOSEN) -> None:
             # The only way to look up the stack without building all of it.
             stacklevel=_distance_to_caller(sys._getframe()),  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         )
-        # Set only now: if warnings are errors, every attempt must fail.
-        _warned = True
+    except BaseException:  # if warnings are errors, every attempt must fail
+        _warned = False
+        raise
 
 
 def forget_warning() -> None:
     """Make `warn_of_legacy` warn again, as in a new process."""
     global _warned  # noqa: PLW0603
-    with _lock:
-        _warned = False
+    _warned = False
 
 
 def _distance_to_caller(frame: FrameType) -> int:

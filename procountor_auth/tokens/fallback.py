@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import itertools
 from copy import copy
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -48,8 +48,7 @@ class Fallback:
         self.limit = limit
         self._emit = emit
         self._company = company or Company()
-        self._count = 0
-        self._lock = threading.Lock()
+        self._counts = itertools.count(1)  # no lock, which a forked child might inherit held
 
     def begin(self, primary: Strategy, refusal: Refusal, profile: str | None = None) -> None:
         """Count that it falls back once more, and tell of it.
@@ -67,9 +66,7 @@ class Fallback:
         with importing():
             from procountor_auth.events import FellBack  # noqa: PLC0415 - only where something happens
         self._company.check_credential(self.strategy)
-        with self._lock:
-            self._count += 1
-            count = self._count
+        count = next(self._counts)
         if count > self.limit:
             raise self._final(refusal)
         self._emit(

@@ -214,6 +214,7 @@ class TokenProvider:
     def reset_after_fork(self) -> None:
         """Drop what belongs to the parent process."""
         self._private = MemoryStore()
+        self.rotation.reset_after_fork()
 
     def deadline(self) -> float:
         """Return the moment, on the monotonic clock, at which a token that is requested now has to be there."""

@@ -33,6 +33,10 @@ class Rotation:
         self._monotonic = monotonic
         self._next = float("-inf")
         self._found: Settings | None = None
+        self.reset_after_fork()
+
+    def reset_after_fork(self) -> None:
+        """Start with no lock held: the thread that follows references exists in the parent only."""
         self._lock = Lock()
 
     def found(self) -> Settings | None:

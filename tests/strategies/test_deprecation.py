@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -123,6 +124,28 @@ def test_warning_comes_once_per_process(sandbox: Sandbox, environment: Environme
             TokenSource.from_env()
 
     assert [warning.category for warning in caught] == [LegacyAuthWarning]
+
+
+@pytest.mark.server
+def test_who_shows_the_warning_may_come_back(
+    sandbox: Sandbox, environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program whose own code shows warnings, and builds a source for that, waits for nothing and warns once."""
+    environment(sandbox.environment("legacy_password"))
+    shown: list[object] = []
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        shown.append(message)
+        TokenSource.from_env()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        monkeypatch.setattr(warnings, "showwarning", show)
+        thread = threading.Thread(target=TokenSource.from_env, daemon=True)
+        thread.start()
+        thread.join(10)
+    assert not thread.is_alive()
+    assert len(shown) == 1
 
 
 def test_warning_is_shown_by_default(sandbox: Sandbox, tmp_path: Path, fork_server: ForkServer) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
@@ -13,6 +16,7 @@ from procountor_auth import TokenSource
 from procountor_auth.errors import ConfigurationError, CredentialsRefused, WrongCompany
 from procountor_auth.tokens import rotation as rotation_module
 from procountor_auth.tokens.rotation import PAUSE, Rotation
+from tests.variables import inherited
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +30,33 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.server]
 
 _KEY: Final = "PROCOUNTOR_API_KEY"
+
+_FORK: Final = """
+import os, threading
+from procountor_auth import Settings, TokenSource
+
+source = TokenSource.from_env()
+rotation = source.bind().provider.rotation
+begun, done = threading.Event(), threading.Event()
+followed = Settings.followed
+
+def slowly(self, **how):
+    begun.set()
+    done.wait()
+    return followed(self, **how)
+
+Settings.followed = slowly
+thread = threading.Thread(target=rotation.found)
+thread.start()
+begun.wait()
+child = os.fork()
+if not child:
+    Settings.followed = followed
+    os._exit(0 if rotation.found() is None else 1)
+done.set()
+thread.join()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
 
 
 class Keys:
@@ -125,6 +156,21 @@ def test_a_key_that_is_wrong_as_well_is_replaced_without_a_restart(
     with caplog.at_level(logging.INFO, "procountor_auth"):
         assert source.token().company_id == int(keys.sandbox.company)
     assert "a secret was refused, and its reference leads to another one by now (api_key)" in caplog.messages
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_does_not_wait_for_what_its_parent_follows(keys: Keys) -> None:
+    """A process that is forked while a thread follows references again, such as a command, follows them itself."""
+    said = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", _FORK],
+        env=inherited() | keys.variables | {_KEY: f"file:{keys.path}"},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert said.stdout == "0\n"
 
 
 def test_a_reference_that_leads_back_is_followed_back() -> None:
