@@ -63,6 +63,7 @@ def _read(directory: Path, shown: str, *, skips: bool) -> Place:
         file = shown_name(path.name) or "a file"
         try:
             if not path.is_file():
+                looked.append(f"{shown}/{file} ({_kind(path)})")
                 continue
             values[path.name] = decoded(read_bytes(path, MAX_SIZE)).rstrip("\r\n")
         except WrongEncoding as error:
@@ -77,3 +78,10 @@ def _read(directory: Path, shown: str, *, skips: bool) -> Place:
         values.clear()
         raise _Unusable(problem)
     return Place(values, "; ".join(looked))
+
+
+def _kind(path: Path) -> str:
+    """Say what an entry is that has the name of a variable and is no file: Docker makes a folder of a missing file."""
+    if path.is_dir():
+        return "a directory, not a file"
+    return "not a file" if path.exists() else "a link that leads nowhere"

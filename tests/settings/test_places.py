@@ -297,3 +297,24 @@ def test_two_spellings_of_a_variable_with_two_values_are_an_error(
     monkeypatch.setenv("procountor_api_key", "another")
     with pytest.raises(ConfigurationError, match="PROCOUNTOR_API_KEY is set twice"):
         Settings()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs links and pipes")
+def test_what_is_no_file_in_the_secrets_directory_is_told(tmp_path: Path, environment: Environment) -> None:
+    """Whoever has a variable there that is no file, such as the folder that Docker makes, is told what it is."""
+    environment(_COMPLETE | {"PROCOUNTOR_API_KEY": "", "PROCOUNTOR_SECRETS_DIR": str(tmp_path)})
+    (tmp_path / "unrelated").mkdir()
+    entry = tmp_path / "PROCOUNTOR_API_KEY"
+    made: list[tuple[Callable[[], object], str]] = [
+        (entry.mkdir, "a directory, not a file"),
+        (lambda: entry.symlink_to("nowhere"), "a link that leads nowhere"),
+        (lambda: entry.symlink_to(entry.name), "a link that leads nowhere"),
+        (lambda: os.mkfifo(entry), "not a file"),
+    ]
+    for make, kind in made:
+        make()
+        with pytest.raises(ConfigurationError, match="PROCOUNTOR_API_KEY is missing") as caught:
+            Settings()
+        assert f"{tmp_path}; {entry} ({kind})" in caught.value.hint
+        assert "unrelated" not in caught.value.hint
+        entry.rmdir() if entry.is_dir() else entry.unlink()
