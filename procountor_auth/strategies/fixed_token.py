@@ -27,8 +27,8 @@ class FixedTokenStrategy(Strategy):
 
     name: ClassVar[str] = "fixed_token"
 
-    def __init__(self, access_token: SecretStr, base_url: str) -> None:
-        super().__init__(OAuthClient(Endpoints(base_url), "", SecretStr(""), ""))
+    def __init__(self, access_token: SecretStr, base_url: str, api_version: str | None = None) -> None:
+        super().__init__(OAuthClient(Endpoints(base_url, api_version), "", SecretStr(""), ""))
         self._access_token = access_token
 
     @classmethod

@@ -24,12 +24,18 @@ def fixed_token_strategy(access_token: SecretStr, base_url: str) -> FixedTokenSt
         ConfigurationError: One of them can't be it.
     """
     with importing():
-        from procountor_auth.settings.validators import check_credential, check_host  # noqa: PLC0415 - for tests alone
+        from procountor_auth.settings.base_url import without_api_path  # noqa: PLC0415 - for tests alone
+        from procountor_auth.settings.validators import check_credential, check_host, plain  # noqa: PLC0415 - the same
         from procountor_auth.strategies.fixed_token import FixedTokenStrategy  # noqa: PLC0415 - the same
 
     problem = ""
+    values, _ = without_api_path({"base_url": base_url})
+    version = plain(values.get("api_version"))
     try:
-        return FixedTokenStrategy(SecretStr(check_credential(access_token)), check_host(base_url))
+        token, host = check_credential(access_token), check_host(plain(values["base_url"]))
+        if token:
+            return FixedTokenStrategy(SecretStr(token), host, str(version) if version else None)
+        problem = "is empty"
     except ValueError as error:
         problem = str(error)
     raise ConfigurationError(

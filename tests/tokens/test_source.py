@@ -418,6 +418,7 @@ def test_what_was_not_made_from_the_environment_is_not_reloaded() -> None:
     ("token", "host", "problem"),
     [
         ("acc3ss two", "https://api.example", "contains white space or control characters"),
+        ("", "https://api.example", "is empty"),
         ("acc3ss", "http://api.example", "must start with https:// (http:// is for this machine only)"),
     ],
 )
@@ -437,6 +438,11 @@ def test_a_fixed_token_is_for_its_host() -> None:
     tokens = TokenSource.fixed("acc3ss", base_url="https://api.example")
     assert isinstance(tokens.strategy, FixedTokenStrategy)
     assert tokens.endpoints.host == "https://api.example"
+    for url, api in (
+        ("https://API.example/api/", "https://api.example/api"),
+        ("https://api.example/v2302/api", "https://api.example/v2302/api"),
+    ):
+        assert TokenSource.fixed("acc3ss", base_url=url).endpoints.api == api
 
 
 def test_a_strategy_without_a_login_page_says_what_to_do(environment: Environment) -> None:
