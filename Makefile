@@ -211,7 +211,9 @@ $(READY): pyproject.toml
 	@$(UV) --editable '.[all]' --group dev
 	@test -z "$(LOWEST)" || { $(UV) --upgrade --resolution lowest-direct -r pyproject.toml --all-extras --group test && \
 		$(BIN)/python tests/supply/lowest.py pyproject.toml; }
-	@test -z "$(ONLY)" || $(BIN)/python -m uv pip uninstall --quiet --python $(BIN)/python $(UNINSTALLED.$(ONLY))
+	@# niquests puts a urllib3 of its own in place of the one that requests is made for: here, requests has that one.
+	@test -z "$(ONLY)" || { $(BIN)/python -m uv pip uninstall --quiet --python $(BIN)/python $(UNINSTALLED.$(ONLY)) \
+		niquests urllib3-future && $(UV) --reinstall-package urllib3 urllib3; }
 	@# The accessibility checker, the site's diagrams, a certified OAuth server, and the other type checker. Without npm
 	@# what needs them is skipped, but not in CI.
 	@! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --prefix $(VENV) axe-core@4 mermaid@11 oidc-provider@9 pyright@1.1
