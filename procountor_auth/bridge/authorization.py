@@ -48,6 +48,7 @@ class Authorization:
         credentials: Codes and tokens.
         access: The access tokens that were used lately.
         upstream: The service, which has to have a token for a login.
+        body_seconds: Seconds that a form has to come.
         on_login: Called with each login or refresh.
         on_refusal: Called with each refused login, and a code that says why.
     """
@@ -60,6 +61,7 @@ class Authorization:
         access: AccessTokens,
         upstream: Upstream,
         *,
+        body_seconds: float,
         on_login: Callable[[BridgeLogin, str, str], None],
         on_refusal: Callable[[Exchange, str], None],
     ) -> None:
@@ -68,6 +70,7 @@ class Authorization:
         self._credentials = credentials
         self._access = access
         self._upstream = upstream
+        self._body_seconds = body_seconds
         self._on_login = on_login
         self._on_refusal = on_refusal
 
@@ -134,7 +137,7 @@ class Authorization:
         exchange.secret_in_url = has_secret(request.scope["query_string"])
         if request.method != "POST":
             raise OAuthProblem("invalid_request", "This endpoint takes POST.", status=HTTPStatus.METHOD_NOT_ALLOWED)
-        return await Parameters.of(request)
+        return await Parameters.of(request, seconds=self._body_seconds)
 
     async def _exchange_code(self, exchange: Exchange, given: Parameters) -> Response:
         given.require("code", "redirect_uri")

@@ -21,7 +21,7 @@ from .authorization import Authorization
 from .credentials import Credentials
 from .disconnect import BrokenOff
 from .exchange import LOGGER, Exchange
-from .forwarding import Forwarding
+from .forwarding import BODY_SECONDS, Forwarding
 from .guard import Guard
 from .notice import Notice
 from .password import PasswordCheck
@@ -59,6 +59,7 @@ class Bridge:
         on_event: Called with each event, see `procountor_auth.events`.
         clock: The wall clock, in Unix seconds.
         monotonic: The clock for what is remembered of the store, in seconds.
+        body_seconds: Seconds that a form has to come, and without a byte of another body.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Bridge:
         on_event: Listener | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        body_seconds: float = BODY_SECONDS,
     ) -> None:
         self.logins = logins
         self._records = Records(store, clock=clock)
@@ -89,10 +91,13 @@ class Bridge:
             self._credentials,
             self._access,
             self._upstream,
+            body_seconds=body_seconds,
             on_login=self._logged_in,
             on_refusal=self._refused,
         )
-        self._forwarding = Forwarding(self._access, self._upstream, read_only=read_only, public_url=public_url)
+        self._forwarding = Forwarding(
+            self._access, self._upstream, read_only=read_only, public_url=public_url, body_seconds=body_seconds
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (ASGI)."""

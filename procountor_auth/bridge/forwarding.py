@@ -55,6 +55,7 @@ class Forwarding:
         upstream: The service.
         read_only: Whether only GET and HEAD are passed on.
         public_url: Scheme and host of the bridge as programs know it; by default as they say.
+        body_seconds: Seconds without a byte of the program's body.
     """
 
     def __init__(
@@ -64,11 +65,13 @@ class Forwarding:
         *,
         read_only: bool = False,
         public_url: str | None = None,
+        body_seconds: float = BODY_SECONDS,
     ) -> None:
         self._access = access
         self._upstream = upstream
         self._read_only = read_only
         self._public_url = public_url
+        self._body_seconds = body_seconds
 
     async def passed(self, request: Request, path: str, token: SecretStr | None, exchange: Exchange) -> Response:
         """Return the service's answer to a call.
@@ -94,7 +97,7 @@ class Forwarding:
                 reason="the request has come through a bridge before: PROCOUNTOR_BASE_URL leads to a bridge",
             )
         try:
-            body = await _body(request)
+            body = await _body(request, self._body_seconds)
             read = asyncio.Event()
             if body is None or isinstance(body, bytes):
                 read.set()
@@ -175,11 +178,11 @@ class _Passed(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _body(request: Request) -> bytes | AsyncIterator[bytes] | None:
+async def _body(request: Request, seconds: float) -> bytes | AsyncIterator[bytes] | None:
     """Return the body of a request: whole if it is short, else as it comes; None if there is none."""
     if "content-length" not in request.headers and "transfer-encoding" not in request.headers:
         return None
-    chunks = _chunks(request)
+    chunks = _chunks(request, seconds)
     begun = bytearray()
     async for chunk in chunks:
         begun += chunk
@@ -212,11 +215,11 @@ async def _continued(begun: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterato
         yield chunk
 
 
-async def _chunks(request: Request) -> AsyncIterator[bytes]:
+async def _chunks(request: Request, seconds: float) -> AsyncIterator[bytes]:
     stream = request.stream()
     while True:
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(seconds):
                 chunk = await anext(stream)
         except StopAsyncIteration:
             return

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -42,13 +44,26 @@ class Parameters(Unpicklable):
             self._values |= here
 
     @classmethod
-    async def of(cls, request: Request) -> Parameters:
+    async def of(cls, request: Request, *, seconds: float) -> Parameters:
         """Read the parameters of a request; where both the body and the query have one, the body's counts.
 
+        Args:
+            request: The request.
+            seconds: Seconds that the whole body has to come.
+
         Raises:
-            OAuthProblem: The body is too large, or is no form.
+            OAuthProblem: The body is too large, is no form, or does not come.
+            ClientDisconnect: The program has gone.
         """
-        return cls(_pairs(request.scope["query_string"]), await _body(request))
+        query = _pairs(request.scope["query_string"])
+        try:
+            # As a whole: nobody has shown a password yet, and a byte a minute would keep the connection for weeks.
+            async with asyncio.timeout(seconds):
+                body = await _body(request)
+        except TimeoutError:
+            message = "The form did not come."
+            raise OAuthProblem("invalid_request", message, status=HTTPStatus.REQUEST_TIMEOUT) from None
+        return cls(query, body)
 
     def get(self, name: str) -> SecretStr:
         """Return a parameter; empty if it is not there.

@@ -39,7 +39,8 @@ def refusal(problem: BridgeProblem, *, last: bool = False) -> Response:
         problem: Why not.
         last: Whether the connection ends with it.
     """
-    headers = {"Connection": "close"} if last else {}
+    # What is still to come of a body that did not come in time is not read any more (RFC 9110, section 15.5.9).
+    headers = {"Connection": "close"} if last or problem.status == HTTPStatus.REQUEST_TIMEOUT else {}
     headers |= {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
     if problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = "POST"

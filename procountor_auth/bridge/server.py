@@ -9,22 +9,21 @@ import signal
 import socket
 import ssl
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from .connection import IDLE_SECONDS, Connection
 from .disconnect import BrokenOff
 from .exchange import LOGGER
+from .forwarding import SEND_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
     from pathlib import Path
 
     from .bridge import Bridge
-
-KEEP_ALIVE_SECONDS: Final = 75
-"""Seconds that a connection without a request is kept."""
 
 GRACEFUL_SECONDS: Final = 30
 """Seconds that pending requests have to finish after the signal to stop."""
@@ -76,18 +75,6 @@ def check_certificate(certificate: Path, key: Path | None) -> str | None:
     return None
 
 
-class _Protocol(H11Protocol):
-    """HTTP with h11, the strict one: what two servers could read in two ways is refused.
-
-    Without uvicorn's log of requests, whatever handlers a program has given it: it has their queries, in which the
-    oldest programs send passwords.
-    """
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
-        super().__init__(*arguments, **options)
-        self.access_log = False
-
-
 class BridgeServer(uvicorn.Server):
     """Serves a bridge on a socket until it is stopped.
 
@@ -98,6 +85,8 @@ class BridgeServer(uvicorn.Server):
         key: Its key.
         on_started: Called when requests are accepted.
         reload: Reads the configuration again, on SIGHUP.
+        idle_seconds: Seconds until the head of a connection's first or next request is complete.
+        unread_seconds: Seconds in which a program takes nothing of what it is sent.
     """
 
     def __init__(
@@ -109,14 +98,18 @@ class BridgeServer(uvicorn.Server):
         key: Path | None = None,
         on_started: Callable[[], None] = lambda: None,
         reload: Callable[[], Awaitable[None]] | None = None,
+        idle_seconds: float = IDLE_SECONDS,
+        unread_seconds: float = SEND_SECONDS,
     ) -> None:
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {
+            "http": partial(Connection, idle_seconds=idle_seconds, unread_seconds=unread_seconds),
+            "timeout_keep_alive": idle_seconds,
+        }
         if certificate is not None:
-            options = {"ssl_certfile": certificate, "ssl_keyfile": key}
+            options |= {"ssl_certfile": certificate, "ssl_keyfile": key}
         super().__init__(
             uvicorn.Config(
                 bridge,
-                http=_Protocol,
                 ws="none",
                 loop="asyncio",
                 lifespan="on",
@@ -125,7 +118,6 @@ class BridgeServer(uvicorn.Server):
                 proxy_headers=False,
                 server_header=False,
                 date_header=False,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=GRACEFUL_SECONDS,
                 h11_max_incomplete_event_size=MAX_HEAD,
                 **options,

@@ -10,6 +10,8 @@ from urllib.parse import parse_qs
 
 from procountor_auth import Settings
 from procountor_auth.bridge.bridge import Bridge
+from procountor_auth.bridge.connection import IDLE_SECONDS
+from procountor_auth.bridge.forwarding import SEND_SECONDS
 from procountor_auth.bridge.login import BridgeLogin, Logins
 from procountor_auth.bridge.server import BridgeServer, listen
 from procountor_auth.stores.memory import MemoryStore
@@ -61,12 +63,20 @@ def login_of_another(sandbox: Sandbox, name: str, **changes: Any) -> BridgeLogin
 class RunningBridge:
     """A bridge and its address. A context manager: it serves inside.
 
+    Attributes:
+        bridge: The bridge.
+        listening: Its socket.
+        port: The port of that.
+        url: Its address.
+
     Args:
         logins: Who may log in.
         store: Where its tokens are; by default in a memory of its own.
         port: Where it listens; by default at a free one.
         certificate: The certificate for HTTPS.
         key: Its key.
+        idle_seconds: How long a connection is kept without a request.
+        unread_seconds: How long a program may take nothing of what it is sent.
         options: Those of `Bridge`.
     """
 
@@ -78,21 +88,29 @@ class RunningBridge:
         port: int = 0,
         certificate: Path | None = None,
         key: Path | None = None,
+        idle_seconds: float = IDLE_SECONDS,
+        unread_seconds: float = SEND_SECONDS,
         **options: Any,  # noqa: ANN401 - as `Bridge` takes them
     ) -> None:
         self.bridge = Bridge(Logins(logins), store or MemoryStore(), **options)
-        self._listening = listen("127.0.0.1", port)
+        self.listening = listen("127.0.0.1", port)
         self._started = threading.Event()
         self._server = BridgeServer(
-            self.bridge, self._listening, certificate=certificate, key=key, on_started=self._started.set
+            self.bridge,
+            self.listening,
+            certificate=certificate,
+            key=key,
+            on_started=self._started.set,
+            idle_seconds=idle_seconds,
+            unread_seconds=unread_seconds,
         )
         scheme = "http" if certificate is None else "https"
-        self.port = self._listening.getsockname()[1]
+        self.port = self.listening.getsockname()[1]
         self.url = f"{scheme}://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._run, name="bridge")
 
     def _run(self) -> None:
-        asyncio.run(self._server.serve(sockets=[self._listening]))
+        asyncio.run(self._server.serve(sockets=[self.listening]))
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -106,7 +124,7 @@ class RunningBridge:
         """End it, and wait until it has ended."""
         self._server.should_exit = True
         self._thread.join(60)
-        self._listening.close()
+        self.listening.close()
         assert not self._thread.is_alive()
 
 

@@ -27,6 +27,7 @@ INDIRECT: Final = {
     "pydantic_core": "pydantic-settings",
     "dotenv": "pydantic-settings",
     "werkzeug": "flask",
+    "h11": "uvicorn",
     "pytest": "whoever runs the plugin",
     "trio": "whoever runs on it",
 }
