@@ -18,6 +18,7 @@ from .connection import IDLE_SECONDS, Connection
 from .disconnect import BrokenOff
 from .exchange import LOGGER
 from .forwarding import SEND_SECONDS
+from .shortage import Shortage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
@@ -124,6 +125,9 @@ class BridgeServer(uvicorn.Server):
             )
         )
         self._listening = listening
+        # For asyncio that is also how many connections it tries to accept at a time. Where none can be accepted, it
+        # plans to try again for each of them, and each time that many more: with one, that does not grow.
+        self.config.backlog = 1
         self._on_started = on_started
         self._certificate, self._key = certificate, key
         self._reload = reload
@@ -177,8 +181,10 @@ class BridgeServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept requests (called by uvicorn)."""
+        asyncio.get_running_loop().set_exception_handler(Shortage())
         await super().startup(sockets=sockets)
         if self.started:
+            self._listening.listen(_BACKLOG)
             self._on_started()
 
 
