@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from procountor_auth import events
 from procountor_auth.errors import StoreError
@@ -154,6 +154,8 @@ class Bridge:
         except BridgeProblem as problem:
             exchange.reason = problem.reason
             return responses.refusal(problem)
+        except ClientDisconnect:
+            raise BrokenOff("the program has closed the connection") from None
         except (BrokenOff, asyncio.CancelledError):
             raise
         except Exception as error:  # noqa: BLE001 - of which a traceback could show what was sent

@@ -7,7 +7,6 @@ from http import HTTPStatus
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from procountor_auth.errors import ProcountorAuthError
@@ -84,7 +83,8 @@ class Forwarding:
 
         Raises:
             BridgeProblem: It can't be passed on.
-            BrokenOff: The program has gone.
+            BrokenOff: The program has gone while it waited.
+            ClientDisconnect: It has gone while it sent the body.
         """
         login = await self._login(token)
         exchange.is_for(login)
@@ -96,19 +96,16 @@ class Forwarding:
                 "The bridge is configured to be its own service.",
                 reason="the request has come through a bridge before: PROCOUNTOR_BASE_URL leads to a bridge",
             )
-        try:
-            body = await _body(request, self._body_seconds)
-            read = asyncio.Event()
-            if body is None or isinstance(body, bytes):
-                read.set()
-            else:
-                body = _announced(body, read)
-            outgoing = self._request(request, login, path, body)
-            may_repeat = request.method in SAFE and read.is_set()
-            sending = self._send(login, outgoing, may_repeat=may_repeat)
-            answer = await while_connected(_after(read, request.receive), sending)
-        except ClientDisconnect:
-            raise BrokenOff("the program has closed the connection") from None
+        body = await _body(request, self._body_seconds)
+        read = asyncio.Event()
+        if body is None or isinstance(body, bytes):
+            read.set()
+        else:
+            body = _announced(body, read)
+        outgoing = self._request(request, login, path, body)
+        may_repeat = request.method in SAFE and read.is_set()
+        sending = self._send(login, outgoing, may_repeat=may_repeat)
+        answer = await while_connected(_after(read, request.receive), sending)
         exchange.renewed = bool(answer.history)
         public = self._public_url or f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}"
         return _Passed(answer, headers.to_return(headers_of(answer), login.settings.endpoints.host, public))
