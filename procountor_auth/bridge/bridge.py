@@ -130,7 +130,8 @@ class Bridge:
 
     async def _serve(self, request: Request, receive: Receive, send: Send) -> None:
         exchange = Exchange.of(request)
-        target = Target.of(request.scope.get("raw_path") or request.scope["path"].encode("utf-8", "replace"))
+        raw_path = request.scope.get("raw_path") or request.scope["path"].encode("utf-8", "replace")
+        target = Target.of(raw_path, request.scope["query_string"])
         try:
             response = await self._response(request, target, exchange)
             response.raw_headers += [

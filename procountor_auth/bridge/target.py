@@ -36,16 +36,19 @@ class Target:
     path: str
 
     @classmethod
-    def of(cls, raw_path: bytes) -> Target:
+    def of(cls, raw_path: bytes, query: bytes = b"") -> Target:
         """Read a path as it was sent, without the query.
 
         Programs call the endpoints with and without a version segment, with a slash at the end, and with `//`.
+
+        Args:
+            raw_path: The path.
+            query: The query, of which only a fragment matters, and only where it is passed on.
         """
-        if not raw_path.startswith(b"/") or not raw_path.isascii():
+        # A fragment has no place in a request (RFC 9112, section 3.2): some servers cut it off, others do not.
+        if not raw_path.startswith(b"/") or re.search(rb"[^\x21-\x7e]|#", raw_path):
             return cls("refused", "/")
         path = raw_path.decode("ascii")
-        if re.search(r"[\x00-\x20\x7f]", path):
-            return cls("refused", "/")
         raw = [segment for segment in path.split("/") if segment]
         segments = [_name_of(segment) for segment in raw]
         if None in segments:
@@ -60,6 +63,8 @@ class Target:
             return cls("unknown", "/")
         if len(below) > 1 and below[1].lower() == "oauth":
             return cls(_OAUTH.get("/".join(below[2:]), "unknown"), "/")
+        if b"#" in query:
+            return cls("refused", "/")
         slash = "/" if path.endswith("/") else ""
         return cls("api", f"/{'/'.join(raw)}{slash}")
 

@@ -109,8 +109,19 @@ def test_a_call_is_passed_on_as_it_was_sent(path: str, passed: str) -> None:
         b"/api/a\tb",
         b"/api/\xc3\xa4",
         b"/api/%25252525252e",
+        b"/api/users#",
+        b"/api/users#/../x",
+        b"/api/oauth/token#x",
+        b"#",
     ],
 )
 def test_a_path_that_could_lead_elsewhere_is_refused(path: bytes) -> None:
     """Dots, encoded slashes, backslashes and control characters are refused, however often they are encoded."""
     assert Target.of(path) == Target("refused", "/")
+
+
+@pytest.mark.parametrize("query", [b"#", b"a=b#c", b"#a?b"])
+def test_a_query_with_a_fragment_is_not_passed_on(query: bytes) -> None:
+    """A fragment has no place in a request: it is not passed on. The login's own endpoints only read it."""
+    assert Target.of(b"/api/users", query) == Target("refused", "/")
+    assert Target.of(b"/api/oauth/authz", query) == Target("authz", "/")
