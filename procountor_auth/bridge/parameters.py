@@ -25,6 +25,8 @@ MAX_BODY: Final = 65_536
 
 _MAX_PARAMETERS: Final = 100
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
 SECRETS: Final = frozenset({"password", "client_secret", "refresh_token", "code", "api_key", "username"})
 """Parameters that do not belong in a URL."""
 
@@ -52,7 +54,7 @@ class Parameters(Unpicklable):
             seconds: Seconds that the whole body has to come.
 
         Raises:
-            OAuthProblem: The body is too large, is no form, or does not come.
+            OAuthProblem: The body is too large, is no form, has what is no text, or does not come.
             ClientDisconnect: The program has gone.
         """
         query = _pairs(request.scope["query_string"])
@@ -118,7 +120,11 @@ async def _body(request: Request) -> list[tuple[str, str]]:
         ).parse()
     except (MultiPartException, ValueError):
         raise OAuthProblem("invalid_request", "The form can't be read.") from None
-    return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+    pairs = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+    # A program may name any encoding that Python has, and with some of them there are lone surrogates.
+    if any(_SURROGATE.search(part) for pair in pairs for part in pair):
+        raise OAuthProblem("invalid_request", "The form can't be read.")
+    return pairs
 
 
 def _pairs(encoded: bytes) -> list[tuple[str, str]]:

@@ -77,6 +77,31 @@ def test_what_is_no_form(bridge: RunningBridge, endpoint: str, kind: str, body: 
     assert refused(send(bridge.url, f"/api/oauth/{endpoint}", body, content_type=kind)) == (400, "invalid_request")
 
 
+@pytest.mark.parametrize("charset", ["unicode_escape", "raw_unicode_escape"])
+@pytest.mark.parametrize("name", ["state", "username", "password", "company", "response_type", "other", "na\\udc00me"])
+def test_a_value_that_is_no_text(bridge: RunningBridge, login: BridgeLogin, name: str, charset: str) -> None:
+    """A lone surrogate, which some of the encodings have that a form can name, is a bad request wherever it is."""
+    kind = f"multipart/form-data; boundary={BOUNDARY}; charset={charset}"
+    fields = of_client(login) | of_user(login) | {"username": "x", "password": "y"}
+    answer = send(bridge.url, "/api/oauth/authz", multipart(fields | {name: "\\ud800"}), content_type=kind)
+    assert refused(answer) == (400, "invalid_request")
+    assert answer.json()["error_description"] == "The form can't be read."
+
+
+@pytest.mark.parametrize("target", ["/api/sessioninfo#frag", "/api/sessioninfo?a=b#c", "/api/sessioninfo#?a"])
+def test_a_call_with_a_fragment(
+    bridge: RunningBridge, login: BridgeLogin, sandbox: Sandbox, caplog: pytest.LogCaptureFixture, target: str
+) -> None:
+    """A fragment is refused, and no fault of the bridge; the service gets nothing."""
+    answer = send(bridge.url, "/api/oauth/token", form(of_code(login, code_for(bridge, login))))
+    before = len(sandbox.log())
+    token = f"Authorization: Bearer {answer.json()['access_token']}"
+    assert send(bridge.url, target, None, method="GET", headers=[token]).status == 400
+    assert len(sandbox.log()) == before
+    bridge.stop()
+    assert request_lines(caplog)[-1]["reason"] == "The path of the request could lead elsewhere."
+
+
 @pytest.mark.parametrize("grant_type", ["password", "client_credentials", "AUTHORIZATION_CODE", "x" * 1000])
 def test_another_grant(bridge: RunningBridge, login: BridgeLogin, sandbox: Sandbox, grant_type: str) -> None:
     """Other grants are refused: what the bridge has is the legacy login."""
