@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from procountor_auth.protocol.unpicklable import Unpicklable
+from procountor_auth.transport.log_filter import quiet
 
 from .problem import OAuthProblem
 
@@ -115,9 +116,10 @@ async def _body(request: Request) -> list[tuple[str, str]]:
         yield body
 
     try:
-        form = await MultiPartParser(
-            request.headers, once(), max_files=0, max_fields=_MAX_PARAMETERS, max_part_size=MAX_BODY
-        ).parse()
+        with quiet():  # its log quotes what was sent
+            form = await MultiPartParser(
+                request.headers, once(), max_files=0, max_fields=_MAX_PARAMETERS, max_part_size=MAX_BODY
+            ).parse()
     except (MultiPartException, ValueError):
         raise OAuthProblem("invalid_request", "The form can't be read.") from None
     pairs = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]

@@ -200,7 +200,10 @@ def _has_terminal() -> bool:
 def _is_news(record: logging.LogRecord) -> bool:
     """Whether a record of uvicorn says what our own log does not. A traceback could show what was sent."""
     if record.exc_info and record.exc_info[1] is not None:
-        if isinstance(record.exc_info[1], BrokenOff):
+        error = record.exc_info[1]
+        # What was cancelled is told by the line of its request, or by why the bridge has ended.
+        if isinstance(error, BrokenOff | asyncio.CancelledError):
             return False
+        record.msg, record.args = "%s: %s", (record.getMessage().strip(), type(error).__name__)
         record.exc_info = record.exc_text = None
     return record.levelno >= logging.WARNING

@@ -1,7 +1,8 @@
-"""Silences other libraries' logs while a token is requested.
+"""Silences other libraries' logs while a token is requested, or the bridge reads the form of a login.
 
 At DEBUG, httpcore logs the headers of a response, one of which contains the legacy login's code. Its loggers and
 httpx's get a filter that drops their records in the thread or task that is requesting a token, and nowhere else.
+python-multipart warns of each odd byte, and quotes it.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-LOGGERS: Final = tuple(
-    name
-    for library in ("", "2")
-    for name in (
-        f"httpx{library}",
-        *(f"httpcore{library}.{module}" for module in ("connection", "http11", "http2", "proxy", "socks")),
-    )
+LOGGERS: Final = (
+    *(
+        name
+        for library in ("", "2")
+        for name in (
+            f"httpx{library}",
+            *(f"httpcore{library}.{module}" for module in ("connection", "http11", "http2", "proxy", "socks")),
+        )
+    ),
+    "python_multipart.multipart",
 )
 """The loggers that are silenced. A filter applies to its own logger, not to its children."""
 
@@ -33,7 +37,7 @@ def _is_heard(_record: logging.LogRecord) -> bool:
 
 @contextmanager
 def quiet() -> Generator[None]:
-    """Suppress the HTTP library's logs in the `with` block."""
+    """Suppress these libraries' logs in the `with` block."""
     for name in LOGGERS:
         # Each time, because the program's logging configuration may have removed it. Adding it again does nothing.
         logging.getLogger(name).addFilter(_is_heard)

@@ -26,13 +26,12 @@ _MAX_WAITING: Final = 10_000
 _QUIET: Final = frozenset({"bridge_login", "bridge_login_refused"})
 """Events that the text format leaves out, as the line of their request says the same."""
 
-_LOGGERS: Final = ("procountor_auth", "uvicorn", "asyncio")
-"""The loggers whose records are logged. Their tracebacks are not: they could contain what was sent."""
-
 
 @contextmanager
 def written(kind: str) -> Generator[Callable[[], None]]:
     """Write the log to stderr, from the first call of what this yields: what happens before waits until then.
+
+    What other libraries report is a line of it too. Tracebacks are not: they could contain what was sent.
 
     A bridge calls it when its start is on the screen, so that no line of the log gets between those of the start.
 
@@ -41,13 +40,11 @@ def written(kind: str) -> Generator[Callable[[], None]]:
     """
     queue: Queue[Any] = Queue(_MAX_WAITING)
     listener = QueueListener(queue, _Lines(as_json=kind == "json"))
-    # Without a handler, Python would write warnings itself.
+    # Without a handler, Python would write any library's warnings itself, in a format of its own.
     handler = logging.NullHandler() if kind == "none" else _Waiting(queue)
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    before = [(logger, logger.handlers[:]) for logger in loggers]
-    for logger in loggers:
-        logger.handlers = [handler]
-    ours, level = loggers[0], loggers[0].level
+    every, ours = logging.getLogger(), logging.getLogger("procountor_auth")
+    before, level = every.handlers[:], ours.level
+    every.handlers = [handler]
     if not ours.isEnabledFor(logging.INFO):
         ours.setLevel(logging.INFO)
     begun = False
@@ -64,8 +61,7 @@ def written(kind: str) -> Generator[Callable[[], None]]:
         begin()  # a bridge that could not start has logged why
         listener.stop()
         ours.setLevel(level)
-        for logger, handlers in before:
-            logger.handlers = handlers
+        every.handlers = before
 
 
 class _Waiting(QueueHandler):
