@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from procountor_auth.cli.bridge.command import _public_url
 from procountor_auth.cli.documents.bridge import BridgeDocument
 from procountor_auth.transport.backend import backend as httpx
 from tests.certificate import Certificate
@@ -138,6 +139,18 @@ def test_what_its_answers_announce(start: Start, sandbox: Sandbox) -> None:
         (["--public-url", "https://bridge.example/api"], "must be scheme and host"),
         (["--public-url", "https://["], "must be scheme and host"),
         (["--public-url", "https://bridge.example:99999"], "must be scheme and host"),
+        (["--public-url", "https://user:secret@bridge.example"], "must be scheme and host"),
+        (["--public-url", "https://@bridge.example"], "must be scheme and host"),
+        (["--public-url", "https://bridge.example?"], "must be scheme and host"),
+        (["--public-url", "https://bridge.example/?a=b"], "must be scheme and host"),
+        (["--public-url", "https://bridge.example#"], "must be scheme and host"),
+        (["--public-url", "https://bridge.example/#a"], "must be scheme and host"),
+        (["--public-url", "https://bridge.example//"], "must be scheme and host"),
+        (["--public-url", "https://bridge example"], "must be scheme and host"),
+        (["--public-url", "https://bridge.example\\.example"], "must be scheme and host"),
+        (["--public-url", "https://bridge.example:"], "must be scheme and host"),
+        (["--public-url", "https://bridge.example\n"], "must be scheme and host"),
+        (["--public-url", "ftp://bridge.example"], "must be scheme and host"),
         (["--log", "xml"], "--log"),
     ],
 )
@@ -149,6 +162,28 @@ def test_wrong_options(run: Run, arguments: list[str], said: str) -> None:
     assert said in " ".join(err.replace("│", " ").split())
     status, out, err = run("bridge", "--json", *arguments)
     assert (status, err, json.loads(out)["error"]["code"]) == (2, "", "usage")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://bridge.example",
+        "http://bridge.example/",
+        "https://BRIDGE-2.example:8443",
+        "http://192.0.2.1:80/",
+        "https://[2001:db8::1]:8443",
+    ],
+)
+def test_a_public_url(url: str) -> None:
+    """Scheme and host, with a port or without one, are taken as they are, without the slash behind them."""
+    assert _public_url(url) == url.rstrip("/")
+
+
+def test_a_public_url_with_a_password_is_not_shown(run: Run) -> None:
+    """The error of one with a user's password does not repeat it."""
+    status, out, err = run("bridge", "--public-url", "https://user:secret-word@bridge.example")
+    assert (status, out) == (2, "")
+    assert "secret-word" not in err
 
 
 def test_a_taken_port(run: Run, sandbox: Sandbox, environment: Environment) -> None:

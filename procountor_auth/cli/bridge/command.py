@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from procountor_auth.stores.base import Store
 
 DEFAULT_PORT: Final = 8080
+
+_PUBLIC_URL: Final = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]+)?/?", re.IGNORECASE)
+"""Scheme, host and port: no user, path, query or fragment, as a path comes behind it in each `Location`."""
 
 
 class LogFormat(StrEnum):
@@ -207,8 +211,7 @@ def _check_address(host: str, certificate: Path | None, key: Path | None) -> Non
 def _public_url(url: str | None) -> str | None:
     if url is None:
         return None
-    parts = split_url(url)
-    if parts is None or parts.path not in {"", "/"} or parts.query:
+    if split_url(url) is None or _PUBLIC_URL.fullmatch(url) is None:
         raise typer.BadParameter("must be scheme and host, such as https://bridge.example", param_hint="--public-url")
     return url.rstrip("/")
 
