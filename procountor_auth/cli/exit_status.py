@@ -18,6 +18,7 @@ from procountor_auth.errors import ConfigurationError, ProcountorAuthError, prin
 from procountor_auth.strategies.deprecation import LegacyAuthWarning
 
 from .message import is_framed, say
+from .output_stream import OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -92,11 +93,13 @@ def exit_on_error(*, as_json: bool = False) -> Generator[None]:
         status = _tell_error(error, as_json=as_json)
     except LegacyAuthWarning as warning:  # where warnings are errors: -W error
         status = _tell_error(CommandError(str(warning), code="legacy_auth_warning", status=2), as_json=as_json)
+    except OutputError as error:
+        status = _tell_output_error(error)
     except (OSError, RuntimeError) as error:
         limit = _reached_limit(error)
-        if limit is None and getattr(error, "errno", None) not in {errno.ENOSPC, errno.EPIPE}:
+        if limit is None:
             raise
-        status = _give_up_output(error) if limit is None else _tell_error(limit, as_json=as_json)
+        status = _tell_error(limit, as_json=as_json)
     except KeyboardInterrupt as interruption:
         status = _tell_interruption(interruption, as_json=as_json)
     except Exception as error:
@@ -148,12 +151,9 @@ def _tell_error(error: ProcountorAuthError, *, as_json: bool) -> int:
     return status_of(error)
 
 
-def _give_up_output(error: Exception) -> int:
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # the reader of the pipe has closed it
-        say(f"procountor-auth: the output can't be written: {error.strerror}")
-    # The rest of the buffer would fail again at interpreter shutdown.
-    if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _tell_output_error(error: OutputError) -> int:
+    if not isinstance(error.cause, BrokenPipeError):  # whoever reads it has seen enough
+        say(f"procountor-auth: the output can't be written: {error.cause.strerror}")
     return FAILED
 
 

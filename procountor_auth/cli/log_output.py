@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import logging
-import sys
 import warnings
 from typing import TYPE_CHECKING, Final
 
@@ -18,13 +16,6 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 _logger: Final = logging.getLogger("procountor_auth")
-
-
-def accept_any_text() -> None:
-    """Let standard output and error accept any text: characters that their encoding lacks are escaped."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # not if it is closed or replaced by a program
-            stream.reconfigure(errors="backslashreplace")
 
 
 def configure_log_output(*, verbose: bool) -> None:

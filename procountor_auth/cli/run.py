@@ -9,7 +9,8 @@ from typing import Final, NoReturn
 from .app import build_app, command_in
 from .exit_status import INTERRUPTED, exit_on_error, leave_threads_behind, wants_json
 from .extras import exit_if_extra_is_missing
-from .log_output import accept_any_text, configure_log_output
+from .log_output import configure_log_output
+from .output_stream import guard_output
 
 _LISTS: Final[tuple[list[str], ...]] = ([], ["--help"], ["-h"])
 """Arguments for which the subcommands are listed, and none is called."""
@@ -20,7 +21,7 @@ _COMPLETION: Final = "_PROCOUNTOR_AUTH_COMPLETE"
 
 def run() -> None:
     """Run the command line, and exit as `main` says."""
-    accept_any_text()
+    guard_output()
     configure_log_output(verbose=False)
     try:
         _run(sys.argv[1:])

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from procountor_auth.cli import screen
+from procountor_auth.cli.output_stream import OutputError
 from procountor_auth.errors import printable
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def follow(served: Sandbox, stop: StopSignal) -> None:
             for entry in served.log(after=last):
                 console.print(request_line(entry, console.width), no_wrap=True, overflow="ellipsis")
                 last = entry["number"]
-        except OSError:
+        except (OutputError, OSError):
             return  # The terminal is gone; the sandbox keeps running.
         if is_over:
             return
