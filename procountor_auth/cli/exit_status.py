@@ -111,6 +111,24 @@ def exit_on_error(*, as_json: bool = False) -> Generator[None]:
         raise SystemExit(status)
 
 
+def flush_output(status: str | int | None) -> str | int | None:
+    """Write what is still in the buffers, at the end of a command, and tell a failure.
+
+    Args:
+        status: The exit status of the command.
+
+    Returns:
+        The exit status, which is 1 instead of 0 if a result can't be written.
+    """
+    if sys.stdout is not None:  # it may be closed
+        try:
+            sys.stdout.flush()
+        except OutputError as error:
+            failed = _tell_output_error(error)
+            return status or failed
+    return status
+
+
 def leave_threads_behind() -> None:
     """End the process after Ctrl-C if a thread still waits for a server: the interpreter would wait for it."""
     if any(not each.daemon and each is not threading.main_thread() for each in threading.enumerate()):
@@ -197,4 +215,7 @@ def _print_document(code: str, message: str, hint: str, profile: str | None) -> 
     """Print an error as `documents.base.ErrorDocument` has it, without Pydantic, which is slow to import."""
     error = {"code": code, "message": printable(message), "hint": printable(hint), "profile": profile}
     if sys.stdout is not None:  # it may be closed
-        sys.stdout.write(json.dumps({"error": error}) + "\n")
+        try:
+            sys.stdout.write(json.dumps({"error": error}) + "\n")
+        except OutputError as failed:  # from what was in the buffer
+            _tell_output_error(failed)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from .message import say
+
 _SANDBOX_PACKAGES = frozenset({"flask"})
 _BRIDGE_PACKAGES = frozenset({"argon2", "python_multipart", "starlette", "uvicorn"})
 _EXTRA_PACKAGES = frozenset({"rich", "typer"}) | _SANDBOX_PACKAGES | _BRIDGE_PACKAGES
@@ -18,5 +20,5 @@ def exit_if_extra_is_missing(error: ModuleNotFoundError) -> None:
         extra = "sandbox" if package in _SANDBOX_PACKAGES or is_sandbox else "cli"
         if package in _BRIDGE_PACKAGES or sys.argv[1:2] == ["bridge"]:
             extra = "bridge"
-        sys.stderr.write(f"procountor-auth needs its command line extra: pip install 'procountor-auth[{extra}]'\n")
+        say(f"procountor-auth needs its command line extra: pip install 'procountor-auth[{extra}]'")
         raise SystemExit(2) from None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from procountor_auth.cli import main
+from procountor_auth.cli import app, main
 from procountor_auth.cli.exit_status import exit_on_error
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def puts(monkeypatch: pytest.MonkeyPatch, name: str, raw: io.RawIOBase, *, is_bu
 
 @pytest.mark.parametrize("is_buffered", [True, False])
 @pytest.mark.parametrize("failure", [errno.ENOSPC, errno.EFBIG, errno.EBADF, errno.EIO, errno.EDQUOT, errno.EAGAIN])
-@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["status", "--json"]])
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["init"], ["status", "--json"]])
 def test_a_result_that_is_lost_is_told(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -141,11 +141,21 @@ def test_a_later_message_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     assert raw.written == b"kept\n"
 
 
+@pytest.mark.parametrize("arguments", [["token", "--nope", "--json"], ["token", "--json"]])
+def test_an_error_that_is_lost_keeps_its_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    """If the JSON document of an error can't be written, the status is still the error's, and a sentence says so."""
+    puts(monkeypatch, "stdout", Failing(errno.ENOSPC))
+    assert ends(monkeypatch, *arguments) == 2
+    assert capsys.readouterr().err == _FULL
+
+
 def test_a_reader_that_has_seen_enough_is_told_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A pipe that is closed is no sentence, whichever write meets it: the status is 1."""
-    for arguments in (["--version"], ["--help"]):
+    for arguments in (["--version"], ["init"], ["--help"]):
         puts(monkeypatch, "stdout", Failing(errno.EPIPE))
         assert ends(monkeypatch, *arguments) == 1
         assert capsys.readouterr().err == ""
@@ -158,12 +168,31 @@ def test_an_error_from_elsewhere_is_not_the_output_s(failure: int) -> None:
         raise OSError(failure, os.strerror(failure))
 
 
+def test_an_extra_that_is_missing_is_told_with_no_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without standard error, a package that is missing has its status too."""
+    monkeypatch.setattr(sys, "stderr", None)
+
+    def build(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError(name="typer")
+
+    monkeypatch.setattr(app, "build_app", build)
+    monkeypatch.setattr("procountor_auth.cli.run.build_app", build)
+    monkeypatch.setattr(sys, "argv", ["procountor-auth"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+
+
 @pytest.mark.process
 @pytest.mark.parametrize(
     ("command", "full", "status"),
     [
         ("--version", "stdout", 1),
+        ("logout", "stdout", 1),
         ("token", "stderr", 0),
+        ("token --nope", "stderr", 2),
+        ("token --nope --json", "stdout", 2),
+        ("migrate plan", "stdout", 1),
         ("status", "stdout stderr", 1),
     ],
 )
