@@ -6,14 +6,17 @@ over both providers' keys in the store, the client's secret and the configured c
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import stat
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from procountor_auth.errors import ConfigurationError, StoreError
 from procountor_auth.migration.readiness import Readiness, Reason
 from procountor_auth.protocol.extra import missing_extra
+from procountor_auth.settings.plain_file import NOT_REGULAR, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +104,10 @@ class RehearsalResults:
         # One write for each line, so that concurrent rehearsals do not mix their lines.
         file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
         try:
-            if os.fstat(file).st_size:
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(errno.EINVAL, NOT_REGULAR)
+            if status.st_size:
                 os.lseek(file, -1, os.SEEK_END)
                 if os.read(file, 1) != b"\n":
                     line = b"\n" + line  # the previous line was cut off
@@ -111,12 +117,12 @@ class RehearsalResults:
 
     def _read(self) -> dict[str, RehearsalResult]:
         try:
-            if self.path.stat().st_size > _MAX_SIZE:
-                return {}
-            lines = self.path.read_bytes().splitlines()
+            lines = read_bytes(self.path, _MAX_SIZE, pipes=False).splitlines()
         except FileNotFoundError:
             return {}
         except OSError as error:
+            if error.errno == errno.EFBIG:
+                return {}
             raise self._unusable(error) from None
         found: dict[str, RehearsalResult] = {}
         for line in lines:
@@ -127,9 +133,13 @@ class RehearsalResults:
 
     def _unusable(self, error: OSError) -> StoreError:
         return StoreError(
-            f"The record of rehearsals, {self.path}, can't be used: {os.strerror(error.errno or 0)}.",
+            f"The record of rehearsals, {self.path}, can't be used: {_reason(error)}.",
             hint="Correct the access rights or the disk, or name another file with --record.",
         )
+
+
+def _reason(error: OSError) -> str:
+    return NOT_REGULAR if error.strerror == NOT_REGULAR else os.strerror(error.errno or 0)
 
 
 _FIELDS: Final = ("at", "fingerprint", "profile", "strategy", "target", "ready", "problems", "notes", "found")

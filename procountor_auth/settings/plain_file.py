@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 PATIENCE: Final = 5.0
 """Seconds to wait for data from a pipe."""
 
+NOT_REGULAR: Final = "it is not a regular file"
+"""What the error says of a pipe or a device where only a file is accepted."""
+
 _FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -38,7 +41,7 @@ def read_bytes(path: Path, max_size: int, *, pipes: bool = True, patience: float
             raise IsADirectoryError(errno.EISDIR, "it is a directory")
         regular = stat.S_ISREG(mode)
         if not (regular or pipes):
-            raise OSError(errno.EINVAL, "it is not a regular file")
+            raise OSError(errno.EINVAL, NOT_REGULAR)
         content = bytearray()
         until = time.monotonic() + patience
         while len(content) <= max_size:

@@ -6,6 +6,7 @@ import os
 import stat
 import sys
 from errno import EISDIR
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,6 @@ from procountor_auth.stores.private_folder import default_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -106,6 +106,28 @@ def test_a_folder_in_its_place_is_a_clear_error(record: RehearsalResults) -> Non
         assert caught.value.message == f"The record of rehearsals, {record.path}, can't be used: {os.strerror(EISDIR)}."
         assert caught.value.hint == "Correct the access rights or the disk, or name another file with --record."
         assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_never_ends_is_a_clear_error(kind: str, tmp_path: Path) -> None:
+    """Neither a pipe nor a device is waited for, or read without end: the error says that it is no regular file."""
+    path = tmp_path / "pipe"
+    if kind == "pipe":
+        os.mkfifo(path, 0o600)
+    else:
+        path = Path("/dev/full")
+    with pytest.raises(StoreError) as caught:
+        RehearsalResults(path).find("f1")
+    assert caught.value.message == f"The record of rehearsals, {path}, can't be used: it is not a regular file."
+    assert caught.value.hint == "Correct the access rights or the disk, or name another file with --record."
+
+
+def test_a_result_is_not_written_to_a_pipe(tmp_path: Path) -> None:
+    """A result that a pipe would swallow is not taken for a recorded one."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path, 0o600)
+    with pytest.raises(StoreError, match="it is not a regular file"):
+        RehearsalResults(path).add("f1", 1000.0, verdict())
 
 
 def test_a_symlink_is_not_written_through(record: RehearsalResults, tmp_path: Path) -> None:
