@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from procountor_auth.errors import ProcountorAuthError
 from procountor_auth.settings.problems import credentials_of, settings_of
-from procountor_auth.settings.profiles import variable_of
+from procountor_auth.settings.profiles import DOTENV, ENVIRONMENT, variable_of
 from procountor_auth.strategies.registry import find_strategy
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ NEEDED: Final = "<to be set>"
 """The placeholder for a value that is not set yet."""
 
 PROFILES_FILE: Final = "the profiles file"
-DOTENV: Final = "the .env file"
 
 Sign: TypeAlias = Literal["+", "-", " "]
 
@@ -77,7 +76,7 @@ class Plan(NamedTuple):
         readiness: Whether it can be done, and what blocks it.
         now: The changes for the switch.
         later: What can be removed after the switch, when switching back is no longer needed.
-        switch: The one variable that switches this profile.
+        switch: The one variable that switches this profile, spelt as where it is set.
     """
 
     readiness: Readiness
@@ -114,7 +113,7 @@ def plan(profiles: Profiles, readiness: Readiness, old: str | None = None) -> Pl
     """
     writer = _Writer(profiles, readiness.profile)
     target, today = readiness.target, readiness.strategy
-    switch = (variable_of(readiness.profile, "strategy"), target)
+    switch = (profiles.spelling_of(readiness.profile, "strategy"), target)
     if readiness.done:
         return Plan(readiness, (), writer.leftovers(target, old), switch)
     now = writer.set("strategy", target)
@@ -133,6 +132,19 @@ def plan(profiles: Profiles, readiness: Readiness, old: str | None = None) -> Pl
     return Plan(readiness, tuple(now), writer.leftovers(target, today), switch)
 
 
+def env_file_obstacle(profiles: Profiles, profile: str | None) -> str:
+    """Return why one line, added to the .env file, does not switch a profile; empty if it does.
+
+    Args:
+        profiles: The profiles, with their variables from all places.
+        profile: The profile; None for a configuration without profiles.
+    """
+    own = profiles.own_variable(profile, "strategy")
+    if own is not None and own.place == DOTENV and own.also:
+        return f"{own.written} is also set as {', '.join(own.also)} in the .env file: keep one of them"
+    return ""
+
+
 class _Writer:
     """Collects the lines of one profile, each for the place where its value is set."""
 
@@ -148,16 +160,17 @@ class _Writer:
         origin = self._profiles.origin(self._profile, name)
         if origin is None or (origin.shared and self._profile is not None):
             return self.add(name, value)
-        return [
-            Change("-", origin.written, self._shown(name), origin.place, name),
-            Change("+", origin.written, value, origin.place, name),
-        ]
+        lines: list[Change] = []
+        for written in origin.spellings:
+            lines.append(Change("-", written, self._shown(name), origin.place, name))
+            lines.append(Change("+", written, value, origin.place, name))
+        return lines
 
     def add(self, name: str, value: str) -> list[Change]:
         if self._profile is not None and self._profiles.file is not None:
             return [Change("+", name, value, self._profiles.table_of(self._profile), name)]
         beside = self._profiles.origin(self._profile, "strategy")
-        place = beside.place if beside and not beside.place.endswith(PROFILES_FILE) else "the environment"
+        place = beside.place if beside and not beside.place.endswith(PROFILES_FILE) else ENVIRONMENT
         return [Change("+", variable_of(self._profile, name), value, place, name)]
 
     def keep(self, name: str) -> list[Change]:
@@ -183,7 +196,10 @@ class _Writer:
         for name in dict.fromkeys(names):
             origin = self._profiles.origin(self._profile, name)
             if origin is not None:
-                lines.append(Change("-", origin.written, self._shown(name), origin.place, name, origin.shared))
+                lines += [
+                    Change("-", written, self._shown(name), origin.place, name, origin.shared)
+                    for written in origin.spellings
+                ]
         return tuple(lines)
 
     def _plain(self, name: str) -> object:

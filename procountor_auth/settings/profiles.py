@@ -56,16 +56,27 @@ class Origin(NamedTuple):
     """`the environment`, `the .env file`, `the secrets directory`, or the part of the profiles file."""
 
     written: str
-    """The variable, or the key in the profiles file."""
+    """The variable as it is spelt there, or the key in the profiles file."""
 
     shared: bool = False
     """Whether it is a common value, not a profile's own."""
 
+    also: tuple[str, ...] = ()
+    """The variable's other spellings there, which have the same value."""
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """All its spellings there."""
+        return (self.written, *self.also)
+
+
+ENVIRONMENT: Final = "the environment"
+DOTENV: Final = "the .env file"
 
 _PLACES: Final = {
     "the secrets directory": from_secrets_dir,
-    "the .env file": from_env_file,
-    "the environment": from_environment,
+    DOTENV: from_env_file,
+    ENVIRONMENT: from_environment,
 }
 """The places of variables, in reading order: the last one takes precedence."""
 
@@ -89,7 +100,7 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
         common: The values that all profiles share, by the settings' names.
         own: The values of each profile, by the profiles' names.
         file: The profiles file, if there is one.
-        places: A description of where each value comes from, by profile (None for common values) and setting.
+        places: Where each variable's value comes from, by folded profile (None for common values) and setting.
         names: The original name of each profile, by its folded name; by default the names in `own`.
         looked: Descriptions of the places that were searched, in order of precedence.
     """
@@ -99,7 +110,7 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
         common: dict[str, Any],
         own: dict[str, dict[str, Any]],
         file: Path | None,
-        places: dict[tuple[str | None, str], str],
+        places: dict[tuple[str | None, str], Origin],
         *,
         names: dict[str, str] | None = None,
         looked: Iterable[str] = (),
@@ -143,19 +154,23 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
         """
         common: dict[str, Any] = {}
         found: dict[str, dict[str, Any]] = {}
-        places: dict[tuple[str | None, str], str] = {}
+        places: dict[tuple[str | None, str], Origin] = {}
         looked: list[str] = []
         for place, read in _PLACES.items():
             here: dict[tuple[str | None, str], Any] = {}
+            spelt: dict[tuple[str | None, str], list[str]] = {}
             found_here = read()
             looked.insert(0, found_here.looked)
-            for name, value in named_values(found_here.values):
+            for variable, name, value in named_values(found_here.values):
                 whose = re.fullmatch(_VARIABLE, name)
-                put(here, (None, name) if whose is None else (folded(whose[1]), whose[2]), value)
+                key = (None, name) if whose is None else (folded(whose[1]), whose[2])
+                put(here, key, value)
+                spelt.setdefault(key, []).append(variable)
             common |= misspelt_values(found_here.values)
             for (profile, name), value in here.items():
                 (common if profile is None else found.setdefault(profile, {}))[name] = value
-                places[profile, name] = place
+                first, *others = spelt[profile, name]
+                places[profile, name] = Origin(place, first, profile is None, tuple(others))
         path = file or _text(common, "profiles_file", has_file=False) or existing_default_file()
         if path is None:
             return cls(common, found, None, places, looked=looked)
@@ -227,13 +242,32 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
             name: The setting's name, in lower case.
         """
         if profile is not None and name in self[profile]:
-            place = self._places.get((folded(profile), name))
-            return Origin(place, variable_of(profile, name)) if place else Origin(self.table_of(profile), name)
+            return self._places.get((folded(profile), name)) or Origin(self.table_of(profile), name)
         if name in self._common and not (profile is not None and name in ONE_COMPANYS):
-            place = self._places.get((None, name))
-            written = variable_of(None, name) if place else name
-            return Origin(place or TOP_OF_FILE, written, shared=True)
+            return self._places.get((None, name)) or Origin(TOP_OF_FILE, name, shared=True)
         return None
+
+    def own_variable(self, profile: str | None, name: str) -> Origin | None:
+        """Return where the variable of a setting is set, which is the profile's own if there is one.
+
+        Args:
+            profile: The profile, or None for the common values.
+            name: The setting's name, in lower case.
+
+        Returns:
+            The place and the spelling; None if it is not set, or in the profiles file only.
+        """
+        return self._places.get((None if profile is None else folded(profile), name))
+
+    def spelling_of(self, profile: str | None, name: str) -> str:
+        """Return the variable of a setting as it is spelt where it is set, so that a second line replaces the first.
+
+        Args:
+            profile: The profile, or None for the common values.
+            name: The setting's name, in lower case.
+        """
+        own = self.own_variable(profile, name)
+        return variable_of(profile, name) if own is None else own.written
 
     def table_of(self, profile: str) -> str:
         """Return the name of a profile's table in the profiles file.

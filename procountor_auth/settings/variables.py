@@ -55,12 +55,12 @@ def shown_name(name: str) -> str | None:
     return name if len(name) <= _MAX_NAME and re.fullmatch(_NAME, name) else None
 
 
-def named_values(variables: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
-    """Yield the `PROCOUNTOR_*` variables by the settings' names, except empty ones."""
+def named_values(variables: Mapping[str, str | None]) -> Iterator[tuple[str, str, str]]:
+    """Yield the `PROCOUNTOR_*` variables, each with the setting's name and the value, except empty ones."""
     for variable, value in variables.items():
         name = variable.upper()
         if value and name.startswith(PREFIX) and name not in {ENV_FILE, SECRETS_DIR}:
-            yield name.removeprefix(PREFIX).lower(), value
+            yield variable, name.removeprefix(PREFIX).lower(), value
 
 
 def misspelt_values(variables: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:

@@ -98,6 +98,23 @@ def test_a_key_is_printed_as_the_variable_to_set(
     assert TokenSource.from_env().token().company_id == 14160
 
 
+def test_a_new_key_replaces_an_old_one(
+    service: Sandbox, start: Start, person: Person, environment: Callable[[dict[str, str]], None]
+) -> None:
+    """The line has the variable as `.env` spells it: under another spelling, the two keys would contradict."""
+    file = Path(".env")
+    file.write_text("procountor_api_key=replaced\n")
+    client = service.environment("client_credentials")
+    del client["PROCOUNTOR_API_KEY"]
+    command = start("key", "create", environment=client)
+    person.opens(person.logs_in(command.login_url(), service, company="14160"))
+    status, out, _ = command.ends()
+    assert (status, out.partition("=")[0]) == (0, "procountor_api_key")
+    file.write_text(file.read_text() + out)
+    environment(client)
+    assert TokenSource.from_env().token().company_id == 14160
+
+
 def test_json_has_the_key(service: Sandbox, start: Start, person: Person, company_of: CompanyOf) -> None:
     """With `--json`, standard output is one object with the key and whose it is."""
     command = start("key", "create", "--json", "--no-browser", at=service)

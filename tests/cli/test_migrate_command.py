@@ -9,6 +9,7 @@ import pty
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +21,6 @@ from tests.migration.conftest import Companies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from procountor_auth.sandbox import Sandbox
     from tests.forkserver.forkserver import ForkServer
@@ -141,6 +141,37 @@ def test_the_planned_lines_are_a_dotenv_file(companies: Companies, run: Run) -> 
         "PROCOUNTOR_PROFILES__BE_TA__STRATEGY": TARGET,
     }
     assert err == "# left out: blocked: PROCOUNTOR_API_KEY is missing (client_credentials needs it)\n"
+
+
+def test_the_planned_lines_are_spelt_as_those_that_they_replace(companies: Companies, run: Run) -> None:
+    """What is appended to a .env file with names in another case switches the profiles, and contradicts nothing."""
+    for name in ("acme", "be-ta"):
+        companies.add(name)
+    companies.write()
+    file = Path(".env")
+    file.write_text("PROCOUNTOR_PROFILES__acme__STRATEGY=legacy_password\n")
+    assert run("rehearse")[1].splitlines()[-4:-1] == [
+        "Next: set",
+        "        PROCOUNTOR_PROFILES__acme__STRATEGY=client_credentials",
+        "        PROCOUNTOR_PROFILES__BE_TA__STRATEGY=client_credentials",
+    ]
+    status, out, err = run("plan", "--env")
+    assert (status, err) == (0, "")
+    file.write_text(file.read_text() + out)
+    status, out, _ = run("status")
+    assert status == 0
+    assert "2 of 2 done" in out
+
+
+def test_two_spellings_of_one_variable_are_left_out(companies: Companies, run: Run) -> None:
+    """A line that would contradict another spelling of its variable is not printed; the status is 1."""
+    companies.add("acme")
+    companies.write()
+    names = ("PROCOUNTOR_PROFILES__acme__STRATEGY", "PROCOUNTOR_PROFILES__ACME__STRATEGY")
+    Path(".env").write_text("".join(f"{name}=legacy_password\n" for name in names))
+    status, out, err = run("plan", "--env")
+    assert (status, out) == (1, "")
+    assert err == f"# left out: acme: {names[0]} is also set as {names[1]} in the .env file: keep one of them\n"
 
 
 def test_rehearse_says_go_and_no_go(companies: Companies, run: Run) -> None:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import pytest
 
 from procountor_auth.migration.check import check
-from procountor_auth.migration.plan import Change, Plan, plan
+from procountor_auth.migration.plan import Change, Plan, env_file_obstacle, plan
 from procountor_auth.migration.readiness import Readiness
 from procountor_auth.settings.profiles import Profiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pytest
-
     from procountor_auth.sandbox import Sandbox
     from tests.migration.conftest import Companies
 
 TARGET = "client_credentials"
+
+_STRATEGY: Final = "PROCOUNTOR_STRATEGY"
+_USER: Final = "PROCOUNTOR_USERNAME"
 
 
 def planned(profiles: Profiles, profile: str | None, target: str = TARGET) -> Plan:
@@ -230,6 +233,54 @@ def test_places_are_told_apart(
         "PROCOUNTOR_API_KEY": "the secrets directory",
     }
     assert {change.place for change in made.later} == {"the environment"}
+
+
+@pytest.mark.parametrize("written", ["procountor_strategy", "PROCOUNTOR_Strategy", "PROCOUNTOR_STRATEGY"])
+def test_a_variable_keeps_its_spelling(
+    sandbox: Sandbox, environment: Callable[[dict[str, str]], None], written: str
+) -> None:
+    """The switch and the diff have a variable as the .env file spells it, where a later line of that name wins."""
+    variables = sandbox.environment("client_credentials") | sandbox.environment("legacy_password")
+    file = Path(".env")
+    file.write_text(f"{written}={variables.pop('PROCOUNTOR_STRATEGY')}\nprocountor_username={variables.pop(_USER)}\n")
+    environment(variables)
+    made = planned(Profiles.search(), None)
+    assert made.switch == (written, TARGET)
+    assert lines(made)[:2] == [f"-{written}=legacy_password", f"+{written}=client_credentials"]
+    assert str(made.later[0]) == "-procountor_username=********"
+    assert env_file_obstacle(Profiles.search(), None) == ""
+    with file.open("a") as opened:
+        opened.write("=".join(made.switch) + "\n")
+    assert check(Profiles.search(), None, TARGET).done
+
+
+def test_a_profile_s_variable_keeps_its_spelling(companies: Companies) -> None:
+    """The same holds for a profile's own variable, whose name may have a hyphen, too."""
+    companies.add("company-1")
+    for own in ("PROCOUNTOR_PROFILES__company_1__STRATEGY", "procountor_profiles__Company-1__strategy"):
+        Path(".env").write_text(f"{own}=legacy_password\n")
+        made = planned(companies.write(), "company-1")
+        assert made.switch == (own, TARGET)
+        Path(".env").write_text(f"{own}=legacy_password\n{own}={TARGET}\n")
+        assert check(companies.write(), "company-1", TARGET).done
+
+
+def test_both_spellings_of_a_variable_change(sandbox: Sandbox, environment: Callable[[dict[str, str]], None]) -> None:
+    """One value under two spellings is changed under both: with one line only, the values would contradict."""
+    variables = sandbox.environment("client_credentials") | sandbox.environment("legacy_password")
+    Path(".env").write_text(f"procountor_strategy={variables['PROCOUNTOR_STRATEGY']}\n{_STRATEGY}=legacy_password\n")
+    del variables[_STRATEGY]
+    environment(variables)
+    made = planned(Profiles.search(), None)
+    assert lines(made)[:4] == [
+        "-procountor_strategy=legacy_password",
+        "+procountor_strategy=client_credentials",
+        "-PROCOUNTOR_STRATEGY=legacy_password",
+        "+PROCOUNTOR_STRATEGY=client_credentials",
+    ]
+    assert env_file_obstacle(Profiles.search(), None) == (
+        "procountor_strategy is also set as PROCOUNTOR_STRATEGY in the .env file: keep one of them"
+    )
 
 
 def test_what_is_missing_goes_beside_the_strategy(

@@ -108,7 +108,7 @@ def _contradictions(file: Path | None) -> dict[str, tuple[str, str]]:
     first: dict[str, tuple[str, str]] = {}
     found: dict[str, tuple[str, str]] = {}
     for place, read in zip(_PLACES, readers, strict=True):
-        for name, value in variables.named_values(read().values):
+        for _, name, value in variables.named_values(read().values):
             winner, won = first.setdefault(name, (place, value))
             if won != value:
                 found.setdefault(variable_named(name), (winner, place))

@@ -49,11 +49,12 @@ def create(
     from procountor_auth.protocol.claims import read_id, unverified_claims  # noqa: PLC0415 - the same
     from procountor_auth.settings import secret_reference  # noqa: PLC0415 - the same
     from procountor_auth.settings.key_login import KeyLoginSettings  # noqa: PLC0415 - the same
-    from procountor_auth.settings.profiles import variable_of  # noqa: PLC0415 - the same
+    from procountor_auth.settings.profiles import Profiles  # noqa: PLC0415 - the same
 
     from .browser_login import log_in_with_browser  # noqa: PLC0415 - the same
 
     settings = KeyLoginSettings() if profile is None else KeyLoginSettings(profile=profile)
+    variable = Profiles.search().spelling_of(settings.profile, "api_key")
     if keyring:
         secret_reference.check()  # report a broken keychain before a key is created
     key = log_in_with_browser(
@@ -74,7 +75,7 @@ def create(
         return
     if not keyring and on_terminal():
         say("The next line is a secret: it gets a token for the company until the key is revoked.")
-    typer.echo(f"{printable(variable_of(settings.profile, 'api_key'))}={shlex.quote(value)}")
+    typer.echo(f"{printable(variable)}={shlex.quote(value)}")
 
 
 def _entry_name(settings: Settings, claims: dict[str, Any], company: int | None) -> str:

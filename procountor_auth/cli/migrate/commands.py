@@ -108,7 +108,8 @@ def plan(
 
         print_json(PlanDocument.model_validate({"profiles": [each.as_dict() for each in plans]}))
     elif env:
-        print_switches(plans)
+        if not print_switches(plans, profiles):
+            raise typer.Exit(FAILED)
     else:
         show_plans(plans, after_plan(plans, Call.of(to, profile), profiles), show_all=show_all)
     _exit_if_blocked([each.readiness for each in plans])

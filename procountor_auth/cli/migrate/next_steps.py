@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from procountor_auth.migration.plan import DOTENV, PROFILES_FILE, plan
-from procountor_auth.settings.profiles import variable_of
+from procountor_auth.migration.plan import PROFILES_FILE, plan
+from procountor_auth.settings.profiles import DOTENV
 
 from .call import MAX_NAMED
 from .labels import count
@@ -37,7 +37,7 @@ def after_rehearsal(results: Sequence[Readiness], call: Call, profiles: Profiles
     if not go:
         return _fix_first(results, call, "rehearse") or _when_done(results, call, _leftovers(results, profiles))
     if len(go) <= MAX_NAMED:
-        lines = [f"{variable_of(each.profile, 'strategy')}={each.target}" for each in go]
+        lines = [f"{profiles.spelling_of(each.profile, 'strategy')}={each.target}" for each in go]
         return ["set", *(f"  {line}" for line in lines), f"{call.command('plan')} shows where"]
     return [f"{call.command('plan', '--env')} prints the line to set for each of the {count(len(go))}"]
 

@@ -8,10 +8,12 @@ import stat
 import sys
 from typing import TYPE_CHECKING, Final
 
+import typer
 from rich.text import Text
 
 from procountor_auth.cli.screen import BAD, GOOD, NEUTRAL, console, indented, names_text, print_next
 from procountor_auth.errors import printable
+from procountor_auth.migration.plan import env_file_obstacle
 from procountor_auth.strategies.registry import find_strategy
 
 from .blocked import show_blocked
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from procountor_auth.migration.plan import Change, Plan
+    from procountor_auth.settings.profiles import Profiles
 
 _MAX_SHOWN: Final = 3
 """The most profiles that have separate diffs; if there are more, equal diffs are grouped."""
@@ -64,20 +67,33 @@ def show_plans(plans: Sequence[Plan], steps: Sequence[str], *, show_all: bool) -
     print_next(screen, *steps)
 
 
-def print_switches(plans: Sequence[Plan]) -> None:
-    """Print the line of a .env file for each profile that is ready; on stderr, the profiles that are left out."""
+def print_switches(plans: Sequence[Plan], profiles: Profiles) -> bool:
+    """Print the line of a .env file for each profile that is ready; on stderr, the profiles that are left out.
+
+    Args:
+        plans: The plans.
+        profiles: The profiles.
+
+    Returns:
+        Whether no profile is left out.
+    """
     if _continues_a_file():
-        sys.stdout.write("\n")  # its last line may lack a newline
-    for plan in plans:
-        readiness = plan.readiness
-        if readiness.ready and not readiness.done:
-            variable, value = plan.switch
-            sys.stdout.write(f"{printable(variable)}={shlex.quote(value)}\n")
+        typer.echo()  # its last line may lack a newline
+    left_out: dict[str | None, str] = {}
     for plan in plans:
         readiness = plan.readiness
         if not readiness.ready:
-            reasons = "; ".join(reason.message for reason in readiness.reasons)
-            sys.stderr.write(f"# left out: {label(readiness.profile)}: {printable(reasons)}\n")
+            left_out[readiness.profile] = "; ".join(reason.message for reason in readiness.reasons)
+        elif not readiness.done:
+            obstacle = env_file_obstacle(profiles, readiness.profile)
+            if obstacle:
+                left_out[readiness.profile] = obstacle
+            else:
+                variable, value = plan.switch
+                typer.echo(f"{printable(variable)}={shlex.quote(value)}")
+    for profile, why in left_out.items():
+        typer.echo(f"# left out: {label(profile)}: {printable(why)}", err=True)
+    return not left_out
 
 
 def _continues_a_file() -> bool:
