@@ -140,6 +140,9 @@ def env_file_obstacle(profiles: Profiles, profile: str | None) -> str:
         profile: The profile; None for a configuration without profiles.
     """
     own = profiles.own_variable(profile, "strategy")
+    # A profile's own value wins over a common one, wherever that is set.
+    if own is not None and own.place == ENVIRONMENT:
+        return f"{own.written} is set in the environment, so that a line in {DOTENV} has no effect: change it there"
     if own is not None and own.place == DOTENV and own.also:
         return f"{own.written} is also set as {', '.join(own.also)} in the .env file: keep one of them"
     return ""

@@ -163,6 +163,20 @@ def test_the_planned_lines_are_spelt_as_those_that_they_replace(companies: Compa
     assert "2 of 2 done" in out
 
 
+def test_a_line_without_effect_is_not_printed(companies: Companies, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the environment sets, no line of a .env file changes: the command says so, and the status is 1."""
+    for name in ("acme", "beta"):
+        companies.add(name)
+    companies.write()
+    monkeypatch.setenv("PROCOUNTOR_PROFILES__BETA__STRATEGY", "legacy_password")
+    status, out, err = run("plan", "--env")
+    assert (status, out) == (1, "PROCOUNTOR_PROFILES__ACME__STRATEGY=client_credentials\n")
+    assert err == (
+        "# left out: beta: PROCOUNTOR_PROFILES__BETA__STRATEGY is set in the environment, so that a line in the .env "
+        "file has no effect: change it there\n"
+    )
+
+
 def test_two_spellings_of_one_variable_are_left_out(companies: Companies, run: Run) -> None:
     """A line that would contradict another spelling of its variable is not printed; the status is 1."""
     companies.add("acme")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,6 @@ from tests.migration.conftest import Companies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from procountor_auth.sandbox import Sandbox
     from tests.cli.conftest import Command, Run
@@ -96,6 +96,7 @@ def test_appended_lines_leave_the_last_one_alone(
 ) -> None:
     """`plan --env >> .env` breaks no file whose last line has no end; a new file begins with the first line."""
     variables = sandbox.environment("legacy_password") | {"PROCOUNTOR_API_KEY": sandbox.api_key}
+    Path(".env").write_text(f"PROCOUNTOR_STRATEGY={variables.pop('PROCOUNTOR_STRATEGY')}\n")
     for before in ("", "# the last line"):
         file = tmp_path / "appended"
         file.write_text(before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -281,6 +282,48 @@ def test_both_spellings_of_a_variable_change(sandbox: Sandbox, environment: Call
     assert env_file_obstacle(Profiles.search(), None) == (
         "procountor_strategy is also set as PROCOUNTOR_STRATEGY in the .env file: keep one of them"
     )
+
+
+def test_a_line_in_the_env_file_changes_what_the_environment_does_not_set(
+    companies: Companies, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Only the profile's own variable in the environment stands in the way of its line, and no other place does."""
+    companies.add("common")
+    companies.add("filed", strategy="legacy_password")
+    companies.add("secret")
+    companies.add("variable")
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "procountor_profiles__secret__strategy").write_text("legacy_password")
+    monkeypatch.setenv("PROCOUNTOR_SECRETS_DIR", str(secrets))
+    monkeypatch.setenv("PROCOUNTOR_PROFILES__Variable__STRATEGY", "legacy_password")
+    assert "PROCOUNTOR_STRATEGY" in os.environ  # common to all of them
+    profiles = companies.write()
+    switches = [planned(profiles, profile).switch for profile in profiles]
+    obstacles = {profile: env_file_obstacle(profiles, profile) for profile in profiles}
+    Path(".env").write_text("".join(f"{name}={value}\n" for name, value in switches))
+    profiles = companies.write()
+    done = {profile: check(profiles, profile, TARGET).done for profile in profiles}
+    assert done == {"common": True, "filed": True, "secret": True, "variable": False}
+    assert obstacles == {
+        "common": "",
+        "filed": "",
+        "secret": "",
+        "variable": "PROCOUNTOR_PROFILES__Variable__STRATEGY is set in the environment, so that a line in the .env "
+        "file has no effect: change it there",
+    }
+
+
+def test_the_environment_wins_over_the_env_file(
+    sandbox: Sandbox, environment: Callable[[dict[str, str]], None]
+) -> None:
+    """Without profiles, the common variable in the environment stands in the way of the line, and one in .env not."""
+    variables = sandbox.environment("client_credentials") | sandbox.environment("legacy_password")
+    environment(variables)
+    assert env_file_obstacle(Profiles.search(), None).startswith("PROCOUNTOR_STRATEGY is set in the environment")
+    Path(".env").write_text(f"PROCOUNTOR_STRATEGY={variables.pop('PROCOUNTOR_STRATEGY')}\n")
+    environment(variables)
+    assert env_file_obstacle(Profiles.search(), None) == ""
 
 
 def test_what_is_missing_goes_beside_the_strategy(

@@ -68,7 +68,7 @@ def show_plans(plans: Sequence[Plan], steps: Sequence[str], *, show_all: bool) -
 
 
 def print_switches(plans: Sequence[Plan], profiles: Profiles) -> bool:
-    """Print the line of a .env file for each profile that is ready; on stderr, the profiles that are left out.
+    """Print the line of a .env file for each profile that it switches; on stderr, the profiles that are left out.
 
     Args:
         plans: The plans.
