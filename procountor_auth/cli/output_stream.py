@@ -6,7 +6,7 @@ import errno
 import io
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -105,18 +105,20 @@ def guard_output() -> None:
 
 
 def _guarded(stream: TextIO, *, is_result: bool) -> TextIO:
-    if not isinstance(stream, io.TextIOWrapper):  # it is closed, or replaced by a program
+    given: object = stream
+    if not isinstance(given, io.TextIOWrapper):  # it is closed, or replaced by a program
         return stream
-    stream.reconfigure(errors="backslashreplace")
-    buffer = stream.buffer
+    text = cast("io.TextIOWrapper", given)
+    text.reconfigure(errors="backslashreplace")
+    buffer: object = text.buffer
     raw = buffer if isinstance(buffer, io.RawIOBase) else getattr(buffer, "raw", None)
     if not isinstance(raw, io.RawIOBase):
         return stream
     guard = OutputStream(stream, raw, is_result=is_result)
     return io.TextIOWrapper(
         guard if raw is buffer else io.BufferedWriter(guard),  # there is no buffer with `python -u`
-        encoding=stream.encoding,
-        errors=stream.errors,
-        line_buffering=stream.line_buffering,
-        write_through=stream.write_through,
+        encoding=text.encoding,
+        errors=text.errors,
+        line_buffering=text.line_buffering,
+        write_through=text.write_through,
     )
