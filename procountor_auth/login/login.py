@@ -128,6 +128,7 @@ class Login(_BrowserLogin["Token"]):
 
         Raises:
             TypeError: This login was not created by a source.
+            ConfigurationError: A key in `PROCOUNTOR_TOKEN_STORE_KEY` is not one.
         """
         if self._saves is None:
             raise TypeError("This login was not created by `TokenSource.begin_login`, and can't be saved.")

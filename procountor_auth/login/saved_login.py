@@ -14,15 +14,18 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.fernet import InvalidToken
 from pydantic import SecretStr
 
-from procountor_auth.errors import RedirectError
+from procountor_auth.errors import ConfigurationError, RedirectError
 from procountor_auth.protocol.authorization_request import AuthorizationRequest
 from procountor_auth.protocol.authorization_response import ExpectedResponse
+from procountor_auth.stores.sealing import make_fernet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from cryptography.fernet import MultiFernet
 
 VALID: Final = 3600.0
 """Seconds in which a saved login can be completed: a user may have to look for a password."""
@@ -38,17 +41,24 @@ class SavedLogins:
     """Converts logins to text and back.
 
     Attributes:
-        keys: Fernet keys: the first encrypts, all decrypt.
+        keys: The token store's keys: the first encrypts, all decrypt.
+        last_key: The key that encrypts where there is no other, and decrypts in any case.
         entry: The entry of the token store that the login is for.
         clock: The wall clock, in Unix seconds.
     """
 
     keys: tuple[SecretStr, ...]
+    last_key: SecretStr
     entry: str
     clock: Callable[[], float]
 
     def save(self, request: AuthorizationRequest) -> str:
-        """Return the text of a login."""
+        """Return the text of a login.
+
+        Raises:
+            ConfigurationError: A key is not one.
+        """
+        fernet = self._fernet()  # first: where it fails, no local must hold a secret
         expected = request.expected
         fields = {
             "entry": self.entry,
@@ -60,7 +70,7 @@ class SavedLogins:
             "asked_at": expected.asked_at,
             "issuer": expected.issuer,
         }
-        return self._fernet().encrypt(json.dumps(fields).encode()).decode()
+        return fernet.encrypt(json.dumps(fields).encode()).decode()
 
     def resume(self, saved: SecretStr) -> AuthorizationRequest:
         """Return the login in a text.
@@ -106,7 +116,10 @@ class SavedLogins:
         return request
 
     def _fernet(self) -> MultiFernet:
-        return MultiFernet([Fernet(key.get_secret_value().encode("ascii")) for key in self.keys])
+        found = make_fernet(self.keys, self.last_key)
+        if isinstance(found, ConfigurationError):  # a key that no store has refused, as the memory store needs none
+            raise found
+        return found
 
 
 def key_from(client_secret: SecretStr) -> SecretStr:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import TYPE_CHECKING, Final, TypeGuard
 
 from pydantic import SecretBytes
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
 KEY_VARIABLE: Final = "PROCOUNTOR_TOKEN_STORE_KEY"
 
 _MAKE_A_KEY: Final = (
-    'Make one with: python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+    'Make one with: python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())". Several '
+    "keys are separated by commas."
 )
+
+_KEY: Final = re.compile(r"[A-Za-z0-9_+/-]{43}=")
+"""32 bytes in base64. Fernet would take anything behind them, such as a second key after a wrong separator."""
 
 GIVE_THE_KEY: Final = (
     f"Set {KEY_VARIABLE} to the key that it was sealed with; after a rotation, put the new key first and keep the old "
@@ -32,10 +37,14 @@ _FERNET_FRAME: Final = 1 + 8 + 16 + 32
 _FERNET_BLOCK: Final = 16
 
 
-def make_fernet(keys: tuple[SecretStr, ...]) -> MultiFernet | ConfigurationError:
+def make_fernet(keys: tuple[SecretStr, ...], *last: SecretStr) -> MultiFernet | ConfigurationError:
     """Return what seals and opens with these keys, the first of which seals.
 
     A key that is none, or a missing package, is an error to be raised where no local holds a key.
+
+    Args:
+        keys: The keys of `PROCOUNTOR_TOKEN_STORE_KEY`.
+        last: Keys that come after them, and are not the user's.
     """
     try:
         from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415 - needed only where there is a key
@@ -44,11 +53,11 @@ def make_fernet(keys: tuple[SecretStr, ...]) -> MultiFernet | ConfigurationError
         return _wrong_key(f"{KEY_VARIABLE} {extra.what}", hint=f"{extra.hint}; or unset the variable.")
     fernets: list[Fernet] = []
     for number, key in enumerate(keys, start=1):
-        try:
-            fernets.append(Fernet(key.get_secret_value().encode("ascii")))
-        except ValueError:  # binascii's and Unicode's errors are ValueErrors too
+        if _KEY.fullmatch(key.get_secret_value()) is None:
             which = f"key {number} of {len(keys)}" if len(keys) > 1 else "the key"
             return _wrong_key(f"{KEY_VARIABLE}: {which} is not 32 bytes in URL-safe base64", hint=_MAKE_A_KEY)
+        fernets.append(Fernet(key.get_secret_value()))
+    fernets += [Fernet(key.get_secret_value()) for key in last]
     return MultiFernet(fernets)
 
 

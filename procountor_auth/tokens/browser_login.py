@@ -39,6 +39,6 @@ def login_of(cache: RenewingCache, redirect_uri: str | None = None, saved: Secre
                 f"The {strategy.name} strategy has no login page.",
                 hint="Set PROCOUNTOR_STRATEGY=authorization_code to log in with a browser, or just call `token()`.",
             )
-        keys = (*provider.store_keys, key_from(strategy.client.client_secret))
-        saves = SavedLogins(keys, provider.key, provider.clock)
+        last_key = key_from(strategy.client.client_secret)
+        saves = SavedLogins(provider.store_keys, last_key, provider.key, provider.clock)
         return Login(strategy, cache.keep_result_of, redirect_uri, provider.whose, saves=saves, saved=saved)

@@ -59,6 +59,19 @@ def test_another_worker_completes_a_login(sandbox: Sandbox, log_in: LogIn) -> No
     assert first.token().access_token == second.token().access_token == token.access_token
 
 
+def test_a_key_that_no_store_has_refused_is_told(sandbox: Sandbox, environment: Environment) -> None:
+    """The memory store needs no key; whoever saves or resumes a login is told what is wrong with it."""
+    variables = sandbox.environment("authorization_code") | {"PROCOUNTOR_TOKEN_STORE": "memory"}
+    environment(variables)
+    saved = TokenSource.from_env(account="user-1").begin_login().save()
+    environment(variables | {"PROCOUNTOR_TOKEN_STORE_KEY": "CANARY"})
+    source = TokenSource.from_env(account="user-1")
+    for use in (source.begin_login().save, lambda: source.resume_login(saved)):
+        with pytest.raises(ConfigurationError, match="PROCOUNTOR_TOKEN_STORE_KEY: the key is not 32 bytes") as caught:
+            use()
+        assert "CANARY" not in str(caught.value)
+
+
 @pytest.mark.usefixtures("shared")
 def test_pkce_survives(sandbox: Sandbox, environment: Environment, shared: dict[str, str], log_in: LogIn) -> None:
     """The verifier is handed over with the rest."""

@@ -28,7 +28,18 @@ def whole(**changed: object) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "key", ["CANARY", "", "CANARY-é", "Q0FOQVJZQ0FOQVJZ", "Q0FOQVJZ" * 6, "nJf9-2P7jQRmJJYTuxkQlkw9BQVyIGT9UVsbqpYP25"]
+    "key",
+    [
+        "CANARY",
+        "",
+        "CANARY-é",
+        "Q0FOQVJZQ0FOQVJZ",
+        "Q0FOQVJZ" * 6,
+        "nJf9-2P7jQRmJJYTuxkQlkw9BQVyIGT9UVsbqpYP25",
+        f"{'A' * 43}=garbage",
+        f"{'A' * 43}=;{'B' * 43}=",
+        f"{'A' * 42}!A=",
+    ],
 )
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_key_that_is_none_is_refused(two_keys: tuple[SecretStr, ...], key: str, number: int) -> None:
@@ -40,7 +51,8 @@ def test_a_key_that_is_none_is_refused(two_keys: tuple[SecretStr, ...], key: str
     said = f"PROCOUNTOR_TOKEN_STORE_KEY: {which} is not 32 bytes in URL-safe base64"
     assert caught.value.problems == (Problem("PROCOUNTOR_TOKEN_STORE_KEY", "invalid", said),)
     assert caught.value.hint == (
-        'Make one with: python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+        'Make one with: python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())". '
+        "Several keys are separated by commas."
     )
     assert not key or key not in str(caught.value) + caught.value.json()
     assert caught.value.__context__ is None
