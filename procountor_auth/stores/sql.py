@@ -22,7 +22,7 @@ from procountor_auth.stores.lease import DEFAULT_LEASE
 from procountor_auth.stores.outage import OUTAGES
 from procountor_auth.stores.private_folder import HeldLock, PrivateFolder
 from procountor_auth.stores.retention import KEEP_DAMAGED, seconds_to_keep
-from procountor_auth.stores.sql_connection import ANSWER_TIMEOUT, URL_HINT, database_for
+from procountor_auth.stores.sql_connection import ANSWER_TIMEOUT, database_for
 from procountor_auth.stores.sql_error import (
     VARIABLE,
     is_crowded,
@@ -34,6 +34,7 @@ from procountor_auth.stores.sql_error import (
 from procountor_auth.stores.sql_listing import delete_row, list_rows
 from procountor_auth.stores.sql_lock import AdvisoryLock, advisory_lock
 from procountor_auth.stores.sql_table import TABLE
+from procountor_auth.stores.sql_url import URL_HINT
 from procountor_auth.stores.transaction import LockedTransaction, check_key, conflict
 
 if TYPE_CHECKING:
@@ -277,7 +278,9 @@ class SQLStore(Store):
         begun = OUTAGES.check(self._database.place) if begins else 0.0
         try:
             return do()
-        except (exc.SQLAlchemyError, OSError) as error:
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a driver can raise anything about what a server sends
             problem = translate(error, self._database.place)
         if begins and isinstance(problem, StoreUnavailable):
             OUTAGES.remember(self._database.place, begun, problem)

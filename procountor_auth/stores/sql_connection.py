@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from procountor_auth.errors import printable
 from procountor_auth.protocol.instrumentation import uninstrumented
+from procountor_auth.stores.sql_url import problem_with
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -30,11 +31,6 @@ ANSWER_TIMEOUT: Final = 5.0
 
 CLOSE_TIMEOUT: Final = 1.0
 """Seconds in which a connection is closed politely: something in between may have forgotten it."""
-
-URL_HINT: Final = (
-    "Write it as postgresql+psycopg://USER:PASSWORD@HOST:PORT/DATABASE, with special characters as %XX in USER and "
-    "PASSWORD, or as sqlite:////path/of/a/file."
-)
 
 
 class Database:
@@ -155,8 +151,9 @@ def database_for(url: SecretStr) -> Database | str:
         return _sqlite(parts)
     if backend != "postgresql":
         return "is a database that is not supported: PostgreSQL and SQLite are"
-    if not (parts.host or parts.query.get("host")) or not parts.database:
-        return "has no host or no name of a database"
+    problem = problem_with(parts)
+    if problem is not None:
+        return problem
     if parts.drivername == "postgresql":
         # What SQLAlchemy takes for the usual driver has changed once.
         parts = parts.set(drivername="postgresql+psycopg")
@@ -165,6 +162,8 @@ def database_for(url: SecretStr) -> Database | str:
     options: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT}
     if parts.get_driver_name() == "psycopg":
         options["prepare_threshold"] = None  # for PgBouncer, which may give the next statement to another connection
+        # In a database or an environment with SQL_ASCII, psycopg would return bytes where SQLAlchemy needs text.
+        options["client_encoding"] = "utf8"
     return _database(parts, place, options)
 
 
@@ -188,6 +187,6 @@ def _database(parts: URL, place: str, options: dict[str, Any], file: Path | None
         engine = create_engine(parts, poolclass=NullPool, hide_parameters=True, connect_args=options)
     except exc.NoSuchModuleError:
         return "names a driver that is not known"
-    except exc.ArgumentError:
+    except (exc.ArgumentError, ValueError):  # a ValueError: of hosts and ports that do not go together
         return "is a URL that SQLAlchemy does not understand"
     return Database(engine, place, file)

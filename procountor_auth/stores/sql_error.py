@@ -125,6 +125,11 @@ def _for_now(error: Exception, place: str) -> StoreUnavailable | None:
 
 def _other(error: Exception, place: str) -> StoreError:
     kind = type(getattr(error, "orig", None) or error).__name__
+    if not isinstance(error, exc.SQLAlchemyError):
+        return StoreError(
+            f"{place} can't be used: its driver has failed ({kind}).",
+            hint=f"Check {VARIABLE}, and the versions of SQLAlchemy and of the driver.",
+        )
     return StoreError(f"{place} refused a statement ({kind}).", hint=f"Is the table {NAME} the one of this version?")
 
 

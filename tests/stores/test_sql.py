@@ -220,6 +220,16 @@ def test_what_is_refused_for_good_is_no_outage(
             "is not a URL; a special character in the password may be the reason",
         ),
         ("postgresql+nothing://u:n0t4u@host/x", "names a driver that is not known"),
+        *(
+            (f"postgresql://u:n0t4u@host/x?{name}=n0t4u", "has a parameter in its query that is not known")
+            for name in (
+                *("client_encoding", "connect_timeout", "dbname", "password", "service", "sslkeylogfile"),
+                *("autocommit", "conninfo", "context", "replication", "prepare_threshold", "row_factory", "n0t4u"),
+            )
+        ),
+        ("postgresql://u:n0t4u@host/x?sslmode=require&sslmode=disable", "has sslmode more than once"),
+        ("postgresql://u:n0t4u@/x?host=a:1:2&host=b:n0t4u", "is a URL that SQLAlchemy does not understand"),
+        ("postgresql://u:n0t4u@/x?host=a:n0t4u&host=b", "is a URL that SQLAlchemy does not understand"),
         ("sqlite:///", "has no file; memory is the store that forgets"),
         ("sqlite:///:memory:", "has no file; memory is the store that forgets"),
         ("sqlite:////x?n0t4u=1", "has a query, which is not known for SQLite"),
@@ -235,7 +245,11 @@ def test_a_url_that_can_t_be_is_a_configuration_error(url: str, said: str) -> No
     assert caught.value.problems == (Problem("PROCOUNTOR_TOKEN_STORE", "invalid", said),)
     assert caught.value.hint == (
         "Write it as postgresql+psycopg://USER:PASSWORD@HOST:PORT/DATABASE, with special characters as %XX in USER and "
-        "PASSWORD, or as sqlite:////path/of/a/file."
+        "PASSWORD, or as sqlite:////path/of/a/file. The query of PostgreSQL's may have application_name, "
+        "channel_binding, gssencmode, host, hostaddr, keepalives, keepalives_count, keepalives_idle, "
+        "keepalives_interval, krbsrvname, load_balance_hosts, options, passfile, port, require_auth, requirepeer, "
+        "ssl_max_protocol_version, ssl_min_protocol_version, sslcert, sslcertmode, sslcrl, sslcrldir, sslkey, sslmode, "
+        "sslnegotiation, sslpassword, sslrootcert, sslsni, target_session_attrs, tcp_user_timeout."
     )
     assert "n0t" not in str(caught.value)
     assert caught.value.__context__ is None
@@ -264,13 +278,13 @@ def test_another_database_is_not_supported() -> None:
             "postgresql://u:n0t4u@host/x",
             "PostgreSQL at host:5432/x",
             "postgresql+psycopg",
-            {"connect_timeout": 3, "prepare_threshold": None},
+            {"connect_timeout": 3, "prepare_threshold": None, "client_encoding": "utf8"},
         ),
         (
             "postgresql+psycopg://u:n0t4u@/x?host=/run",
             "PostgreSQL at a socket:5432/x",
             "postgresql+psycopg",
-            {"connect_timeout": 3, "prepare_threshold": None},
+            {"connect_timeout": 3, "prepare_threshold": None, "client_encoding": "utf8"},
         ),
         ("postgresql+pg8000://u:n0t4u@host:7/x", "PostgreSQL at host:7/x", "postgresql+pg8000", {"connect_timeout": 3}),
         ("sqlite:////srv/tokens.db", "SQLite in /srv/tokens.db", "sqlite", {"timeout": 5.0}),
@@ -292,6 +306,35 @@ def test_a_database_is_reached_within_limits(
     assert (found.place, repr(found)) == (place, f"<Database {place}>")
     assert found.file == (Path("/srv/tokens.db") if driver == "sqlite" else None)
     assert given == {"driver": driver, "poolclass": NullPool, "hide_parameters": True, "connect_args": options}
+
+
+def test_a_database_without_an_encoding_works(postgres_server: PostgresServer, token: Token) -> None:
+    """A database with SQL_ASCII, of which psycopg would return texts as bytes, keeps tokens as any other does."""
+    with postgres_server.connect() as connection:
+        connection.execute("DROP DATABASE IF EXISTS plain")
+        connection.execute("CREATE DATABASE plain TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'")
+    store = store_at(postgres_server.url.replace("/postgres", "/plain"))
+    write(store, token)
+    assert store.read(KEY) == Entry(1, token)
+    assert [each.key for each in store.list_entries()] == [KEY]
+
+
+@pytest.mark.parametrize("failure", [TypeError("n0t4u"), KeyError("n0t4u")])
+def test_whatever_a_driver_raises_is_an_error_of_the_store(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, failure: Exception
+) -> None:
+    """A driver that stumbles over what it was given is told by the kind of its error, without what that says."""
+    store = store_at(f"sqlite:///{tmp_path / 'tokens.db'}")
+
+    def connect() -> None:
+        raise failure
+
+    monkeypatch.setattr(store._database._engine, "connect", connect)
+    with pytest.raises(StoreError, match=rf"its driver has failed \({type(failure).__name__}\)") as caught:
+        store.read(KEY)
+    assert not caught.value.retryable
+    assert "n0t4u" not in str(caught.value)
+    assert caught.value.__context__ is None
 
 
 def test_an_entry_with_two_versions_is_damaged(tmp_path: Path, token: Token, caplog: pytest.LogCaptureFixture) -> None:
