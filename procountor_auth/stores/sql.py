@@ -33,7 +33,7 @@ from procountor_auth.stores.sql_error import (
 )
 from procountor_auth.stores.sql_listing import delete_row, list_rows
 from procountor_auth.stores.sql_lock import AdvisoryLock, advisory_lock
-from procountor_auth.stores.sql_table import TABLE
+from procountor_auth.stores.sql_table import TABLE, checked
 from procountor_auth.stores.sql_url import URL_HINT
 from procountor_auth.stores.transaction import LockedTransaction, check_key, conflict
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from contextlib import AbstractContextManager
 
-    from pydantic import SecretBytes, SecretStr
+    from pydantic import SecretStr
     from sqlalchemy import Connection
 
     from procountor_auth.stores.listing import Leftover, ListedEntry
@@ -192,8 +192,12 @@ class SQLStore(Store):
             if there is None:
                 connection.execute(insert(TABLE).values(key=key, **row))
                 return None
+            found = checked(there.version, there.data)
+            if found is None:  # as good as none, as for a transaction that begins
+                connection.execute(update(TABLE).where(here).values(row))
+                return None
             # After a lost connection it is asked for once more, and may have been done.
-            return None if (there.version, there.data) == (entry.version, data) else int(there.version)
+            return None if found == (entry.version, data) else found[0]
 
         found = self._do(swap, until=until)
         if found is not None:
@@ -208,10 +212,13 @@ class SQLStore(Store):
         except StoreError as error:
             _logger.debug("expired entries were not deleted: %s", error.message)
 
-    def _decoded(self, key: str, row: tuple[int, SecretBytes] | None) -> Entry | Damaged | None:
+    def _decoded(self, key: str, row: tuple[object, object] | None) -> Entry | Damaged | None:
         if row is None:
             return None
-        version, data = row
+        fields = checked(*row)
+        if fields is None:
+            return Damaged("a field has another type")
+        version, data = fields
         found = self._codec.decode(key, data, f"{self._database.place}, as {key}")
         if isinstance(found, StoreError):
             raise found
@@ -293,6 +300,6 @@ class SQLStore(Store):
         raise TypeError("A SQLStore holds a password and is not pickled: open it in each process.")
 
 
-def _row(connection: Connection, key: str) -> tuple[int, SecretBytes] | None:
+def _row(connection: Connection, key: str) -> tuple[object, object] | None:
     found = connection.execute(select(TABLE.c.version, TABLE.c.data).where(TABLE.c.key == key)).first()
-    return None if found is None else (int(found.version), found.data)
+    return None if found is None else (found.version, found.data)

@@ -66,6 +66,10 @@ class Database:
             connection = self._engine.connect()
             # Nobody else ends it: a pool would, in a child of this process as well, and with it the parent's.
             connection.detach()
+        if self.file is not None:
+            # A damaged text would be an error of each statement that finds it, which shows it.
+            driver: Any = connection.connection.dbapi_connection
+            driver.text_factory = _text
         return connection
 
     @contextmanager
@@ -94,6 +98,10 @@ class Database:
 
     def __repr__(self) -> str:
         return f"<Database {self.place}>"
+
+
+def _text(found: bytes) -> str:
+    return found.decode("utf-8", "replace")
 
 
 def close(connection: Connection) -> None:

@@ -25,9 +25,16 @@ class HiddenBytes(TypeDecorator[SecretBytes]):
         """Return what is sent."""
         return None if value is None else value.get_secret_value()
 
-    def process_result_value(self, value: bytes | None, dialect: Any) -> SecretBytes | None:  # noqa: ANN401, ARG002 - SQLAlchemy's
-        """Return what is seen of what was received."""
-        return None if value is None else SecretBytes(bytes(value))
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:  # noqa: ANN401, ARG002 - SQLAlchemy's
+        """Return what hides a received value. `LargeBinary` has one that makes twelve bytes of the number 12."""
+        return _hidden
+
+
+def _hidden(value: Any) -> SecretBytes | None:  # noqa: ANN401 - SQLite returns what somebody has put there
+    try:
+        return SecretBytes(bytes(memoryview(value)))
+    except TypeError:
+        return None
 
 
 TABLE: Final = Table(
@@ -39,6 +46,12 @@ TABLE: Final = Table(
     Column("written_at", Double, nullable=False, comment="Unix seconds"),
     Column("expires_at", Double, nullable=False, comment="Unix seconds; it is deleted some time afterwards"),
 )
+
+
+def checked(version: object, data: object) -> tuple[int, SecretBytes] | None:
+    """Return two fields of a row, or None if it is damaged: SQLite keeps values of any type in any column."""
+    return (version, data) if isinstance(version, int) and isinstance(data, SecretBytes) else None
+
 
 DIALECTS: Final = ("postgresql", "sqlite")
 

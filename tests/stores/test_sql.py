@@ -357,6 +357,71 @@ def test_an_entry_with_two_versions_is_damaged(tmp_path: Path, token: Token, cap
     assert [each.message for each in caplog.records if each.name == "procountor_auth"] == [said]
 
 
+_DAMAGES: Final = (
+    *("version = 'n0t4u'", "version = x'ff00'", "version = 1.5", "version = CAST(x'ff' AS TEXT)"),
+    *("data = 'n0t4u'", "data = 12", "data = 1.5", "data = CAST(x'ff' AS TEXT)"),
+)
+
+
+def damage(path: Path, change: str) -> None:
+    """Change a row as another program does: SQLite keeps a value of any type in any column."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"UPDATE {NAME} SET {change}")
+
+
+@pytest.mark.parametrize("change", _DAMAGES)
+def test_a_field_of_another_type_is_damage(tmp_path: Path, token: Token, other: Token, change: str) -> None:
+    """A row with a text, a blob or a fraction instead of what belongs there is listed, kept aside and replaced."""
+    path = tmp_path / "tokens.db"
+    store = store_at(f"sqlite:///{path}")
+    write(store, token)
+    damage(path, change)
+    assert store.read(KEY) is None
+    assert [each.key for each in store.list_entries()] == [KEY]
+    with store.transaction(KEY, timeout=5) as transaction:
+        assert transaction.entry is None
+        transaction.write(other)
+    assert store.read(KEY) == Entry(1, other)
+    assert [each.name for each in store.list_leftovers() if each.kind == "damaged"] == [f"{KEY}:damaged"]
+    damage(path, change)
+    store.remove(KEY, timeout=5)
+    assert store.list_entries() == []
+
+
+@pytest.mark.parametrize("change", _DAMAGES)
+@pytest.mark.parametrize("removes", [False, True], ids=["write", "remove"])
+def test_a_row_that_is_damaged_meanwhile_is_no_conflict(
+    tmp_path: Path, token: Token, other: Token, change: str, *, removes: bool
+) -> None:
+    """What is no entry any more counts as none within a transaction: it is replaced, or removed."""
+    path = tmp_path / "tokens.db"
+    store = store_at(f"sqlite:///{path}")
+    write(store, token)
+    with store.transaction(KEY, timeout=5) as transaction:
+        damage(path, change)
+        if removes:
+            transaction.remove()
+        else:
+            transaction.write(other)
+    assert store.read(KEY) == (None if removes else Entry(2, other))
+    assert [each.key for each in store.list_entries()] == ([] if removes else [KEY])
+
+
+def test_a_listing_takes_nothing_on_trust(tmp_path: Path, token: Token) -> None:
+    """A time that is none is not known, and a row with a key that no entry has is another program's."""
+    path = tmp_path / "tokens.db"
+    store = store_at(f"sqlite:///{path}")
+    write(store, token)
+    damage(path, "written_at = 'n0t4u', expires_at = 9e999")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for key in ("two words", b"blob", "a" * 129):
+            connection.execute(f"INSERT INTO {NAME} VALUES (?, 1, x'00', 0, 4e9)", (key,))
+        connection.execute(f"INSERT INTO {NAME} VALUES (CAST(x'ff' AS TEXT), 1, x'00', 0, 4e9)")
+    ((key, written_at, kept_until),) = [(each.key, each.written_at, each.kept_until) for each in store.list_entries()]
+    assert (key, written_at, kept_until) == (KEY, None, None)
+    assert [each for each in store.list_leftovers() if each.kind == "damaged"] == []
+
+
 def test_what_can_not_be_forgotten_stays(
     tmp_path: Path, token: Token, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
