@@ -169,7 +169,7 @@ class PrivateFolder:
 
     def _problem(self) -> StoreError | None:
         try:
-            _make(self.path)
+            make_folder(self.path)
             found = self.path.lstat()
         except OSError as error:
             return unusable(self.path, error, "can't be made")
@@ -240,8 +240,12 @@ def _is_shared(path: Path) -> bool:
     return os.name != "nt" and stat.S_ISDIR(mode) and bool(mode & stat.S_ISVTX) and bool(mode & stat.S_IWOTH)
 
 
-def _make(path: Path) -> None:
-    """Make the folder and its parents, each 0700: `os.makedirs` would give the parents the usual mode."""
+def make_folder(path: Path) -> None:
+    """Make a folder and its parents, each 0700: `os.makedirs` would give the parents the usual mode.
+
+    Raises:
+        OSError: One can't be made.
+    """
     missing: list[Path] = []
     while not os.path.lexists(path):
         missing.append(path)

@@ -13,8 +13,9 @@ from sqlalchemy import create_engine, exc
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
-from procountor_auth.errors import printable
+from procountor_auth.errors import StoreError, printable
 from procountor_auth.protocol.instrumentation import uninstrumented
+from procountor_auth.stores.private_folder import make_folder, unusable
 from procountor_auth.stores.sql_url import problem_with
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Database:
 
         Raises:
             SQLAlchemyError: Whatever the database says.
-            OSError: SQLite's file can't be made.
+            StoreError: SQLite's file can't be made.
         """
         if self.file is not None:
             self._make_file(self.file)
@@ -81,7 +82,7 @@ class Database:
 
         Raises:
             SQLAlchemyError: Whatever the database says.
-            OSError: SQLite's file can't be made.
+            StoreError: SQLite's file can't be made.
         """
         connection = self.connect()
         try:
@@ -92,9 +93,16 @@ class Database:
 
     @staticmethod
     def _make_file(path: Path) -> None:
-        # SQLite would let everybody read it, and what it makes beside it has the same access rights.
-        with suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        problem: StoreError | None = None
+        try:
+            make_folder(path.parent)
+            # SQLite would let everybody read it, and what it makes beside it has the same access rights.
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except OSError as error:
+            problem = unusable(path, error, "can't be made")
+        if problem is not None:
+            raise problem
 
     def __repr__(self) -> str:
         return f"<Database {self.place}>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import socket
@@ -14,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import pytest
 from pydantic import SecretStr
@@ -647,9 +648,8 @@ def test_the_home_directory_may_be_written_as_a_tilde(tmp_path: Path, monkeypatc
     [
         (Path.mkdir, "can't be used", StoreError),
         (lambda path: path.write_bytes(b"n0t4u" * 1000), "can't be used", StoreError),
-        (lambda path: path.parent.rmdir(), "can't be", StoreError),
     ],
-    ids=["a folder", "no database", "no folder"],
+    ids=["a folder", "no database"],
 )
 def test_what_is_no_database_of_sqlite_says_so(
     tmp_path: Path, make: Callable[[Path], object], said: str, kind: type[StoreError]
@@ -661,6 +661,43 @@ def test_what_is_no_database_of_sqlite_says_so(
     with pytest.raises(kind, match=f"SQLite in {path} {said}") as caught:
         store_at(f"sqlite:///{path}").read(KEY)
     assert "n0t4u" not in str(caught.value)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such access rights")
+def test_the_folders_of_a_file_of_sqlite_are_made(tmp_path: Path, token: Token) -> None:
+    """What is missing above the file is made, and closed to others."""
+    path = tmp_path / "above" / "there" / "tokens.db"
+    store = store_at(f"sqlite:///{path}")
+    write(store, token)
+    assert store.read(KEY) == Entry(1, token)
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (path, *list(path.parents)[:2])] == [0o600, 0o700, 0o700]
+
+
+def _forbidden(*_: object, **_more: object) -> NoReturn:
+    raise PermissionError(errno.EACCES, "n0t4u")
+
+
+@pytest.mark.parametrize("what", ["above", "folder", "file"])
+def test_a_file_of_sqlite_that_can_not_be_made_is_no_outage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """A path below a file, or one that access rights forbid, has to be corrected, and the reason is told."""
+    path = tmp_path / "there" / "tokens.db"
+    if what == "above":
+        path.parent.touch()
+    elif what == "folder":
+        monkeypatch.setattr(Path, "mkdir", _forbidden)
+    else:
+        path.parent.mkdir()
+        monkeypatch.setattr("procountor_auth.stores.sql_connection.os.open", _forbidden)
+    store = store_at(f"sqlite:///{path}")
+    for attempt in (lambda: store.read(KEY), store.list_entries):
+        with pytest.raises(StoreError) as caught:
+            attempt()
+        reason = os.strerror(errno.ENOTDIR if what == "above" else errno.EACCES)
+        assert caught.value.message == f"{path} can't be made: {reason}."
+        assert not isinstance(caught.value, StoreUnavailable)
+        assert caught.value.__context__ is None
 
 
 @pytest.mark.parametrize("dialect", ["postgresql", "sqlite"])
