@@ -162,6 +162,11 @@ def database_for(url: SecretStr) -> Database | str:
         parts = make_url(url.get_secret_value())
     except (exc.ArgumentError, ValueError):
         return "is not a URL; a special character in the password may be the reason"
+    try:
+        if parts.get_dialect().is_async:
+            return "names a driver that is asynchronous"
+    except (exc.NoSuchModuleError, ValueError):  # a ValueError: of a scheme with two drivers
+        return "names a driver that is not known"
     backend = parts.get_backend_name()
     if backend == "sqlite":
         return _sqlite(parts)
@@ -201,8 +206,6 @@ def _sqlite(parts: URL) -> Database | str:
 def _database(parts: URL, place: str, options: dict[str, Any], file: Path | None = None) -> Database | str:
     try:
         engine = create_engine(parts, poolclass=NullPool, hide_parameters=True, connect_args=options)
-    except exc.NoSuchModuleError:
-        return "names a driver that is not known"
     except (exc.ArgumentError, ValueError):  # a ValueError: of hosts and ports that do not go together
         return "is a URL that SQLAlchemy does not understand"
     return Database(engine, place, file)

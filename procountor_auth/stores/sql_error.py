@@ -36,7 +36,20 @@ _SAID_REFUSED: Final = re.compile(
 )
 """What PostgreSQL says where a connection is refused for good: it has no SQLSTATE there."""
 
-_UNTRUSTED: Final = re.compile(r"certificate|SSL error", re.IGNORECASE)
+_UNTRUSTED: Final = re.compile(r"certificate|private key file|SSL error", re.IGNORECASE)
+
+_SAID_OTHERWISE_ENCRYPTED: Final = re.compile(
+    r"does not support SSL|support GSSAPI encryption|SSL connection is required|connection is insecure", re.IGNORECASE
+)
+
+_SAID_WRONG: Final = re.compile(
+    r"invalid \S+ value|invalid value|invalid connection option|invalid port number|invalid SSL protocol version|"
+    r"weak sslmode|channel binding (is )?required|authentication method requirement|GSSAPI encryption required|"
+    r"could not match \d+|host name must be specified|unrecognized configuration parameter|"
+    r"permission denied to set parameter|service file|definition of service",
+    re.IGNORECASE,
+)
+"""What libpq or the server says of parameters with which no connection can ever be made: no SQLSTATE there, either."""
 
 _NO_FILE: Final = re.compile(r"unable to open|readonly|not a database|malformed|disk I/O|full", re.IGNORECASE)
 """What SQLite says of a file that it can't use."""
@@ -96,6 +109,16 @@ def _for_good(error: Exception, place: str) -> StoreError | None:
             f"{place} does not permit this user what is needed.",
             hint=f"Permit it SELECT, INSERT, UPDATE and DELETE on the table {NAME}. If there is none yet, somebody who "
             "may makes it with what `procountor-auth store ddl` prints.",
+        )
+    if not state and _SAID_OTHERWISE_ENCRYPTED.search(said):
+        return StoreError(
+            f"{place} and {VARIABLE} don't agree on encryption.",
+            hint="Correct sslmode in its query, or turn TLS on at the server.",
+        )
+    if not state and _SAID_WRONG.search(said):
+        return StoreError(
+            f"{place} can't be connected to with these parameters.",
+            hint=f"Check the query in {VARIABLE}, and libpq's own variables, such as PGSSLMODE and PGSERVICE.",
         )
     if _UNTRUSTED.search(said):
         return StoreError(

@@ -137,6 +137,41 @@ _SQL: Final[dict[tuple[str, str | None], tuple[bool, str, str]]] = {
         "place has a certificate that is not trusted, or TLS can't be set up.",
         "Name its authority's PEM file in PROCOUNTOR_TOKEN_STORE: ?sslmode=verify-full&sslrootcert=/path/to/ca.pem.",
     ),
+    **dict.fromkeys(
+        (
+            ("server does not support SSL, but SSL was required", None),
+            ("server doesn't support GSSAPI encryption, but it was required", None),
+            ("FATAL: SSL connection is required. Please specify SSL options and retry.", None),
+        ),
+        (
+            False,
+            "place and PROCOUNTOR_TOKEN_STORE don't agree on encryption.",
+            "Correct sslmode in its query, or turn TLS on at the server.",
+        ),
+    ),
+    **dict.fromkeys(
+        (
+            ('invalid sslmode value: "x"', None),
+            ('invalid "channel_binding" value: "x"', None),
+            ('invalid integer value "x" for connection option "keepalives"', None),
+            ('weak sslmode "prefer" may not be used with sslrootcert=system (use "verify-full")', None),
+            ('FATAL: invalid value for parameter "client_encoding": "x"', None),
+            ('FATAL: unrecognized configuration parameter "x"', None),
+            ('definition of service "x" not found', None),
+            ('authentication method requirement "md5" failed', None),
+            ("could not match 2 port numbers to 3 hosts", None),
+        ),
+        (
+            False,
+            "place can't be connected to with these parameters.",
+            "Check the query in PROCOUNTOR_TOKEN_STORE, and libpq's own variables, such as PGSSLMODE and PGSERVICE.",
+        ),
+    ),
+    ("could not load private key file: bad", None): (
+        False,
+        "place has a certificate that is not trusted, or TLS can't be set up.",
+        "Name its authority's PEM file in PROCOUNTOR_TOKEN_STORE: ?sslmode=verify-full&sslrootcert=/path/to/ca.pem.",
+    ),
     ("unable to open database file", None): (
         False,
         "place can't be used.",

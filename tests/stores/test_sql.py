@@ -228,6 +228,39 @@ def test_what_is_refused_for_good_is_no_outage(
                 *("autocommit", "conninfo", "context", "replication", "prepare_threshold", "row_factory", "n0t4u"),
             )
         ),
+        ("postgresql+psycopg_async://u:n0t4u@host/x", "names a driver that is asynchronous"),
+        ("postgresql+asyncpg://u:n0t4u@host/x", "names a driver that is asynchronous"),
+        ("sqlite+aiosqlite:////n0t4u", "names a driver that is asynchronous"),
+        ("postgresql+psycopg+n0t4u://u@host/x", "names a driver that is not known"),
+        ("postgresql://u:n0t4u@host:0/x", "has a port that can't be"),
+        ("postgresql://u:n0t4u@host:99999/x", "has a port that can't be"),
+        ("postgresql://u:n0t%004u@host/x", "has a character that can't be"),
+        ("postgresql://u:n0t4u@host/x%00n0t4u", "has a character that can't be"),
+        ("postgresql://u:n0t4u@/x?host=n0t%004u", "has a host that can't be"),
+        ("postgresql://u:n0t4u@host/x?options=n0t%004u", "has something as options that can't be"),
+        (
+            "postgresql://u:n0t4u@host/x?sslmode=n0t4u",
+            "has another sslmode than disable, allow, prefer, require, verify-ca, verify-full",
+        ),
+        (
+            "postgresql://u:n0t4u@host/x?target_session_attrs=standby",
+            "has another target_session_attrs than any, read-write, primary",
+        ),
+        (
+            "postgresql://u:n0t4u@host/x?ssl_min_protocol_version=n0t4u",
+            "has another ssl_min_protocol_version than TLSv1, TLSv1.1, TLSv1.2, TLSv1.3",
+        ),
+        (
+            "postgresql://u:n0t4u@host/x?keepalives_idle=n0t4u",
+            "has something else than a number as keepalives_idle",
+        ),
+        *(
+            (
+                f"postgresql://u:n0t4u@host/x?sslmode=verify-full&{name}=/n0t4u.pem",
+                f"names a file as {name} that is not there, or can't be read",
+            )
+            for name in ("passfile", "sslcert", "sslcrl", "sslcrldir", "sslkey", "sslrootcert")
+        ),
         ("postgresql://u:n0t4u@host/x?sslmode=require&sslmode=disable", "has sslmode more than once"),
         ("postgresql://u:n0t4u@/x?host=a:1:2&host=b:n0t4u", "is a URL that SQLAlchemy does not understand"),
         ("postgresql://u:n0t4u@/x?host=a:n0t4u&host=b", "is a URL that SQLAlchemy does not understand"),
@@ -261,7 +294,7 @@ def test_a_driver_that_is_not_there_is_named() -> None:
     with pytest.raises(
         ConfigurationError, match=r"^PROCOUNTOR_TOKEN_STORE=a database needs sqlalchemy, psycopg, "
     ) as caught:
-        open_store("postgresql+asyncpg://u:n0t4u@host/x")
+        open_store("postgresql+psycopg2://u:n0t4u@host/x")
     assert "n0t" not in str(caught.value)
 
 
@@ -336,6 +369,39 @@ def test_whatever_a_driver_raises_is_an_error_of_the_store(
     assert not caught.value.retryable
     assert "n0t4u" not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+def test_a_parameter_that_can_be_is_accepted(tmp_path: Path) -> None:
+    """Each host has its own port; files that are there, the system's certificates and an engine's key can be named."""
+    there = tmp_path / "there.pem"
+    there.touch()
+    for query in (
+        "host=a:1&host=b:2&target_session_attrs=primary",
+        f"host=a&sslmode=verify-full&sslrootcert={there}&sslcrldir={tmp_path}&keepalives_idle=30&options=-csearch_path=x",
+        "host=a&port=7&sslmode=verify-full&sslrootcert=system&sslkey=engine:name&sslsni=1",
+    ):
+        assert isinstance(database_for(SecretStr(f"postgresql://u@/x?{query}")), Database)
+
+
+@pytest.mark.parametrize("query", ["sslmode=require", "sslmode=require&channel_binding=require", "options=-cn0t4u=1"])
+def test_what_a_server_does_not_offer_is_no_outage(postgres_server: PostgresServer, query: str) -> None:
+    """Encryption that a server has not, or a parameter that it does not know, has to be corrected."""
+    with pytest.raises(StoreError, match=r"agree on encryption|with these parameters") as caught:
+        store_at(f"{postgres_server.url}?{query}").read(KEY)
+    assert not caught.value.retryable
+    assert "n0t4u" not in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["PGSSLMODE", "PGTARGETSESSIONATTRS", "PGSERVICE"])
+def test_a_wrong_variable_of_libpq_is_no_outage(
+    postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """What libpq itself reads from the environment has to be corrected as well."""
+    monkeypatch.setenv(variable, "n0t4u")
+    with pytest.raises(StoreError, match="with these parameters") as caught:
+        store_at(postgres_server.url).read(KEY)
+    assert not caught.value.retryable
+    assert "n0t4u" not in str(caught.value)
 
 
 def test_an_entry_with_two_versions_is_damaged(tmp_path: Path, token: Token, caplog: pytest.LogCaptureFixture) -> None:
