@@ -58,6 +58,9 @@ def problem_with(parts: URL) -> str | None:
     """Return what is wrong with the URL of a PostgreSQL, without showing it, or None."""
     if not (parts.host or parts.query.get("host")) or not parts.database:
         return "has no host or no name of a database"
+    if "@" in f"{parts.host}{parts.database}":
+        # A part of the password has come to stand there, and what the database is called would show it.
+        return "has an @ too many; a special character in the password may be the reason"
     if not parts.query.keys() <= _OPTIONS:
         return "has a parameter in its query that is not known"
     if parts.port is not None and not 0 < parts.port < _PORTS:

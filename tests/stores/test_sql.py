@@ -232,6 +232,13 @@ def test_what_is_refused_for_good_is_no_outage(
         ("postgresql+asyncpg://u:n0t4u@host/x", "names a driver that is asynchronous"),
         ("sqlite+aiosqlite:////n0t4u", "names a driver that is asynchronous"),
         ("postgresql+psycopg+n0t4u://u@host/x", "names a driver that is not known"),
+        *(
+            (
+                f"postgresql://u:{password}@host/x",
+                "has an @ too many; a special character in the password may be the reason",
+            )
+            for password in ("a@n0t4u", "@n0t4u", "a@b/n0t4u")
+        ),
         ("postgresql://u:n0t4u@host:0/x", "has a port that can't be"),
         ("postgresql://u:n0t4u@host:99999/x", "has a port that can't be"),
         ("postgresql://u:n0t%004u@host/x", "has a character that can't be"),
