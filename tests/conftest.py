@@ -129,7 +129,7 @@ class RedisServer:
         said = []
         for line in self._process.stdout:
             said.append(line)
-            if "Ready to accept connections" in line:
+            if "ready to accept connections" in line.lower():  # another sentence where there is a socket alone
                 self._started = True
                 return None
         return "".join(said)

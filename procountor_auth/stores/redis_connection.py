@@ -260,6 +260,8 @@ class Connections:
     def _options(self) -> dict[str, Any]:
         return {
             **self._address.options,
+            # A Unix domain socket has no peer that could vanish, and its class refuses the option.
+            **({} if self._address.socket else {"socket_keepalive": True}),
             "max_connections": MAX_CONNECTIONS,
             "timeout": CONNECT_TIMEOUT,
             "state": self._state,
@@ -267,7 +269,6 @@ class Connections:
             "protocol": 2,
             "socket_connect_timeout": CONNECT_TIMEOUT,
             "socket_timeout": READ_TIMEOUT,
-            "socket_keepalive": True,
             # Once, and for a connection that is lost or leads to a server that was demoted: what took too long would
             # take as long again.
             "retry": Retry(NoBackoff(), 1, supported_errors=(exceptions.ConnectionError, exceptions.ReadOnlyError)),

@@ -233,9 +233,9 @@ def test_a_connection_has_its_limits(url: str, kind: type[object], own: dict[str
         "protocol": 2,
         "socket_connect_timeout": 3.0,
         "socket_timeout": 5.0,
-        "socket_keepalive": True,
     }
     assert {name: options[name] for name in expected} == expected
+    assert options.get("socket_keepalive", False) is not url.startswith("unix")
     assert (retry._retries, retry._supported_errors) == (1, (exceptions.ConnectionError, exceptions.ReadOnlyError))
     assert (pool.connection_class, pool.max_connections, pool.timeout) == (kind, 32, 3.0)
 
