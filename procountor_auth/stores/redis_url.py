@@ -12,6 +12,8 @@ from redis.credentials import UsernamePasswordCredentialProvider
 from procountor_auth.errors import printable
 
 if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
     from pydantic import SecretStr
 
 _OPTIONS: Final = frozenset(
@@ -26,7 +28,7 @@ _DEFAULT_PORTS: Final = {"sentinel": 26379, "cluster": 6379}
 _ALIASES: Final = {"valkey": "redis", "valkeys": "rediss"}
 
 URL_HINT: Final = (
-    "Write it as rediss://USER:PASSWORD@HOST:PORT/NUMBER, with redis:// for no TLS or unix://PATH for a socket; "
+    "Write it as rediss://USER:PASSWORD@HOST:PORT/NUMBER, with redis:// for no TLS or unix:///PATH for a socket; "
     "rediss+sentinel://USER:PASSWORD@HOST:PORT,HOST:PORT/SERVICE for Sentinels, rediss+cluster://… for a cluster. In "
     "USER and PASSWORD, write special characters as %XX. The query may have "
     f"{', '.join(sorted(_OPTIONS | _SENTINEL_OPTIONS))}."
@@ -159,17 +161,26 @@ def _problem_with(url: str) -> str | None:
         query = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     except ValueError:
         return "is not a URL; a special character in the password may be the reason"
-    if parts.scheme == "unix":
-        if not parts.path:
-            return "has no path of a socket"
-    elif parts.scheme not in {"redis", "rediss"} or not parts.hostname:
-        return "has no host; a special character in the password may be the reason"
-    elif parts.path.strip("/") and not parts.path.strip("/").isdigit():
-        return "has something else than the number of a database as its path"
+    where = _problem_with_place(parts)
+    if where is not None:
+        return where
     if parts.fragment or not query.keys() <= _OPTIONS:
         return "has a query or fragment that is not known"
     if "db" in query and not query["db"].isdigit():
         return "has something else than a number as its database"
     if parts.scheme != "rediss" and any(name.startswith("ssl_") for name in query):
         return "has TLS options, which need rediss://"
+    return None
+
+
+def _problem_with_place(parts: SplitResult) -> str | None:
+    if parts.scheme == "unix":
+        if not parts.path:
+            return "has no path of a socket"
+        if parts.hostname:
+            return "has a host, and a socket has a path alone, with three slashes: unix:///PATH"
+    elif parts.scheme not in {"redis", "rediss"} or not parts.hostname:
+        return "has no host; a special character in the password may be the reason"
+    elif parts.path.strip("/") and not parts.path.strip("/").isdigit():
+        return "has something else than the number of a database as its path"
     return None

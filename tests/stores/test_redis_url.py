@@ -21,6 +21,8 @@ _PASSWORD = "a special character in the password may be the reason"
         ("redis:///0", f"has no host; {_PASSWORD}"),
         ("http://host", f"has no host; {_PASSWORD}"),
         ("unix://", "has no path of a socket"),
+        ("unix://run/redis.sock", "has a host, and a socket has a path alone, with three slashes: unix:///PATH"),
+        ("unix://:n0t4u@run/redis.sock", "has a host, and a socket has a path alone, with three slashes: unix:///PATH"),
         ("redis://host/name", "has something else than the number of a database as its path"),
         ("redis://host/X", "has something else than the number of a database as its path"),
         ("redis://host/0#fragment", _QUERY),
