@@ -23,9 +23,10 @@ from procountor_auth.stores.codec import Codec, Damaged
 from procountor_auth.stores.lease import DEFAULT_LEASE, Lease
 from procountor_auth.stores.outage import OUTAGES
 from procountor_auth.stores.redis_connection import pool_for
-from procountor_auth.stores.redis_error import PREFIX, VARIABLE, translate
+from procountor_auth.stores.redis_error import PREFIX, VARIABLE, translate, unusable_files
 from procountor_auth.stores.redis_listing import list_redis
 from procountor_auth.stores.redis_lock import ERRORS, EntryLock, Wait
+from procountor_auth.stores.redis_tls import TLS_HINT, handshake_fault
 from procountor_auth.stores.redis_url import URL_HINT
 from procountor_auth.stores.retention import KEEP_DAMAGED, seconds_to_keep
 from procountor_auth.stores.transaction import LockedTransaction, check_key, conflict
@@ -93,7 +94,7 @@ class RedisStore(Store):
         timeout: Seconds that a read may take, where that is less than Redis may take to answer.
 
     Raises:
-        ConfigurationError: The URL can't be used.
+        ConfigurationError: The URL can't be used, or a file that it names for TLS.
     """
 
     name = "redis"
@@ -106,6 +107,10 @@ class RedisStore(Store):
         if isinstance(pool, str):
             problem = Problem(VARIABLE, "invalid", f"{VARIABLE} {pool}")
             raise ConfigurationError.from_problems((problem,), hint=URL_HINT)
+        wrong = pool.files.problem()
+        if wrong is not None:
+            problem = Problem(VARIABLE, "invalid", f"{VARIABLE} {wrong}")
+            raise ConfigurationError.from_problems((problem,), hint=TLS_HINT)
         self._codec = codec or Codec()
         self._lease = lease
         self._timeout = timeout
@@ -262,6 +267,10 @@ class RedisStore(Store):
                 return do()
         except (*ERRORS, ValueError) as error:  # a ValueError: of a host that can't be one
             problem = translate(error, self._pool.place)
+            may_be_files = isinstance(problem, StoreUnavailable) or handshake_fault(error) is not None
+        wrong = self._pool.files.problem() if may_be_files else None
+        if wrong is not None:
+            problem = unusable_files(wrong, self._pool.place)
         if begins and isinstance(problem, StoreUnavailable):
             OUTAGES.remember(self._pool.place, begun, problem)
         raise problem

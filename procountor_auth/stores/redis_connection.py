@@ -25,6 +25,7 @@ from redis.retry import Retry
 
 from procountor_auth.stores.redis_error import is_given_up
 from procountor_auth.stores.redis_sentinel import Sentinels
+from procountor_auth.stores.redis_tls import CertificateFiles
 from procountor_auth.stores.redis_url import RedisAddress, address_of
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class _Bounded(AbstractConnection):
         if self._state.sentinels is None or time.monotonic() - self._confirmed < CONFIRMED:
             return False
         self._confirmed = time.monotonic()
-        with suppress(exceptions.RedisError):
+        with suppress(exceptions.RedisError, OSError):
             connection: Any = self  # where it leads to is an attribute of some classes of redis-py only
             return self._state.sentinels.primary() != (connection.host, connection.port)
         return False
@@ -198,10 +199,12 @@ class Connections:
 
     Attributes:
         place: What that is called.
+        files: The files that are needed for TLS.
     """
 
     def __init__(self, address: RedisAddress) -> None:
         self.place: str = address.place
+        self.files = CertificateFiles(address.options)
         self._address = address
         self._lock = threading.Lock()
         self.start_anew()

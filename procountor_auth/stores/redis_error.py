@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-import ssl
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from redis import exceptions
 
 from procountor_auth.errors import StoreError, StoreUnavailable
 from procountor_auth.stores.redis_sentinel import UnknownService
+from procountor_auth.stores.redis_tls import TLS_HINT, handshake_fault
+
+if TYPE_CHECKING:
+    from procountor_auth.stores.redis_tls import HandshakeFault
 
 PREFIX: Final = "procountor-auth"
 """The prefix of all entries' names."""
@@ -17,6 +20,11 @@ PREFIX: Final = "procountor-auth"
 VARIABLE: Final = "PROCOUNTOR_TOKEN_STORE"
 
 _TRY_LATER: Final = "Check that Redis is running and can be reached; then try again."
+
+_TRY_TLS: Final = (
+    "Check that Redis is running, has TLS on this port, and does not require another certificate of this client; then "
+    "try again."
+)
 
 _FOR_NOW: Final = frozenset({"TRYAGAIN", "MISCONF", "BUSY", "OOM"})
 """Redis's codes for temporary errors of a server: not able to save, busy, out of memory."""
@@ -56,13 +64,12 @@ def translate(error: Exception, place: str) -> StoreError:
             f"{where} does not permit this user what is needed.",
             hint=f"Permit it the commands of scripts, hashes and strings on {PREFIX}:* (ACL SETUSER).",
         )
-    if _is_untrusted(error):
-        return StoreError(
-            f"{where} has a certificate that is not trusted.",
-            hint=f"Name its authority's PEM file in {VARIABLE}: rediss://…?ssl_ca_certs=/path/to/ca.pem.",
-        )
+    fault = handshake_fault(error)
+    if fault is not None and fault != "unfinished":
+        return _without_tls(fault, where)
+    hint = _TRY_LATER if fault is None else _TRY_TLS
     if isinstance(error, exceptions.TimeoutError):
-        return StoreUnavailable(f"{where} has not answered in time.", hint=_TRY_LATER)
+        return StoreUnavailable(f"{where} has not answered in time.", hint=hint)
     if (
         said in _FOR_NOW
         or is_given_up(error)
@@ -70,8 +77,29 @@ def translate(error: Exception, place: str) -> StoreError:
     ):
         return StoreUnavailable(f"{where} can't be used now ({type(error).__name__}).", hint=_TRY_LATER)
     if isinstance(error, exceptions.ConnectionError | exceptions.RedisClusterException | OSError):
-        return StoreUnavailable(f"{where} can't be reached.", hint=_TRY_LATER)
+        return StoreUnavailable(f"{where} can't be reached.", hint=hint)
     return _refused(error, said, where)
+
+
+def unusable_files(problem: str, place: str) -> StoreUnavailable:
+    """Return the error of files for TLS that loaded once and do not now: they may be about to be replaced."""
+    return StoreUnavailable(f"Redis at {place} can't be reached: {VARIABLE} {problem}.", hint=TLS_HINT)
+
+
+def _without_tls(fault: HandshakeFault, where: str) -> StoreError:
+    if fault == "untrusted":
+        return StoreError(
+            f"{where} has a certificate that is not trusted.",
+            hint=f"Name its authority's PEM file in {VARIABLE}: rediss://…?ssl_ca_certs=/path/to/ca.pem.",
+        )
+    if fault == "plain":
+        return StoreError(
+            f"{where} answers without TLS.", hint=f"In {VARIABLE}, name its port for TLS, or write redis:// for no TLS."
+        )
+    return StoreError(
+        f"{where} refused the certificate of this client, or requires one.",
+        hint=f"Check ssl_certfile and ssl_keyfile in {VARIABLE}, and which versions of TLS it accepts.",
+    )
 
 
 def _refused(error: Exception, said: str, where: str) -> StoreError:
@@ -86,12 +114,3 @@ def _refused(error: Exception, said: str, where: str) -> StoreError:
         f"{where} refused a command ({type(error).__name__}).",
         hint="Use a Redis 4.0 or newer, or a Valkey; a cluster is redis+cluster://….",
     )
-
-
-def _is_untrusted(error: BaseException | None) -> bool:
-    """Whether a certificate is at the bottom of it."""
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

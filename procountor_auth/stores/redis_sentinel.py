@@ -9,6 +9,8 @@ from redis import exceptions
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from procountor_auth.stores.redis_tls import handshake_fault
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -40,14 +42,18 @@ class Sentinels:
 
         Raises:
             UnknownService: Those that answer know no such service.
-            redis.ConnectionError: None of them answers, or there is no primary now.
+            redis.ConnectionError: None of them answers, or there is no primary now. Where one has refused the user, the
+                password or TLS, it says so.
             redis.TimeoutError: There is no time left.
         """
         unknown = False
+        refusal: Exception | None = None
         for host in list(self._hosts):
             try:
                 found = self._ask(host)
-            except (exceptions.ConnectionError, exceptions.TimeoutError, OSError):
+            except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
+                if refusal is None and _is_refusal(error):
+                    refusal = error
                 self._left(PATIENCE)
                 continue
             if found is not None:
@@ -57,6 +63,8 @@ class Sentinels:
             unknown = True
         if unknown:
             raise UnknownService("No Sentinel knows the service.")
+        if refusal is not None:
+            raise refusal
         raise exceptions.ConnectionError("No Sentinel answers.")
 
     def _ask(self, host: tuple[str, int]) -> tuple[str, int] | None:
@@ -79,3 +87,8 @@ class Sentinels:
             return None
         name, port = (part.decode() if isinstance(part, bytes) else str(part) for part in found)
         return name, int(port)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether it does not pass, so that a Sentinel that said so is not one that is down."""
+    return isinstance(error, exceptions.AuthenticationError) or handshake_fault(error) not in {None, "unfinished"}

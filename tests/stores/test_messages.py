@@ -93,6 +93,61 @@ def test_redis(error: Exception) -> None:
     assert (ours.retryable, ours.message, ours.hint) == (retryable, message, hint)
 
 
+_TRY_TLS: Final = (
+    "Check that Redis is running, has TLS on this port, and does not require another certificate of this client; then "
+    "try again."
+)
+
+
+@pytest.mark.parametrize(
+    ("reason", "retryable", "message", "hint"),
+    [
+        *(
+            (
+                reason,
+                False,
+                "Redis at place answers without TLS.",
+                "In PROCOUNTOR_TOKEN_STORE, name its port for TLS, or write redis:// for no TLS.",
+            )
+            for reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
+        ),
+        *(
+            (
+                reason,
+                False,
+                "Redis at place refused the certificate of this client, or requires one.",
+                "Check ssl_certfile and ssl_keyfile in PROCOUNTOR_TOKEN_STORE, and which versions of TLS it accepts.",
+            )
+            for reason in (
+                "SSLV3_ALERT_HANDSHAKE_FAILURE",
+                "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+                "TLSV1_ALERT_UNKNOWN_CA",
+            )
+        ),
+        ("TLSV1_ALERT_INTERNAL_ERROR", True, "Redis at place can't be reached.", _TRY_TLS),
+        (None, True, "Redis at place can't be reached.", _TRY_TLS),
+    ],
+)
+def test_a_handshake_of_redis(reason: str | None, *, retryable: bool, message: str, hint: str) -> None:
+    """What OpenSSL gives as the reason is found beneath redis-py's own error, and says whether it passes."""
+    error = exceptions.ConnectionError("refused")
+    error.__context__ = ssl.SSLError(1, "no")
+    if reason is not None:
+        error.__context__.reason = reason
+    ours = redis_error.translate(error, "place")
+    assert (ours.retryable, ours.message, ours.hint) == (retryable, message, hint)
+
+
+def test_a_handshake_that_takes_too_long() -> None:
+    """A server that says nothing has not answered in time, and may be one without TLS; another wait is no handshake."""
+    error = exceptions.TimeoutError("Timeout connecting to server")
+    error.__context__ = TimeoutError("_ssl.c:989: The handshake operation timed out")
+    ours = redis_error.translate(error, "place")
+    assert (ours.retryable, ours.message, ours.hint) == (True, "Redis at place has not answered in time.", _TRY_TLS)
+    error.__context__ = TimeoutError("timed out")
+    assert "TLS" not in redis_error.translate(error, "place").hint
+
+
 def test_a_certificate_of_redis() -> None:
     """A certificate that is not trusted is found beneath redis-py's own error."""
     error = exceptions.ConnectionError("refused")

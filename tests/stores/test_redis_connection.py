@@ -188,8 +188,11 @@ def test_many_threads_wait_for_a_connection(
     assert clients(server.url) <= 3
 
 
-def test_who_differs_in_anything_shares_nothing() -> None:
+def test_who_differs_in_anything_shares_nothing(tmp_path: Path) -> None:
     """Another host, database, user, password or TLS option has connections of its own."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder in (one, two):
+        folder.mkdir()
     urls = [
         "redis://host/0",
         "redis://host:6380/0",
@@ -198,8 +201,8 @@ def test_who_differs_in_anything_shares_nothing() -> None:
         "redis://:two@host/0",
         "redis://user:one@host/0",
         "rediss://host/0",
-        "rediss://host/0?ssl_ca_certs=/one.pem",
-        "rediss://host/0?ssl_ca_certs=/two.pem",
+        f"rediss://host/0?ssl_ca_path={one}",
+        f"rediss://host/0?ssl_ca_path={two}",
         "unix:///run/redis.sock",
     ]
     stores = [store_at(url) for url in urls]
@@ -207,18 +210,19 @@ def test_who_differs_in_anything_shares_nothing() -> None:
     assert all(store_at(url)._pool is store._pool for url, store in zip(urls, stores, strict=True))
 
 
-def test_connections_show_no_secret() -> None:
+def test_connections_show_no_secret(tmp_path: Path) -> None:
     """The pool and the table of pools show the place at most."""
-    store = store_at("rediss://user:CANARY@host/0?ssl_keyfile=/key.pem&ssl_password=CANARY")
+    (tmp_path / "CANARY").mkdir()
+    store = store_at(f"rediss://user:CANARY@host/0?ssl_ca_path={tmp_path / 'CANARY'}&ssl_password=CANARY")
     assert repr(store._pool) == "<Connections to host:6379/0>"
-    assert "CANARY" not in repr(vars(store)) + repr(dict(redis_connection._shared))
+    assert "CANARY" not in repr(vars(store)) + repr(vars(store._pool)) + repr(dict(redis_connection._shared))
 
 
 @pytest.mark.parametrize(
     ("url", "kind", "own"),
     [
         ("redis://host:7/2", redis_connection._Tcp, {"host": "host", "port": 7, "db": 2}),
-        ("rediss://host?ssl_ca_certs=/ca.pem", redis_connection._Tls, {"host": "host", "ssl_ca_certs": "/ca.pem"}),
+        ("rediss://host?ssl_ca_path=/", redis_connection._Tls, {"host": "host", "ssl_ca_path": "/"}),
         ("unix:///run/redis.sock?db=3", redis_connection._Unix, {"path": "/run/redis.sock", "db": 3}),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any, Final, Self
 
 import pytest
@@ -121,6 +122,19 @@ def test_without_a_primary_there_is_an_error(servers: Servers, hosts: str, kind:
     said = "No Sentinel knows the service." if kind is UnknownService else "No Sentinel answers."
     assert str(caught.value) == said
     assert servers.asked == hosts.split(",")
+
+
+@pytest.mark.parametrize("refused", ["password", "certificate"])
+def test_a_refusal_is_no_outage(servers: Servers, refused: str) -> None:
+    """Where none answers and one refuses the password, or is not to be trusted, that is the error."""
+    untrusted = exceptions.ConnectionError("refused")
+    untrusted.__context__ = ssl.SSLCertVerificationError("self-signed")
+    servers.answers |= {"password": exceptions.AuthenticationError("WRONGPASS"), "certificate": untrusted}
+    with pytest.raises(exceptions.ConnectionError) as caught:
+        sentinels_of(f"rediss+sentinel://down,{refused},late/main").primary()
+    assert caught.value is servers.answers[refused]
+    assert servers.asked == ["down", refused, "late"]
+    assert sentinels_of(f"rediss+sentinel://{refused},b/main").primary() == ("primary", 1)
 
 
 def test_without_time_no_other_is_asked(servers: Servers) -> None:
