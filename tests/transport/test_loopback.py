@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -58,16 +59,18 @@ def false_dns(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def listen() -> Iterator[Callable[[str], tuple[int, list[bytes]]]]:
     """Serve one request at an address; return the port, and where the request will be."""
-    listeners: list[socket.socket] = []
+    listeners: dict[socket.socket, threading.Thread] = {}
 
     def at(address: str) -> tuple[int, list[bytes]]:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         listener = socket.create_server((address, 0), family=family)
-        listeners.append(listener)
         heard: list[bytes] = []
 
         def serve() -> None:
-            connection, _ = listener.accept()
+            try:
+                connection, _ = listener.accept()
+            except OSError:  # nobody has come
+                return
             with connection:
                 request = connection.recv(65_536)
                 while not request.endswith(b"a=b"):
@@ -75,12 +78,16 @@ def listen() -> Iterator[Callable[[str], tuple[int, list[bytes]]]]:
                 heard.append(request)
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
-        threading.Thread(target=serve, daemon=True).start()
+        listeners[listener] = threading.Thread(target=serve, daemon=True)
+        listeners[listener].start()
         return int(listener.getsockname()[1]), heard
 
     yield at
-    for listener in listeners:
+    for listener, thread in listeners.items():
+        with suppress(OSError):  # on some systems, only a socket that is connected can be shut down
+            listener.shutdown(socket.SHUT_RDWR)  # closed while it is waited for, its number would be another file's
         listener.close()
+        thread.join(10)
 
 
 def _post(url: str) -> Flow[Response]:
