@@ -194,10 +194,12 @@ class RedirectError(ProcountorAuthError):
     Attributes:
         ends_login: Whether its `state` proves that this was the response to the login, which is then over. Any other
             redirect may come from an attacker, so the login stays open for the right one.
+        is_repeated: Whether its `state` is right, but an earlier redirect has already completed or ended the login.
     """
 
     code = "redirect"
     ends_login: bool = False
+    is_repeated: bool = False
 
 
 class StateMismatch(RedirectError):

@@ -7,13 +7,16 @@
 
 It can be reached only from this machine, and is open only during the login. Other programs and web pages on this
 machine can also send requests to it, so only the redirect with the right `state`, at the exact path, ends the login.
-All other requests get a short error page, and the listener keeps waiting.
+All other requests get a short error page, and the listener keeps waiting. If the right redirect is repeated while it is
+being handled, as after a reload, the repeats get its page too.
 """
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
 
 from procountor_auth.errors import ConfigurationError, LoginTimedOut, ProcountorAuthError, RedirectError
@@ -35,6 +38,12 @@ T = TypeVar("T")
 
 _TURN: Final = 0.5
 """Seconds of one wait: on Windows, Ctrl-C does not interrupt a wait without a time limit."""
+
+_REPEAT: Final = 60.0
+"""The longest wait of a repeated redirect for the page of the first one, in seconds: longer than most exchanges."""
+
+_REPEATS: Final = 8
+"""The most repeats that wait. One more releases the oldest, which the browser has probably abandoned."""
 
 
 class LoopbackListener:
@@ -142,6 +151,19 @@ class LoopbackListener:
         return f"<LoopbackListener {self._loopback.at(self._port) if self._port else self._loopback.uri}>"
 
 
+@dataclass(slots=True, eq=False)
+class _Redirect:
+    """A redirect that is being handled, or has ended the login.
+
+    Attributes:
+        page: The page for it, as soon as that is known.
+        repeats: How often the same address has arrived again.
+    """
+
+    page: Page | None = None
+    repeats: int = 0
+
+
 class _LoginResult(Generic[T]):
     """The outcome of the login, set once: a result or an error."""
 
@@ -151,19 +173,29 @@ class _LoginResult(Generic[T]):
         self._changed = threading.Condition()
         self._open = True
         self._under_way = 0
+        self._repeats = 0  # that wait for a page, or to which it is being sent
+        self._redirects: dict[bytes, _Redirect] = {}  # by the digest of the address, which contains the code
         self._unwrap: Callable[[], T] | None = None
 
     def on_redirect(self, address: str) -> tuple[Page, Callable[[], None]]:
         """Handle the address of a redirect. Return the page to send, and a function to call after sending it."""
+        # Only the same address waits: who doesn't know the state can't wait for the right redirect, or learn of it.
+        digest = hashlib.sha256(address.encode()).digest()
         with self._changed:
+            first = self._redirects.get(digest)
+            if first is not None:
+                return self._repeat(first)
             if not self._open:
                 return pages.OVER, _do_nothing
+            redirect = self._redirects[digest] = _Redirect()
             self._under_way += 1
         page, unwrap = self._try(address)
         with self._changed:
+            redirect.page = page
             self._under_way -= 1
             self._changed.notify_all()
             if unwrap is None:
+                del self._redirects[digest]
                 return page, _do_nothing
             self._open = False
             self._under_way += 1  # until the page is sent
@@ -176,11 +208,39 @@ class _LoginResult(Generic[T]):
 
         return page, on_sent
 
+    def _repeat(self, first: _Redirect) -> tuple[Page, Callable[[], None]]:
+        """Return what `on_redirect` returns, for an address that has come before. The lock is held."""
+        if first.page is not None:
+            return first.page, _do_nothing
+        self._repeats += 1
+        page = self._page_of(first) or pages.UNDER_WAY
+
+        def on_sent() -> None:
+            with self._changed:
+                self._repeats -= 1
+                self._changed.notify_all()
+
+        return page, on_sent
+
+    def _page_of(self, first: _Redirect) -> Page | None:
+        """Wait for the page of the first redirect, with the lock released; None if that takes too long."""
+        first.repeats += 1
+        number, deadline = first.repeats, self._monotonic() + _REPEAT
+        self._changed.notify_all()
+        while first.page is None and number > first.repeats - _REPEATS:
+            left = deadline - self._monotonic()
+            if left <= 0:
+                break
+            self._changed.wait(min(left, _TURN))
+        return first.page
+
     def _try(self, address: str) -> tuple[Page, Callable[[], T] | None]:
         try:
             result = self._complete(address)
         except RedirectError as error:
-            return (pages.failure(error), raiser(error)) if error.ends_login else (pages.not_accepted(error), None)
+            if error.ends_login:
+                return pages.failure(error), raiser(error)
+            return (pages.UNDER_WAY if error.is_repeated else pages.not_accepted(error)), None
         except ProcountorAuthError as error:
             return pages.failure(error), raiser(error)
         except BaseException as error:  # noqa: BLE001 - passed on to the waiter
@@ -206,10 +266,10 @@ class _LoginResult(Generic[T]):
 
     def _wait(self, deadline: float) -> Callable[[], T] | None:
         with self._changed:
-            while self._unwrap is None:
+            while self._unwrap is None or self._repeats:
                 left = deadline - self._monotonic()
                 if left <= 0:
-                    if not self._under_way:
+                    if not self._under_way and not self._repeats:
                         self._open = False
                         break
                     left = _TURN

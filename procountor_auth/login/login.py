@@ -89,6 +89,7 @@ class _BrowserLogin(Unpicklable, Generic[T]):
         ends = refused is None or refused.ends_login
         if ends and not self._open.acquire(blocking=False):
             refused = RedirectError("This login has been completed already, or declined.", hint="Start a new login.")
+            refused.is_repeated = True
         if refused is not None:
             raise refused.with_traceback(None)
         return self._fetch(self._exchange(code, self._request))

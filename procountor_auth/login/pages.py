@@ -89,6 +89,12 @@ OVER: Final = Page(
     ("Close this tab and return to your terminal: it shows how the login ended.",),
 )
 
+UNDER_WAY: Final = Page(
+    HTTPStatus.BAD_REQUEST,
+    "This login is being completed.",
+    ("Close this tab and return to your terminal: it shows how the login ends.",),
+)
+
 BROKEN: Final = Page(
     HTTPStatus.INTERNAL_SERVER_ERROR,
     "The login failed.",

@@ -305,7 +305,7 @@ class TokenProvider:
             if transaction.lineage.has_spent(once):
                 flow.close()
                 over = RedirectError("This login has been completed already.", hint="Start a new login.")
-                over.ends_login = True
+                over.ends_login = over.is_repeated = True
                 raise over
             token = self._receive(flow, deadline)
             self.company.tell_of_replaced(transaction.entry)

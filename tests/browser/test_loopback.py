@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pydantic import SecretStr
 
+from procountor_auth.login import listener as listener_module
 from procountor_auth.login.listener import LoopbackListener
 from procountor_auth.protocol.client import OAuthClient
 from procountor_auth.protocol.endpoints import Endpoints
@@ -154,6 +155,35 @@ def test_row_21_after_the_login_there_is_nobody(page: Page, waiting: Waiting) ->
     assert waiting.ended.result(10)
     with pytest.raises(Exception, match="ERR_CONNECTION_REFUSED"):
         page.reload()
+
+
+def test_a_reload_during_the_exchange_shows_how_the_login_ends(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser that abandons the redirect and sends it again gets the page of the first one."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Noticed(listener_module._Redirect):
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, value)
+            if name == "repeats" and value:
+                go_on.set()
+
+    def complete(_: str) -> str:
+        begun.set()
+        assert go_on.wait(10)
+        return "done"
+
+    monkeypatch.setattr(listener_module, "_Redirect", Noticed)
+    ended: list[str] = []
+    with LoopbackListener(PORTLESS) as listener:
+        right = f"{listener.redirect_uri}?code=c0de&state=right"
+        thread = threading.Thread(target=lambda: ended.append(listener.wait(complete, 30)))
+        thread.start()
+        page.evaluate("url => { location.href = url }", right)
+        assert begun.wait(10)
+        page.goto(right)
+        assert page.get_by_role("heading", name="Login complete.").is_visible()
+        thread.join(10)
+    assert ended == ["done"]
 
 
 @pytest.mark.parametrize("path", ["/", "/callback?code=x&state=wrong", "/favicon.ico"])

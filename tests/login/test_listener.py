@@ -233,7 +233,7 @@ def test_row_06_a_wrong_or_missing_state_is_refused_and_the_listener_waits(
 
 
 def test_row_07_the_state_is_good_for_one_answer(waiting: Callable[..., Waiting]) -> None:
-    """A second redirect with the state, while the code of the first is exchanged, is refused and changes nothing."""
+    """Another code with the state, during the exchange of the first, is refused at once, and changes nothing."""
     exchanging, go_on = threading.Event(), threading.Event()
 
     def exchange() -> Token:
@@ -246,9 +246,9 @@ def test_row_07_the_state_is_good_for_one_answer(waiting: Callable[..., Waiting]
     browser = threading.Thread(target=lambda: first.append(login.get(login.right)))
     browser.start()
     assert exchanging.wait(10)
-    for again in (login.right, login.right.replace(CODE, "another")):
-        answer = login.get(again)
-        assert (answer.status, "completed already" in answer.page) == (400, True)
+    answer = login.get(login.right.replace(CODE, "another"))
+    assert (answer.status, answer.page.count("This login is being completed")) == (400, 2)
+    assert "still open" not in answer.page
     assert not login.ended.done()
     go_on.set()
     browser.join(10)
@@ -256,6 +256,133 @@ def test_row_07_the_state_is_good_for_one_answer(waiting: Callable[..., Waiting]
     assert login.exchanges == 1
     with pytest.raises(RedirectError, match="completed already"):
         login.login.complete(f"http://127.0.0.1:{login.port}{login.right}")
+
+
+class Repeated:
+    """A login whose right redirect is handled for as long as the test likes, and comes again meanwhile.
+
+    Attributes:
+        login: The login.
+        go_on: Lets the exchange end.
+    """
+
+    def __init__(self, waiting: Callable[..., Waiting], outcome: Callable[[], Token], **options: Any) -> None:  # noqa: ANN401 - the listener's own
+        exchanging, self.go_on = threading.Event(), threading.Event()
+
+        def exchange() -> Token:
+            exchanging.set()
+            assert self.go_on.wait(10)
+            return outcome()
+
+        self.login: Waiting = waiting(exchange=exchange, **options)
+        self._first = self.leave()
+        assert exchanging.wait(10)
+
+    def leave(self) -> socket.socket:
+        """Send the right redirect without waiting for the page."""
+        connection = socket.create_connection(("127.0.0.1", self.login.port), timeout=10)
+        host = f"127.0.0.1:{self.login.port}"
+        connection.sendall(f"GET {self.login.right} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        return connection
+
+    def abandon(self) -> None:
+        """Hang up the first one, as a browser does that loads the page again."""
+        self._first.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self._first.close()
+
+    def first(self) -> Answer:
+        """Return what comes back to the first one."""
+        with self._first:
+            return Answer(everything(self._first))
+
+
+@pytest.fixture
+def repeats(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Wait until so many repeats have begun to wait, in all."""
+    begun = threading.Semaphore(0)
+
+    class Counted(listener_module._Redirect):
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, value)
+            if name == "repeats" and value:
+                begun.release()
+
+    monkeypatch.setattr(listener_module, "_Redirect", Counted)
+
+    def wait(number: int) -> None:
+        for _ in range(number):
+            assert begun.acquire(timeout=10)
+
+    return wait
+
+
+def refused() -> Token:
+    """Be an exchange that the server refuses."""
+    raise InvalidGrant("The code was refused.", hint="Log in again.")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"), [(lambda: TOKEN, "Login complete"), (refused, "The code was refused.")], ids=["well", "badly"]
+)
+def test_a_repeat_of_the_right_redirect_gets_the_page_of_the_first(
+    waiting: Callable[..., Waiting], repeats: Callable[[int], None], outcome: Callable[[], Token], said: str
+) -> None:
+    """A reload or a double click during the exchange waits for it, and shows how it ended; nothing is sent twice."""
+    repeated = Repeated(waiting, outcome)
+    with repeated.leave() as second, repeated.leave() as third:
+        repeats(2)
+        assert "still open" in repeated.login.get("/callback?code=x&state=wrong").page  # waits for nothing
+        repeated.go_on.set()
+        answers = [repeated.first(), Answer(everything(second)), Answer(everything(third))]
+    assert [said in answer.page for answer in answers] == [True] * 3
+    assert len({(answer.status, answer.page) for answer in answers}) == 1
+    assert repeated.login.exchanges == 1
+    assert (repeated.login.ended.exception(10) is None) is (outcome is not refused)
+
+
+def test_a_repeat_is_answered_where_the_first_was_abandoned(
+    waiting: Callable[..., Waiting], repeats: Callable[[int], None]
+) -> None:
+    """The listener stays until the repeats have their page, whether or not the first one's browser is still there."""
+    repeated = Repeated(waiting, lambda: TOKEN)
+    repeated.abandon()
+    with repeated.leave() as second:
+        repeats(1)
+        repeated.go_on.set()
+        assert "Login complete" in Answer(everything(second)).page
+    assert repeated.login.ended.result(10) is TOKEN
+
+
+def test_a_repeat_waits_for_a_limited_time(
+    waiting: Callable[..., Waiting], repeats: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the exchange takes too long, a repeat is told that the login is being completed, and the first one waits."""
+    monkeypatch.setattr("procountor_auth.login.listener._TURN", 0.02)
+    clock = [0.0]
+    repeated = Repeated(waiting, lambda: TOKEN, timeout=1_000, monotonic=lambda: clock[0])
+    with repeated.leave() as second:
+        repeats(1)
+        clock[0] = listener_module._REPEAT
+        answer = Answer(everything(second))
+    assert (answer.status, answer.page.count("This login is being completed")) == (400, 2)
+    repeated.go_on.set()
+    assert "Login complete" in repeated.first().page
+    assert repeated.login.ended.result(10) is TOKEN
+
+
+def test_few_repeats_wait(waiting: Callable[..., Waiting], repeats: Callable[[int], None]) -> None:
+    """Of many repeats the latest wait, and the oldest are released: they hold neither threads nor connections."""
+    repeated = Repeated(waiting, lambda: TOKEN)
+    with ExitStack() as stack:
+        sent = []
+        for _ in range(listener_module._REPEATS + 2):
+            sent.append(stack.enter_context(repeated.leave()))
+            repeats(1)
+        assert ["being completed" in Answer(everything(each)).page for each in sent[:2]] == [True] * 2
+        repeated.go_on.set()
+        assert all("Login complete" in Answer(everything(each)).page for each in sent[2:])
+    assert "Login complete" in repeated.first().page
+    assert repeated.login.ended.result(10) is TOKEN
 
 
 @pytest.mark.parametrize("state", ["", "&state=", "&state=wrong"])

@@ -84,6 +84,7 @@ def test_row_06_a_wrong_or_missing_state_changes_nothing(
         with pytest.raises(StateMismatch) as caught:
             login.complete(wrong)
         assert not caught.value.ends_login
+        assert not caught.value.is_repeated
     with pytest.raises(RedirectError, match="does not lead to the client") as elsewhere:
         login.complete("https://elsewhere.example/" + right)
     assert not elsewhere.value.ends_login
@@ -106,7 +107,7 @@ def test_row_07_a_completed_login_is_over(
     ):
         with pytest.raises(RedirectError, match="completed already") as caught:
             login.complete(again)
-        assert not caught.value.ends_login
+        assert (caught.value.ends_login, caught.value.is_repeated) == (False, True)
         assert not isinstance(caught.value, AccessDenied)
     assert len(sandbox.log()) == served
     assert len(token_requests(sandbox)) <= 1
