@@ -166,6 +166,26 @@ def test_other_lines_outlive_every_sandbox() -> None:
 
 
 @pytest.mark.server
+@pytest.mark.parametrize("before", STRATEGIES)
+@pytest.mark.parametrize("after", STRATEGIES)
+def test_nothing_is_left_of_an_earlier_sandbox(before: str, after: str) -> None:
+    """Whatever the strategies, no value of a stopped sandbox stays; its line is empty, and the user's values stay."""
+    path = Path(".env")
+    path.write_text("DATABASE_URL=postgres://mine\n", "utf-8")
+    fills(path, before)
+    stale = values()
+    path.write_text(path.read_text("utf-8") + "PROCOUNTOR_TOKEN_STORE=file\n", "utf-8")
+    served = fills(path, after)
+    used = served.environment(after, refresh_token=after == "authorization_code").keys()
+    assert values().keys() == used | {"DATABASE_URL", "PROCOUNTOR_TOKEN_STORE"}
+    assert (values()["DATABASE_URL"], values()["PROCOUNTOR_TOKEN_STORE"]) == ("postgres://mine", "file")
+    lines = path.read_text("utf-8").splitlines()
+    assert {f"{name}=" for name in stale.keys() & WRITTEN - used} <= {*lines}
+    secrets = ("PROCOUNTOR_API_KEY", "PROCOUNTOR_CLIENT_SECRET", "PROCOUNTOR_REFRESH_TOKEN")
+    assert [name for name in secrets if stale.get(name, "not there") in path.read_text("utf-8")] == []
+
+
+@pytest.mark.server
 @pytest.mark.parametrize(
     "change",
     [

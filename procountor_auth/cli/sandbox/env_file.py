@@ -66,7 +66,9 @@ class EnvFile:
         self._lines()
 
     def fill(self, served: Sandbox) -> None:
-        """Write the variables that a client of the sandbox needs, and leave all other lines as they are.
+        """Write the variables that a client of the sandbox needs, and empty the others of an earlier sandbox.
+
+        All other lines stay as they are.
 
         Raises:
             BadParameter: It has other values, or it can't be read or written: then it is unchanged.
@@ -134,6 +136,8 @@ def _mark(values: Mapping[str, str]) -> str:
 def _replace(path: Path, lines: str, variables: Mapping[str, str]) -> None:
     """Put a file with the lines and the variables in place of another one, which is whole until then.
 
+    Values of `WRITTEN` in the lines are an earlier sandbox's; those that are not replaced are emptied.
+
     Raises:
         OSError: It can't be written.
     """
@@ -142,6 +146,9 @@ def _replace(path: Path, lines: str, variables: Mapping[str, str]) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             file.write(lines)
+        for variable in _values(lines):
+            if variable in WRITTEN and variable not in variables:
+                set_key(temporary, variable, "", quote_mode="never", encoding="utf-8")
         for variable, value in variables.items():
             set_key(temporary, variable, value, quote_mode="auto", encoding="utf-8")
         filled = temporary.read_text(encoding="utf-8")
