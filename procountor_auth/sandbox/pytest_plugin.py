@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from procountor_auth.sandbox import Sandbox
 
 _MARK = "procountor_sandbox"
+_STATE_FOLDER = "WIN_PD_OVERRIDE_LOCAL_APPDATA" if os.name == "nt" else "XDG_STATE_HOME"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -57,13 +58,16 @@ class ProcountorEnvironment:
     """Sets the `PROCOUNTOR_*` variables of this process to those of a sandbox, until the test ends.
 
     The machine's configuration is ignored: other `PROCOUNTOR_*` variables, a `.env` file in the
-    working directory, and a secrets directory.
+    working directory, and a secrets directory. So is this user's state folder, where the token store `file` keeps
+    tokens: there is an empty one for the test.
     """
 
-    def __init__(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, empty: dict[str, str]) -> None:
+    def __init__(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, empty: dict[str, str], state: Path) -> None:
         self._sandbox = sandbox
         self._monkeypatch = monkeypatch
-        self._empty = empty
+        # As platformdirs, which the stores use, lets the folder be chosen.
+        self._empty = empty | {_STATE_FOLDER: str(state)}
+        self._tokens = state / "procountor-auth" / "tokens"
 
     def __call__(self, strategy: str, *, refresh_token: bool = False, **variables: str) -> dict[str, str]:
         """Switch to `strategy`.
@@ -81,6 +85,9 @@ class ProcountorEnvironment:
         """
         wanted = self._empty | self._sandbox.environment(strategy, refresh_token=refresh_token)
         wanted |= {f"PROCOUNTOR_{name.upper()}": value for name, value in variables.items()}
+        if wanted.get("PROCOUNTOR_TOKEN_STORE") == "file":
+            # By its path, as older versions of platformdirs ignore the variable on Windows and macOS.
+            wanted["PROCOUNTOR_TOKEN_STORE"] = f"file:{self._tokens}"
         for name in [name for name in os.environ if name.upper().startswith("PROCOUNTOR_")]:
             self._monkeypatch.delenv(name)
         for name, value in wanted.items():
@@ -103,7 +110,7 @@ def procountor_environment(
         "PROCOUNTOR_SECRETS_DIR": str(no_secrets),
         "PROCOUNTOR_PROFILES_FILE": str(no_file),
     }
-    return ProcountorEnvironment(procountor_sandbox, monkeypatch, empty)
+    return ProcountorEnvironment(procountor_sandbox, monkeypatch, empty, nowhere / "state")
 
 
 @pytest.fixture
@@ -128,9 +135,10 @@ def procountor_profiles(
         tables = {name: procountor_sandbox.add_profile(name) for name in names}
         file.write(procountor_sandbox.common_settings() | {"strategy": strategy}, tables)
         variables = procountor_environment(strategy, profiles_file=str(file.path))
-        for name in set(variables) - {"PROCOUNTOR_ENV_FILE", "PROCOUNTOR_SECRETS_DIR", "PROCOUNTOR_PROFILES_FILE"}:
-            # The file has the common values.
-            del os.environ[name]
+        kept = {"PROCOUNTOR_ENV_FILE", "PROCOUNTOR_SECRETS_DIR", "PROCOUNTOR_PROFILES_FILE"}
+        for name in set(variables) - kept:
+            if name.startswith("PROCOUNTOR_"):  # the file has the common values
+                del os.environ[name]
         return file.path
 
     return make

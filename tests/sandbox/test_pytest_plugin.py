@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -25,11 +26,12 @@ pytestmark = pytest.mark.process
 def suite(tmp_path: Path) -> Suite:
     """Run a suite with these lines in it; return the status and what pytest printed."""
 
-    def run(lines: str, *, before: str = "import sys; ") -> tuple[int, str]:
+    def run(lines: str, *, before: str = "import sys; ", **variables: str) -> tuple[int, str]:
         (tmp_path / "test_integration.py").write_text(textwrap.dedent(lines), "utf-8")
         done = subprocess.run(
             [sys.executable, "-c", f"{before}import pytest; sys.exit(pytest.main())", "-q", *NO_OTHERS],
             cwd=tmp_path,
+            env=os.environ | variables,
             capture_output=True,
             text=True,
             timeout=60,
@@ -170,3 +172,42 @@ def test_a_run_without_the_fixtures_loads_nothing(suite: Suite) -> None:
         """
     )
     assert (status, "1 passed" in said) == (0, True), said
+
+
+def test_the_file_store_is_the_tests_own(suite: Suite, tmp_path: Path) -> None:
+    """With `token_store="file"`, neither the test nor a child process writes to this user's own store."""
+    home = tmp_path / "home"
+    home.mkdir()
+    status, said = suite(
+        """
+        import os
+        import subprocess
+        import sys
+        import pytest
+        from procountor_auth import TokenSource
+
+        LINES = "from procountor_auth import TokenSource; print(TokenSource.from_env().token().company_id)"
+
+        def test_here_and_in_a_child(procountor_environment, procountor_sandbox):
+            variables = procountor_environment("client_credentials", token_store="file")
+            TokenSource.from_env().token()
+            child = [sys.executable, "-c", LINES]
+            own = {name: os.environ[name] for name in ("HOME", "PATH", "PYTHONPATH") if name in os.environ}
+            assert subprocess.check_output(child, env=own | variables, text=True).strip() == "14159"
+            assert len(procountor_sandbox.log()) == 1
+
+        def test_another_begins_without_tokens(procountor_environment, procountor_sandbox):
+            procountor_environment("client_credentials", token_store="file")
+            TokenSource.from_env().token()
+            assert len(procountor_sandbox.log()) == 1
+
+        def test_with_profiles(procountor_profiles, monkeypatch):
+            procountor_profiles("acme")
+            monkeypatch.setenv("PROCOUNTOR_TOKEN_STORE", "file")
+            TokenSource.from_env(profile="acme").token()
+        """,
+        HOME=str(home),
+        XDG_STATE_HOME=str(home / "state"),
+    )
+    assert (status, "3 passed" in said) == (0, True), said
+    assert list(home.iterdir()) == []
