@@ -39,12 +39,17 @@ def procountor_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     `@pytest.mark.procountor_sandbox(redirect_uri=…, quirks=…, faults=…)` starts it with these options; the closest
     mark takes effect.
     """
+    mark = request.node.get_closest_marker(_MARK)
+    if mark is not None and mark.args:
+        pytest.fail(
+            f"the mark {_MARK} takes options by name, such as quirks=… or faults=…, and was given a value without one",
+            pytrace=False,
+        )
     try:
         from procountor_auth.sandbox import Sandbox  # noqa: PLC0415 - imports Flask, only needed with these fixtures
     except ModuleNotFoundError as error:
         missing = error.name
     else:
-        mark = request.node.get_closest_marker(_MARK)
         options: dict[str, Any] = dict(mark.kwargs) if mark else {}
         with Sandbox(**options) as sandbox:
             yield sandbox

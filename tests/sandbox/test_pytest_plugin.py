@@ -128,6 +128,22 @@ def test_the_mark_passes_options_on(suite: Suite) -> None:
     assert (status, "1 passed" in said) == (0, True), said
 
 
+def test_the_mark_refuses_an_option_without_a_name(suite: Suite) -> None:
+    """A value that no option is named for fails the test, which would otherwise test the defaults."""
+    status, said = suite(
+        """
+        import pytest
+        from procountor_auth.sandbox import Quirks
+
+        @pytest.mark.procountor_sandbox(Quirks(refresh_token="rotate"))
+        def test_rotated(procountor_sandbox):
+            pass
+        """
+    )
+    assert (status, "1 error" in said) == (1, True), said
+    assert "procountor_sandbox takes options by name, such as quirks=… or faults=…" in said
+
+
 def test_a_wrong_strategy_is_named(suite: Suite) -> None:
     """A misspelt strategy is an error where it stands, and leaves the environment as it was."""
     status, said = suite(
