@@ -138,6 +138,8 @@ class Sandbox(ClientSettings):
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+        if exc is None and self._seed is not None:
+            self._seed.service.routes.raise_outcome()
 
     def __repr__(self) -> str:
         state = "not started" if self._seed is None else self.base_url
@@ -200,7 +202,8 @@ class Sandbox(ClientSettings):
 
         The function receives the request, with the company and user of its token. It returns a JSON-serializable
         value, a text, or None for an empty response; or a tuple of one of these and a status. It can replace a resource
-        that exists.
+        that exists. If it raises an error, the response has status 500. What is meant to end a test or the program,
+        such as `pytest.fail()` or `sys.exit()`, is raised again at the end of the sandbox's `with` block.
 
         Args:
             path: The path below the API, in Werkzeug's syntax: `<name>` and `<int:number>` stand for a part of it.

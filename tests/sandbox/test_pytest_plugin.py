@@ -144,6 +144,28 @@ def test_the_mark_refuses_an_option_without_a_name(suite: Suite) -> None:
     assert "procountor_sandbox takes options by name, such as quirks=… or faults=…" in said
 
 
+def test_an_outcome_in_a_route_is_the_tests(suite: Suite) -> None:
+    """`pytest.fail()` and the like in a route fail the test, although the program may handle the 500."""
+    status, said = suite(
+        """
+        import sys
+        import pytest
+        from procountor_auth import TokenSource
+        from procountor_auth.transport.backend import backend
+
+        @pytest.mark.parametrize("outcome", [pytest.fail, sys.exit, pytest.skip])
+        def test_route(procountor_environment, procountor_route, outcome):
+            procountor_environment("client_credentials")
+            procountor_route("invoices")(lambda request: outcome("an invoice without a number"))
+            source = TokenSource.from_env()
+            headers = {"Authorization": source.token().authorization}
+            assert backend.get(f"{source.endpoints.api}/invoices", headers=headers).status_code == 500
+        """
+    )
+    assert (status, "2 errors" in said, "1 skipped" in said) == (1, True, True), said
+    assert "Failed: an invoice without a number" in said
+
+
 def test_a_wrong_strategy_is_named(suite: Suite) -> None:
     """A misspelt strategy is an error where it stands, and leaves the environment as it was."""
     status, said = suite(

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from procountor_auth import TokenSource
-from procountor_auth.sandbox import Faults
+from procountor_auth.sandbox import Faults, Sandbox
 from procountor_auth.transport.backend import backend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from procountor_auth.sandbox import Sandbox
 
 pytestmark = pytest.mark.server
 
@@ -84,6 +83,56 @@ def test_a_route_that_raises_is_an_error_that_says_so(sandbox: Sandbox, http: An
     answer = http.get("/api/thing")
     assert answer.status_code == 500
     assert "KeyError" in answer.json()["errors"][0]["message"]
+
+
+class _Unreadable(Exception):
+    """An error that has no text."""
+
+    def __str__(self) -> str:
+        """Fail."""
+        raise KeyError
+
+
+@pytest.mark.parametrize("raised", [SystemExit(3), KeyboardInterrupt(), pytest.fail.Exception("wrong"), _Unreadable()])
+def test_whatever_a_route_raises_is_answered_and_logged(
+    environment: Callable[[dict[str, str]], None], raised: BaseException
+) -> None:
+    """The program gets status 500, the log has the class, and the block ends with what was to end the test."""
+
+    def thing(_: object) -> None:
+        raise raised
+
+    caught = None
+    try:
+        with Sandbox() as sandbox:
+            environment(sandbox.environment("client_credentials"))
+            headers = {"Authorization": TokenSource.from_env().token().authorization}
+            sandbox.route("thing")(thing)
+            with backend.Client(base_url=sandbox.base_url, headers=headers, trust_env=False) as client:
+                statuses = [client.get("/api/thing").status_code for _ in range(2)]
+            logged = sandbox.log()[1:]
+    except BaseException as error:  # noqa: BLE001 - what is raised is what is tested
+        caught = error
+    assert statuses == [500, 500]
+    assert [entry["status"] for entry in logged] == [500, 500]
+    assert {entry["error"] for entry in logged} == {f"The route of the test raised {type(raised).__name__}."}
+    assert caught is (None if isinstance(raised, Exception) else raised)
+
+
+def test_the_blocks_own_error_comes_before_a_routes(environment: Callable[[dict[str, str]], None]) -> None:
+    """What a route raised does not replace the error that ends the block."""
+
+    def run() -> None:
+        with Sandbox() as sandbox:
+            environment(sandbox.environment("client_credentials"))
+            headers = {"Authorization": TokenSource.from_env().token().authorization}
+            sandbox.route("thing")(lambda _: sys.exit(3))
+            with backend.Client(base_url=sandbox.base_url, headers=headers, trust_env=False) as client:
+                assert client.get("/api/thing").status_code == 500
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        run()
 
 
 def test_routes_are_behind_the_token_check(sandbox: Sandbox, http: Any) -> None:  # noqa: ANN401

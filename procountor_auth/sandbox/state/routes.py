@@ -60,6 +60,7 @@ class Routes:
 
     def __init__(self) -> None:
         self._routes: list[tuple[str, tuple[str, ...], Handler]] = []
+        self._outcome: BaseException | None = None
         self._lock = Lock()
 
     def add(self, path: str, methods: Sequence[str], handler: Handler) -> None:
@@ -103,3 +104,15 @@ class Routes:
                 continue
             return handler, parameters
         return None
+
+    def keep_outcome(self, outcome: BaseException) -> None:
+        """Keep the first of what handlers raise to end a test or the program, such as `pytest.fail()`."""
+        with self._lock:
+            self._outcome = self._outcome or outcome
+
+    def raise_outcome(self) -> None:
+        """Raise what is kept, once; without it, do nothing."""
+        with self._lock:
+            outcome, self._outcome = self._outcome, None
+        if outcome is not None:
+            raise outcome

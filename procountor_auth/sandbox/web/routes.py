@@ -42,10 +42,20 @@ def route_answer(service: Service, request: flask.Request) -> flask.Response | N
     )
     try:
         return _response(handler(told))
-    except Exception as error:  # noqa: BLE001 - a test's own code may raise anything
+    except BaseException as error:  # noqa: BLE001 - a test's own code may raise anything
+        if not isinstance(error, Exception):
+            # It is meant to end the test or the program, and this thread is neither.
+            service.routes.keep_outcome(error)
         # Its message may contain parts of the request.
         note_refusal(f"The route of the test raised {type(error).__name__}.")
-        return json_error(500, f"The route of the test raised {type(error).__name__}: {error}")
+        return json_error(500, f"The route of the test raised {type(error).__name__}: {_text(error)}")
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - as above
+        return "its text can't be read"
 
 
 def _response(given: Any) -> flask.Response:  # noqa: ANN401 - what a route may give
