@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from .behaviour.faults import Faults
 from .behaviour.quirks import Quirks
 from .client_settings import ClientSettings, check_base_url, is_loopback
-from .seed import Seed, add_profile
+from .seed import Seed
 from .state.admin_access import AdminAccess
 from .state.admin_token import check_token
 from .state.redirect_uri import check_redirect_uri
@@ -223,15 +223,16 @@ class Sandbox(ClientSettings):
         """Add a company with a user and an API key, for an integration that serves many companies.
 
         Args:
-            name: The name of the profile; the names of company and user derive from it.
+            name: The name of the profile: a-z and 0-9, with single _ or - between them, at most 64. The names of
+                company and user derive from it.
 
         Returns:
             ``username``, ``password``, ``company`` and ``api_key``: the profile's values, as in a profiles file.
 
         Raises:
-            ValueError: There is already a profile with this name.
+            ValueError: It is not the name of a profile, or there is already a profile with this name.
         """
-        return add_profile(self.world, self.client_id, name)
+        return self._started.add_profile(name)
 
     def log_in(
         self,

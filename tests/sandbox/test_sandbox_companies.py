@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import tomllib
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from procountor_auth import TokenSource
+from procountor_auth.errors import ConfigurationError
 from procountor_auth.sandbox import Sandbox
 from procountor_auth.sandbox.seed import MARK, ProfilesFile, profile_names
+from procountor_auth.settings.profiles_file import read_file
 from procountor_auth.transport.backend import backend
 
 if TYPE_CHECKING:
@@ -77,6 +80,50 @@ def test_a_profile_is_a_company_with_a_user_and_a_key(sandbox: Sandbox) -> None:
     assert acme["company"] != beta["company"]
     with pytest.raises(ValueError, match="already"):
         sandbox.add_profile("acme")
+
+
+_VALID = ("a", "acme", "a-b", "a_b", "1", "a" * 64)
+_OTHERS = (
+    "",
+    "Äiti",
+    "ä",
+    "Acme",
+    "A-b",
+    "a b",
+    "a.b",
+    'a"b',
+    "a\nb",
+    "a\n",
+    "a--b",
+    "a_-b",
+    "-a",
+    "a_",
+    "a" * 65,
+    "a" * 300,
+)
+
+
+@pytest.mark.parametrize("name", [*_VALID, *_OTHERS])
+def test_a_profile_has_a_name_that_the_settings_accept(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
+    """The sandbox refuses what the settings refuse, and says what a name looks like, before anything is made."""
+    path = tmp_path / "profiles.toml"
+    path.write_text(f"[profiles.{json.dumps(name)}]\n", "utf-8")
+    try:
+        read_file(path)
+    except ConfigurationError:
+        before = len(sandbox.world.directory.companies())
+        with pytest.raises(ValueError, match=re.escape(f"{name!r} is not a valid profile name (a-z and 0-9")):
+            sandbox.add_profile(name)
+        assert len(sandbox.world.directory.companies()) == before
+    else:
+        assert sandbox.add_profile(name)["username"] == f"user.{name}"
+
+
+def test_two_profiles_differ_by_more_than_a_hyphen(sandbox: Sandbox) -> None:
+    """The settings can't tell `a-b` from `a_b`, so the sandbox makes only one of them."""
+    sandbox.add_profile("a-b")
+    with pytest.raises(ValueError, match="already a profile 'a_b'"):
+        sandbox.add_profile("a_b")
 
 
 def test_a_user_may_have_fewer_rights(sandbox: Sandbox) -> None:
