@@ -130,16 +130,24 @@ def procountor_profiles(
 ) -> Callable[..., Path]:
     """Create companies, each a profile with its own API key: `procountor_profiles("acme", "beta")`.
 
-    It sets `PROCOUNTOR_PROFILES_FILE`, and returns the file's path. `strategy="…"` chooses a strategy.
+    It sets `PROCOUNTOR_PROFILES_FILE`, and returns the file's path. `strategy="…"` chooses a strategy. Another call
+    adds companies to those of the first one.
     """
+    from procountor_auth.sandbox.seed import ProfilesFile  # noqa: PLC0415 - as above
+
+    file = ProfilesFile(tmp_path_factory.mktemp("procountor") / "profiles.toml")
+    common: dict[str, str] = {}
+    tables: dict[str, dict[str, str]] = {}
 
     def make(*names: str, strategy: str = "client_credentials") -> Path:
-        from procountor_auth.sandbox.seed import ProfilesFile  # noqa: PLC0415 - as above
-
-        file = ProfilesFile(tmp_path_factory.mktemp("procountor") / "profiles.toml")
-        tables = {name: procountor_sandbox.add_profile(name) for name in names}
-        file.write(procountor_sandbox.common_settings() | {"strategy": strategy}, tables)
         variables = procountor_environment(strategy, profiles_file=str(file.path))
+        if not common:
+            common.update(procountor_sandbox.common_settings(), strategy=strategy)
+        # Only where it differs: a profile's own strategy comes before the test's PROCOUNTOR_STRATEGY.
+        own = {} if strategy == common["strategy"] else {"strategy": strategy}
+        for name in names:
+            tables[name] = own | procountor_sandbox.add_profile(name)
+        file.write(common, tables)
         kept = {"PROCOUNTOR_ENV_FILE", "PROCOUNTOR_SECRETS_DIR", "PROCOUNTOR_PROFILES_FILE"}
         for name in set(variables) - kept:
             if name.startswith("PROCOUNTOR_"):  # the file has the common values

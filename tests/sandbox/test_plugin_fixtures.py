@@ -39,3 +39,15 @@ def test_profiles_of_made_up_companies(
     tokens = [TokenSource.from_env(profile=name).token() for name in Profiles.read()]
     assert len({token.company_id for token in tokens}) == 2
     assert {token.strategy for token in tokens} == {strategy}
+
+
+def test_another_call_adds_profiles(procountor_profiles: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first companies stay, each with its own strategy, and the file stays where it is."""
+    path = procountor_profiles("acme")
+    assert TokenSource.from_env(profile="acme").token().strategy == "client_credentials"
+    assert procountor_profiles("beta", strategy="legacy_password") == path
+    monkeypatch.setenv("PROCOUNTOR_LEGACY_POLICY", "allow")
+    assert list(Profiles.read()) == ["acme", "beta"]
+    tokens = [TokenSource.from_env(profile=name).token() for name in Profiles.read()]
+    assert len({token.company_id for token in tokens}) == 2
+    assert [token.strategy for token in tokens] == ["client_credentials", "legacy_password"]
