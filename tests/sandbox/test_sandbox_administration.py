@@ -58,6 +58,14 @@ def test_a_wrong_key_is_not_created(caller: Caller, wrong: dict[str, object]) ->
     assert len(caller.http.get("/_sandbox/world").json()["api_keys"]) == 1
 
 
+@pytest.mark.parametrize("path", ["faults", "keys"])
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"a":' * 100_000, '{"status":' + "[" * 300 + "]" * 300 + "}"])
+def test_deeply_nested_json_is_refused(caller: Caller, path: str, body: str) -> None:
+    """JSON that is nested deeper than Python reads is a 400, like other JSON that is wrong."""
+    answer = caller.http.post(f"/_sandbox/{path}", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, list(answer.json())) == (400, ["error"])
+
+
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:{port}", "127.0.0.1:1", "127.0.0.1.evil.example"])
 @pytest.mark.parametrize("path", ["/_sandbox/", "/_sandbox/world", "/_sandbox/faults", "/_sandbox/log"])
 def test_another_name_is_refused(caller: Caller, host: str, path: str) -> None:

@@ -85,6 +85,17 @@ def test_a_route_that_raises_is_an_error_that_says_so(sandbox: Sandbox, http: An
     assert "KeyError" in answer.json()["errors"][0]["message"]
 
 
+def test_a_body_that_is_nested_too_deeply_is_a_value_error(sandbox: Sandbox, http: Any) -> None:  # noqa: ANN401
+    """`request.json()` raises one class of error for every body that it can't read."""
+    sandbox.route("thing", methods=["POST"])(lambda request: request.json())
+    answer = http.post("/api/thing", content="[" * 100_000)
+    assert answer.status_code == 500
+    assert (
+        answer.json()["errors"][0]["message"]
+        == "The route of the test raised ValueError: the body is nested too deeply"
+    )
+
+
 class _Unreadable(Exception):
     """An error that has no text."""
 

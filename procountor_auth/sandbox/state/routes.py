@@ -43,9 +43,12 @@ class ApiRequest:
         """Return the body as JSON.
 
         Raises:
-            ValueError: It is not JSON.
+            ValueError: It is not JSON, or is nested too deeply.
         """
-        return json.loads(self.body)
+        try:
+            return json.loads(self.body)
+        except RecursionError:
+            raise ValueError("the body is nested too deeply") from None
 
 
 _BRACES: Final = re.compile(r"\{([^{}/]*)\}")

@@ -208,7 +208,10 @@ def _description(service: Service) -> dict[str, Any]:
 
 def _json_object() -> dict[str, object]:
     # With the wrong Content-Type, this is None: a form on another site can't send the right one.
-    given = flask.request.get_json(silent=True)
+    try:
+        given = flask.request.get_json(silent=True)
+    except RecursionError:
+        raise ValueError("the body must be a JSON object, and this one is nested too deeply") from None
     if not isinstance(given, dict):
         raise ValueError("the body must be a JSON object, sent with Content-Type: application/json")  # noqa: TRY004 - the caller's input
     return cast("dict[str, Any]", given)
