@@ -201,9 +201,10 @@ class Sandbox(ClientSettings):
                 return {"id": request.parameters["number"], "company": request.company_id}
 
         The function receives the request, with the company and user of its token. It returns a JSON-serializable
-        value, a text, or None for an empty response; or a tuple of one of these and a status. It can replace a resource
-        that exists. If it raises an error, the response has status 500. What is meant to end a test or the program,
-        such as `pytest.fail()` or `sys.exit()`, is raised again at the end of the sandbox's `with` block.
+        value, a text, or None for an empty response; or a tuple of one of these and a status, from 200 to 599. It can
+        replace a resource that exists. If it raises an error, the response has status 500. What is meant to end a test
+        or the program, such as `pytest.fail()` or `sys.exit()`, is raised again at the end of the sandbox's `with`
+        block.
 
         Args:
             path: The path below the API, in Werkzeug's syntax: `<name>` and `<int:number>` stand for a part of it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -68,6 +69,8 @@ def test_a_route_that_would_never_answer_is_refused(sandbox: Sandbox, path: str,
         (None, 204, ""),
         (({"errors": []}, 422), 422, '{"errors":[]}\n'),
         (("", 404), 404, ""),
+        (("busy", HTTPStatus.SERVICE_UNAVAILABLE), 503, "busy"),
+        (("", 599), 599, ""),
     ],
 )
 def test_what_a_route_gives_is_the_answer(sandbox: Sandbox, http: Any, gives: Any, status: int, text: str) -> None:  # noqa: ANN401
@@ -83,6 +86,17 @@ def test_a_route_that_raises_is_an_error_that_says_so(sandbox: Sandbox, http: An
     answer = http.get("/api/thing")
     assert answer.status_code == 500
     assert "KeyError" in answer.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("status", [1000, 600, 199, 100, 99, 0, -1, True, 200.0, "x", "404"])
+def test_a_status_that_is_none_is_the_routes_error(sandbox: Sandbox, http: Any, status: object) -> None:  # noqa: ANN401
+    """The program gets a 500 that says what a status is, and nothing that HTTP does not know."""
+    sandbox.route("thing")(lambda _: ({}, status))
+    answer = http.get("/api/thing")
+    assert answer.status_code == 500
+    assert f"a whole number from 200 to 599, not {status!r}" in answer.json()["errors"][0]["message"]
+    assert sandbox.log()[-1]["error"] == "The route of the test raised ValueError."
+    assert http.get("/api/sessioninfo").status_code == 200
 
 
 def test_a_body_that_is_nested_too_deeply_is_a_value_error(sandbox: Sandbox, http: Any) -> None:  # noqa: ANN401

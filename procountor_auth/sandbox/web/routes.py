@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from procountor_auth.sandbox.state.service import Service
 
 _PATH: Final = re.compile(rf"{API_BASE}(/.+)")
+_STATUS: Final = "the status of a response is a whole number from 200 to 599"
 
 
 def route_answer(service: Service, request: flask.Request) -> flask.Response | None:
@@ -59,7 +60,12 @@ def _text(error: BaseException) -> str:
 
 
 def _response(given: Any) -> flask.Response:  # noqa: ANN401 - what a route may give
-    """Convert a route's result to a response: JSON, text, nothing, or one of these with a status."""
+    """Convert a route's result to a response: JSON, text, nothing, or one of these with a status.
+
+    Raises:
+        ValueError: The status is no final one.
+        Exception: The result can't be converted.
+    """
     status = None
     if isinstance(given, tuple):
         given, status = cast("tuple[Any, Any]", given)
@@ -72,5 +78,10 @@ def _response(given: Any) -> flask.Response:  # noqa: ANN401 - what a route may 
     else:
         response = flask.jsonify(given)
     if status is not None:
-        response.status_code = int(status)
+        if not isinstance(status, int) or isinstance(status, bool):
+            raise ValueError(f"{_STATUS}, not {status!r}")
+        response.status_code = status
+    # Others are no answer to HTTP clients, which would wait for another one after 100.
+    if not 200 <= response.status_code <= 599:  # noqa: PLR2004
+        raise ValueError(f"{_STATUS}, not {response.status_code}")
     return response
