@@ -211,7 +211,7 @@ class Sandbox(ClientSettings):
             methods: The methods that it accepts; by default only GET, and with it HEAD.
 
         Raises:
-            ValueError: The path is invalid, for example because it contains `{name}`.
+            ValueError: The path is invalid, for example because it contains `{name}`, or a method is.
         """
 
         def add(handler: Callable[[ApiRequest], Any]) -> Callable[[ApiRequest], Any]:

@@ -52,6 +52,9 @@ def test_a_route_is_told_who_asks_for_what(sandbox: Sandbox, http: Any) -> None:
     [
         ("invoices/{id}", ["GET"], "not {id}: did you mean invoices/<id>"),
         ("invoices/7", "GET", "a list, such as ['GET']"),
+        ("invoices/7", [], "one or more of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, not []"),
+        ("invoices/7", [1], "not [1]"),
+        ("invoices/7", ["GET", "FETCH"], "not ['GET', 'FETCH']"),
     ],
 )
 def test_a_route_that_would_never_answer_is_refused(sandbox: Sandbox, path: str, methods: Any, said: str) -> None:  # noqa: ANN401
@@ -181,11 +184,21 @@ def test_a_route_is_there_in_every_version_and_takes_the_place_of_ours(sandbox: 
     assert http.post("/api/users").status_code == 405
 
 
-@pytest.mark.parametrize("path", ["", "/", "<", "a/<int:>", "a/<nothing:b>"])
+_WRONG_PARTS = ("<", "a/<int:>", "a/<nothing:b>", "a/<int:b>/<int:b>", "a/<int(c=1):b>", "a/<string(length=c):b>")
+_NO_PATHS = ("", "/", "a?b=1", "a#b", "http://a/b", "a//b", "a/../b", "./a", "<b>/..")
+
+
+@pytest.mark.parametrize("path", [*_WRONG_PARTS, *_NO_PATHS])
 def test_a_path_that_can_t_be_is_a_value_error(sandbox: Sandbox, path: str) -> None:
     """What is no path is said where it is written."""
     with pytest.raises(ValueError, match="a route needs a path below the API"):
         sandbox.route(path)(lambda _: {})
+
+
+@pytest.mark.parametrize("path", ["a b", "ä", "a.b", "a/<b>.pdf", "a/<any('c?', 'd#'):b>", "a/<path:b>"])
+def test_an_uncommon_path_can_be_one(sandbox: Sandbox, path: str) -> None:
+    """What a client can send is no error."""
+    assert sandbox.route(path, ["get", "OPTIONS"])(print) is print
 
 
 @pytest.mark.parametrize(

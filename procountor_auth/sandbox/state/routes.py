@@ -54,6 +54,15 @@ class ApiRequest:
 _BRACES: Final = re.compile(r"\{([^{}/]*)\}")
 """A part of a path as FastAPI and OpenAPI write it."""
 
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+"""Those that the sandbox's server accepts."""
+
+_PART: Final = re.compile(r"<[^<>]*>")
+"""A part of a path that varies."""
+
+_NO_PATH: Final = re.compile(r"[?#]|//|(?:^|/)\.{1,2}(?:/|$)")
+"""What clients don't send as a part of a path: a query, a fragment, another host, a part that they resolve."""
+
 Handler: TypeAlias = "Callable[[ApiRequest], Any]"
 """Handles a request: returns JSON, text, None for an empty response, or one of these and a status."""
 
@@ -75,24 +84,12 @@ class Routes:
             handler: The function that returns the response.
 
         Raises:
-            ValueError: The path is invalid.
+            ValueError: The path or a method is invalid.
         """
-        path = "/" + path.strip("/")
-        problem = ""
-        braces = _BRACES.search(path)
-        if braces:  # Werkzeug takes them for text, and the route would answer 404 to everybody
-            meant = _BRACES.sub(r"<\1>", path).strip("/")
-            raise ValueError(f"a route's path has <name> where a part varies, not {braces[0]}: did you mean {meant}?")
-        if isinstance(methods, str):
-            raise ValueError(f"a route's methods are a list, such as [{methods!r}]")  # noqa: TRY004 - as below
-        try:
-            Map([Rule(path)])
-        except (ValueError, LookupError) as error:
-            problem = str(error)
-        if problem or path == "/":
-            raise ValueError(f"a route needs a path below the API, such as invoices/<int:number>: {problem or path}")
+        path = _checked_path(path)
+        methods = _checked_methods(methods)
         with self._lock:
-            self._routes.insert(0, (path, tuple(method.upper() for method in methods), handler))
+            self._routes.insert(0, (path, methods, handler))
 
     def find(self, path: str, method: str) -> tuple[Handler, Mapping[str, Any]] | None:
         """Return the handler of a path, and the values of the names in it; or None."""
@@ -119,3 +116,28 @@ class Routes:
             outcome, self._outcome = self._outcome, None
         if outcome is not None:
             raise outcome
+
+
+def _checked_path(path: str) -> str:
+    path = "/" + path.strip("/")
+    braces = _BRACES.search(path)
+    if braces:  # Werkzeug takes them for text, and the route would answer 404 to everybody
+        meant = _BRACES.sub(r"<\1>", path).strip("/")
+        raise ValueError(f"a route's path has <name> where a part varies, not {braces[0]}: did you mean {meant}?")
+    problem = path if path == "/" or _NO_PATH.search(_PART.sub("x", path)) else None
+    try:
+        Map([Rule(path)])
+    except Exception as error:  # noqa: BLE001 - Werkzeug compiles the path, and has no class for what can't be
+        problem = str(error)
+    if problem is not None:
+        raise ValueError(f"a route needs a path below the API, such as invoices/<int:number>: {problem}")
+    return path
+
+
+def _checked_methods(methods: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(methods, str):
+        raise ValueError(f"a route's methods are a list, such as [{methods!r}]")  # noqa: TRY004 - as for others
+    known = tuple(str(method).upper() for method in methods)
+    if not known or not set(known) <= set(_METHODS):
+        raise ValueError(f"a route's methods are one or more of {', '.join(_METHODS)}, not {methods!r}")
+    return known
