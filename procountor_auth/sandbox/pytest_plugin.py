@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from procountor_auth.sandbox import Sandbox
 
 _MARK = "procountor_sandbox"
+_OUTCOMES = (pytest.fail.Exception, pytest.skip.Exception)
 _STATE_FOLDER = "WIN_PD_OVERRIDE_LOCAL_APPDATA" if os.name == "nt" else "XDG_STATE_HOME"
 
 
@@ -51,9 +52,17 @@ def procountor_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
         missing = error.name
     else:
         options: dict[str, Any] = dict(mark.kwargs) if mark else {}
-        with Sandbox(**options) as sandbox:
-            yield sandbox
-        return
+        try:
+            with Sandbox(**options) as sandbox:
+                yield sandbox
+        except BaseException as error:
+            if isinstance(error, (Exception, KeyboardInterrupt, GeneratorExit, *_OUTCOMES)):
+                raise
+            # A route's SystemExit: pytest could not finish the test's teardown with it, and the next test would fail.
+            said = f"a route of the test raised {type(error).__name__}: {error}"
+        else:
+            return
+        pytest.fail(said, pytrace=False)
     pytest.fail(
         f"procountor_sandbox needs the package {missing}: pip install 'procountor-auth[sandbox]'", pytrace=False
     )

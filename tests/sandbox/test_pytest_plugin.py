@@ -166,6 +166,43 @@ def test_an_outcome_in_a_route_is_the_tests(suite: Suite) -> None:
     assert "Failed: an invoice without a number" in said
 
 
+def test_an_exit_in_a_route_leaves_the_next_test_alone(suite: Suite) -> None:
+    """`sys.exit()` in a route is an error of its own test only, wherever the next one stands."""
+    status, said = suite(
+        """
+        import asyncio
+        import sys
+        import pytest
+        from procountor_auth import TokenSource
+        from procountor_auth.transport.backend import backend
+
+        def cancel(*_):
+            raise asyncio.CancelledError("stopped")
+
+        def ask(procountor_environment, procountor_route, outcome):
+            procountor_environment("client_credentials")
+            procountor_route("invoices")(lambda request: outcome("stopped"))
+            source = TokenSource.from_env()
+            headers = {"Authorization": source.token().authorization}
+            assert backend.get(f"{source.endpoints.api}/invoices", headers=headers).status_code == 500
+
+        class TestExit:
+            def test_exit(self, procountor_environment, procountor_route):
+                ask(procountor_environment, procountor_route, sys.exit)
+
+        class TestCancel:
+            def test_cancel(self, procountor_environment, procountor_route):
+                ask(procountor_environment, procountor_route, cancel)
+
+        def test_after():
+            pass
+        """
+    )
+    assert (status, "3 passed, 2 errors" in said) == (1, True), said
+    assert "a route of the test raised SystemExit: stopped" in said
+    assert "a route of the test raised CancelledError: stopped" in said
+
+
 def test_a_wrong_strategy_is_named(suite: Suite) -> None:
     """A misspelt strategy is an error where it stands, and leaves the environment as it was."""
     status, said = suite(
