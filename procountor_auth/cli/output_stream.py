@@ -6,12 +6,10 @@ import errno
 import io
 import os
 import sys
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from typing import TextIO
-
-    from _typeshed import ReadableBuffer
 
 
 class OutputError(Exception):
@@ -45,7 +43,7 @@ class OutputStream(io.RawIOBase):
         self._is_result = is_result
         self._has_failed = False
 
-    def write(self, data: ReadableBuffer, /) -> int:
+    def write(self, data: Any, /) -> int:  # noqa: ANN401 - any buffer, which has no type before Python 3.12
         """Write all of the data.
 
         Raises:

@@ -204,7 +204,7 @@ class Connections:
 
     def __init__(self, address: RedisAddress) -> None:
         self.place: str = address.place
-        self.files = CertificateFiles(address.options)
+        self.files: CertificateFiles = CertificateFiles(address.options)
         self._address = address
         self._lock = threading.Lock()
         self.start_anew()
