@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -20,6 +20,19 @@ if TYPE_CHECKING:
     Suite = Callable[..., tuple[int, str]]
 
 pytestmark = pytest.mark.process
+
+_ASK: Final = """
+        from procountor_auth import TokenSource
+        from procountor_auth.transport.backend import backend
+
+        def ask(procountor_environment, procountor_route, handler):
+            procountor_environment("client_credentials")
+            procountor_route("invoices")(handler)
+            source = TokenSource.from_env()
+            headers = {"Authorization": source.token().authorization}
+            assert backend.get(f"{source.endpoints.api}/invoices", headers=headers).status_code == 500
+"""
+"""A suite's function that asks for a resource with a handler of its own, which fails."""
 
 
 @pytest.fixture
@@ -147,19 +160,14 @@ def test_the_mark_refuses_an_option_without_a_name(suite: Suite) -> None:
 def test_an_outcome_in_a_route_is_the_tests(suite: Suite) -> None:
     """`pytest.fail()` and the like in a route fail the test, although the program may handle the 500."""
     status, said = suite(
-        """
+        _ASK
+        + """
         import sys
         import pytest
-        from procountor_auth import TokenSource
-        from procountor_auth.transport.backend import backend
 
         @pytest.mark.parametrize("outcome", [pytest.fail, sys.exit, pytest.skip])
         def test_route(procountor_environment, procountor_route, outcome):
-            procountor_environment("client_credentials")
-            procountor_route("invoices")(lambda request: outcome("an invoice without a number"))
-            source = TokenSource.from_env()
-            headers = {"Authorization": source.token().authorization}
-            assert backend.get(f"{source.endpoints.api}/invoices", headers=headers).status_code == 500
+            ask(procountor_environment, procountor_route, lambda _: outcome("an invoice without a number"))
         """
     )
     assert (status, "2 errors" in said, "1 skipped" in said) == (1, True, True), said
@@ -169,26 +177,17 @@ def test_an_outcome_in_a_route_is_the_tests(suite: Suite) -> None:
 def test_an_exit_in_a_route_leaves_the_next_test_alone(suite: Suite) -> None:
     """`sys.exit()` in a route is an error of its own test only, wherever the next one stands."""
     status, said = suite(
-        """
+        _ASK
+        + """
         import asyncio
         import sys
-        import pytest
-        from procountor_auth import TokenSource
-        from procountor_auth.transport.backend import backend
 
         def cancel(*_):
             raise asyncio.CancelledError("stopped")
 
-        def ask(procountor_environment, procountor_route, outcome):
-            procountor_environment("client_credentials")
-            procountor_route("invoices")(lambda request: outcome("stopped"))
-            source = TokenSource.from_env()
-            headers = {"Authorization": source.token().authorization}
-            assert backend.get(f"{source.endpoints.api}/invoices", headers=headers).status_code == 500
-
         class TestExit:
             def test_exit(self, procountor_environment, procountor_route):
-                ask(procountor_environment, procountor_route, sys.exit)
+                ask(procountor_environment, procountor_route, lambda _: sys.exit("stopped"))
 
         class TestCancel:
             def test_cancel(self, procountor_environment, procountor_route):
