@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import httpx
 
-from procountor_auth.tokens.bearer import HttpxBearer
+from procountor_auth.tokens.bearer import HttpxBearer, are_listed
 
 __all__ = ["ProcountorAuth"]
 
@@ -26,4 +26,5 @@ class ProcountorAuth(HttpxBearer, httpx.Auth):
     """
 
     bytes_stream: type[object] = httpx.ByteStream
+    headers_are_listed: bool = are_listed(httpx.Headers())
     library: ClassVar[str | None] = "httpx"

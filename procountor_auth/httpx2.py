@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import httpx2
 
-from procountor_auth.tokens.bearer import HttpxBearer
+from procountor_auth.tokens.bearer import HttpxBearer, are_listed
 
 __all__ = ["ProcountorAuth"]
 
@@ -26,4 +26,5 @@ class ProcountorAuth(HttpxBearer, httpx2.Auth):
     """
 
     bytes_stream: type[object] = httpx2.ByteStream
+    headers_are_listed: bool = are_listed(httpx2.Headers())
     library: ClassVar[str | None] = "httpx2"

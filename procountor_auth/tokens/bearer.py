@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self, TypeAlia
 
 from procountor_auth.errors import printable
 from procountor_auth.protocol import sunset
+from procountor_auth.protocol.authorization import Authorization
 from procountor_auth.protocol.json_object import is_json_array
 from procountor_auth.tokens.explicit import check_source, explicit_source, hide, wrapped
 from procountor_auth.tokens.origin import request_origin
@@ -240,10 +241,13 @@ class Bearer:
 class HttpxBearer(Bearer):
     """`Bearer` in the words of httpx and httpx2, which are the same.
 
-    The subclass of each library adds its `Auth` class, and its class of bodies that are bytes.
+    The subclass of each library adds its `Auth` class, its class of bodies that are bytes, and how it keeps headers.
     """
 
     bytes_stream: type[object]
+
+    headers_are_listed: bool
+    """Whether `are_listed` holds for the library's headers."""
 
     def __call__(self, *_: object) -> NoReturn:
         """Report that this was given to another client: requests, or the other one of httpx and httpx2, calls it.
@@ -272,7 +276,7 @@ class HttpxBearer(Bearer):
             return
         cached = bound.cached  # as `token` does it, but for one call
         token = cached.token if cached is not None and bound.clock() < cached.stale_from else bound.token()
-        request.headers["Authorization"] = token.authorization
+        self._put(request.headers, token.authorization)
         response = yield request
         if _announces(response.headers):
             bound.observe(response.headers.get, response.request.url.path)
@@ -303,7 +307,7 @@ class HttpxBearer(Bearer):
             return
         cached = bound.cached  # as `atoken` does it, but for a coroutine
         token = cached.token if cached is not None and bound.clock() < cached.stale_from else await bound.atoken()
-        request.headers["Authorization"] = token.authorization
+        self._put(request.headers, token.authorization)
         response = yield request
         if _announces(response.headers):
             bound.observe(response.headers.get, response.request.url.path)
@@ -317,6 +321,20 @@ class HttpxBearer(Bearer):
                 again.headers["Authorization"] = another.authorization
                 response = yield again
                 self.hear_again(bound, another, *told(response))
+
+    def _put(self, headers: _Headers, authorization: Authorization) -> None:
+        """Set the header. The public way takes as long as all the rest that is done for a request."""
+        if self.headers_are_listed:
+            try:
+                for _, name, _ in headers._list:  # noqa: SLF001 - the class has been tried
+                    if name == b"authorization":
+                        break
+                else:
+                    headers._list.append(authorization.field)  # noqa: SLF001
+                    return
+            except (AttributeError, TypeError, ValueError):  # of another class, as a test may have it
+                pass
+        headers["Authorization"] = authorization
 
     def _resendable(self, bound: RenewingCache, request: _Request, response: _Response) -> _Request | None:
         """Return the request that was answered, if it can be sent again.
@@ -335,6 +353,25 @@ class HttpxBearer(Bearer):
         # The class of multipart bodies is not public. One that looks different is taken for a stream.
         parts = getattr(request.stream, "fields", None)
         return is_json_array(parts) and all(_is_rewindable(getattr(part, "file", b"")) for part in parts)
+
+
+def are_listed(headers: _Headers) -> bool:
+    """Whether a header that is added to the list in an object of this class is as good as one that is set.
+
+    Args:
+        headers: Headers without any, of the class that is tried. Both libraries keep them in a list, but not in public.
+    """
+    authorization = Authorization("Bearer token")
+    try:
+        headers._list.append(authorization.field)  # noqa: SLF001 - that is the question
+        return bool(
+            headers["authorization"] == authorization
+            and headers.raw == [(b"Authorization", authorization.encode())]
+            and headers == {"Authorization": authorization}
+            and len(headers) == 1
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return False
 
 
 def _parts(request: _Request) -> tuple[str, str | None, int | None]:

@@ -739,6 +739,57 @@ def test_a_header_that_announces_is_found(library: str, name: str) -> None:
     assert bearer._announces(SimpleNamespace(raw=headers.raw)) is found
 
 
+@pytest.mark.parametrize("library", ["httpx", "httpx2"])
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize(
+    "before", [[], [("Authorization", "Basic x")], [("authorization", "a"), ("AUTHORIZATION", "b")]]
+)
+def test_the_header_is_set_as_the_client_itself_sets_it(
+    library: str, *, listed: bool, before: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the quick way and in the public one, in the place of those that are there."""
+    http = pytest.importorskip(library)
+    integration = importlib.import_module(f"procountor_auth.{library}").ProcountorAuth
+    assert integration.headers_are_listed, f"{library} keeps its headers elsewhere now: look where, as it is slow"
+    monkeypatch.setattr(integration, "headers_are_listed", listed)
+    request = http.Request("GET", "https://api.procountor.com/api/users", headers=[*before, ("X", "y")])
+    expected = http.Headers(request.headers)
+    expected["Authorization"] = "Bearer acc3ss"
+    assert next(integration(TokenSource.fixed("acc3ss")).sync_auth_flow(request)) is request
+    assert request.headers.raw == expected.raw
+    assert request.headers.get_list("authorization") == ["Bearer acc3ss"]
+
+
+@pytest.mark.parametrize("library", ["httpx", "httpx2"])
+def test_headers_that_are_kept_otherwise_are_set_in_public(library: str) -> None:
+    """A version that keeps an index beside the list, other entries or no list is found out before it is used."""
+    http = pytest.importorskip(library)
+
+    class Indexed(http.Headers):  # type: ignore[misc,name-defined]  # by name
+        def __getitem__(self, key: str) -> str:
+            raise KeyError(key)
+
+    class Sized(http.Headers):  # type: ignore[misc,name-defined]  # by name
+        def __len__(self) -> int:
+            return 0
+
+    class Ordered(http.Headers):  # type: ignore[misc,name-defined]  # by name
+        raw = ()
+
+    class Compared(http.Headers):  # type: ignore[misc,name-defined]  # by name
+        __hash__ = None  # type: ignore[assignment]  # as Python itself has it
+
+        def __eq__(self, other: object) -> bool:
+            return False
+
+    class Otherwise(dict[str, str]):
+        _list = None
+
+    assert bearer.are_listed(http.Headers())
+    for kind in (Indexed, Sized, Ordered, Compared, Otherwise, dict):
+        assert not bearer.are_listed(kind())
+
+
 class PublicUrl(NamedTuple):
     """A URL that has the public properties alone."""
 
