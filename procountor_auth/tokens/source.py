@@ -24,6 +24,7 @@ from procountor_auth.tokens.fallback import MAX_FALLBACKS, Fallback
 from procountor_auth.tokens.fixed_token import fixed_token_strategy
 from procountor_auth.tokens.provider import TokenProvider
 from procountor_auth.tokens.telemetry import Telemetry
+from procountor_auth.transport.backend import check_library
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,8 +152,9 @@ class TokenSource:
 
         Raises:
             LegacyNotAllowed: They choose the legacy strategy and forbid it.
-            ConfigurationError: The token store's package is not installed, or its key is not one.
+            ConfigurationError: A package is not installed, the store's key is not one, or there is no such library.
         """
+        check_library(library)
         source = cls.__new__(cls)
         assembly = Assembly(Telemetry(on_event), account, store, library)
         provider = assembly.provider(settings, clock)

@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import importlib
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
+
+from procountor_auth.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import httpx as backend
@@ -21,7 +24,31 @@ importlib.import_module("encodings.idna")  # looking up a host name imports it
 LIBRARIES: Final = ("httpx", "httpx2")
 """The supported HTTP libraries."""
 
-__all__ = ["LIBRARIES", "backend", "library", "library_of", "loaded"]
+__all__ = ["LIBRARIES", "backend", "check_library", "library", "library_of", "loaded"]
+
+
+def check_library(name: object) -> None:
+    """Check a program's choice of the HTTP library, without importing it.
+
+    Args:
+        name: What it gave: `httpx`, `httpx2`, or None for its own.
+
+    Raises:
+        ConfigurationError: It is none of them, or not installed.
+    """
+    if name is None:
+        return
+    if name not in LIBRARIES:
+        raise ConfigurationError(
+            "`library` is none of the HTTP libraries that fetch tokens.",
+            hint='Pass library="httpx" or library="httpx2", or leave it out. Requests of the program itself can be '
+            "sent with `requests` all the same.",
+        )
+    # None stands for a library that the program hides.
+    if not (sys.modules[name] if name in sys.modules else find_spec(name)):
+        raise ConfigurationError(
+            f'library="{name}" needs {name}, which is not installed.', hint=f"Run: pip install {name}"
+        )
 
 
 def library(name: str | None = None) -> Any:  # noqa: ANN401 - a module with httpx's names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 import traceback
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,7 @@ from pydantic import SecretStr
 from procountor_auth import LegacyAuthWarning, Settings, TokenSource
 from procountor_auth.errors import ConfigurationError
 from procountor_auth.tokens.bearer import Bearer
+from procountor_auth.transport import backend
 
 if TYPE_CHECKING:
     from procountor_auth.sandbox import Sandbox
@@ -152,3 +154,32 @@ def test_a_misspelt_setting_is_told_the_right_one() -> None:
     """`Settings(apikey=…)` suggests `api_key`."""
     with pytest.raises(TypeError, match=r"Settings has no apikey: did you mean api_key\?"):
         Settings(strategy="client_credentials", **_CLIENT, apikey="k")
+
+
+@pytest.mark.parametrize("library", ["requests", "", "HTTPX", 5, ["httpx"]])
+def test_a_library_that_fetches_no_tokens_is_refused(library: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401 - wrong on purpose
+    """At once, not where the first token is requested; the error says which ones there are."""
+    monkeypatch.setenv("PROCOUNTOR_API_KEY", "k")
+    settings = Settings(strategy="client_credentials", **_CLIENT)
+    with pytest.raises(ConfigurationError, match="`library` is none of the HTTP libraries") as caught:
+        TokenSource.from_settings(settings, library=library)
+    assert 'library="httpx2"' in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("library", ["httpx", "httpx2"])
+@pytest.mark.parametrize("hidden", [True, False])
+def test_a_library_that_is_not_installed_is_refused(
+    library: str, *, hidden: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, with the command that installs it, whether it is missing or the program hides it."""
+    monkeypatch.setenv("PROCOUNTOR_API_KEY", "k")
+    if hidden:
+        monkeypatch.setitem(sys.modules, library, None)
+    else:
+        monkeypatch.delitem(sys.modules, library, raising=False)
+        monkeypatch.setattr(backend, "find_spec", lambda _name: None)
+    settings = Settings(strategy="client_credentials", **_CLIENT)
+    with pytest.raises(ConfigurationError) as caught:
+        TokenSource.from_settings(settings, library=library)
+    assert f"needs {library}, which is not installed" in str(caught.value)
+    assert caught.value.hint == f"Run: pip install {library}"
