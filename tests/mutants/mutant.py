@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import random
 import re
 import shutil
+from collections import Counter
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from libcst import Module  # type: ignore[import-not-found]
     from mutmut.mutation.data import LineSpan  # type: ignore[import-not-found]
+    from mutmut.mutation.file_mutation import Mutation  # type: ignore[import-not-found]
 
 FOLDERS: Final = ("strategies", "settings", "stores", "tokens", "migration")
 """The folders of the package that are mutated."""
@@ -81,8 +84,8 @@ def write_mutants(project: Path, copy: Path, *, seed: int, size: int) -> tuple[d
 
 def _write_folder(copy: Path, folder: str, *, seed: int, size: int) -> tuple[int, list[Mutant]]:
     # Installed for `make mutants` only, and read only there.
-    from libcst import FunctionDef  # type: ignore[import-not-found] # noqa: PLC0415
-    from mutmut.mutation.file_mutation import (  # type: ignore[import-not-found] # noqa: PLC0415
+    from libcst import FunctionDef  # noqa: PLC0415
+    from mutmut.mutation.file_mutation import (  # noqa: PLC0415
         combine_mutations_to_source,
         create_mutations,
     )
@@ -94,8 +97,12 @@ def _write_folder(copy: Path, folder: str, *, seed: int, size: int) -> tuple[int
             module, mutations, classes, functions = create_mutations(name, path.read_text(encoding="utf-8"))
             inside = [each for each in mutations if isinstance(each.contained_by_top_level_function, FunctionDef)]
             found[name] = module, inside, classes, functions
-    everything = [(name, number) for name, (_, inside, *_) in found.items() for number in range(len(inside))]
-    chosen = set(random.Random(f"{seed} {folder}").sample(everything, min(size, len(everything))))  # noqa: S311
+    lots = {
+        (name, number): lot
+        for name, (module, inside, *_) in found.items()
+        for number, lot in enumerate(_lots(f"{seed} {name}", module, inside))
+    }
+    chosen = set(sorted(lots, key=lots.__getitem__)[:size])
     mutants = []
     for name, (module, inside, classes, functions) in found.items():
         taken = [each for number, each in enumerate(inside) if (name, number) in chosen]
@@ -105,7 +112,20 @@ def _write_folder(copy: Path, folder: str, *, seed: int, size: int) -> tuple[int
             lines = written.code.splitlines()
             spans = written.line_span_by_function_name
             mutants += [_mutant(name, folder, each, lines, spans) for each in written.mutant_names]
-    return len(everything), mutants
+    return len(lots), mutants
+
+
+def _lots(prefix: str, module: Module, mutations: Sequence[Mutation]) -> Iterator[str]:
+    """Yield a lot for each change: the lowest ones are drawn.
+
+    A lot depends on the change alone, so that other code can be written without another sample being drawn.
+    """
+    seen: Counter[str] = Counter()
+    for each in mutations:
+        before, after = map(module.code_for_node, (each.original_node, each.mutated_node))
+        change = f"{prefix} {each.contained_by_top_level_function.name.value} {before} {after}"
+        seen[change] += 1
+        yield sha256(f"{change} {seen[change]}".encode()).hexdigest()
 
 
 def _mutant(path: str, folder: str, name: str, lines: Sequence[str], spans: Mapping[str, LineSpan]) -> Mutant:

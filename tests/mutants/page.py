@@ -35,7 +35,8 @@ the code, runs the tests that reach it, and expects one of them to fail. A chang
 changes are those of [mutmut](https://mutmut.readthedocs.io/) {version}: an inverted comparison or condition, an
 argument left out or `None`, a number or a text changed, a value that is not assigned, a branch always or never taken.
 
-All of them would take hours, so a run takes a sample: {size} of each folder, drawn with the seed {seed}. Another
+All of them would take hours, so a run takes a sample: {size} of each folder, drawn with the seed {seed}. What is
+drawn depends on the seed and on each change alone, so that new code leaves the rest of the sample as it is. Another
 seed draws others:
 
 ```sh
