@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from pydantic import SecretStr
 
 from procountor_auth.errors import RedirectError
+from procountor_auth.protocol.argument import check_argument, wrong_argument
 from procountor_auth.protocol.unpicklable import Unpicklable
 from procountor_auth.settings.key_login import KeyLoginSettings
 from procountor_auth.settings.profile import NO_PROFILE, Profile
+from procountor_auth.settings.settings import Settings
 from procountor_auth.strategies.api_key import KeyRequest
 from procountor_auth.transport.background import SharedFuture
 from procountor_auth.transport.transport import Transport
@@ -22,10 +24,14 @@ if TYPE_CHECKING:
     from procountor_auth.protocol.authorization_request import AuthorizationRequest
     from procountor_auth.protocol.flow import Flow
     from procountor_auth.protocol.token import Token
-    from procountor_auth.settings.settings import Settings
     from procountor_auth.strategies.authorization_code import AuthorizationCodeStrategy
 
 T = TypeVar("T")
+
+
+def _wrong_address(found: object) -> TypeError | None:
+    # Frameworks have classes of their own for a URL.
+    return wrong_argument("complete", found, str, "the address as text", "write complete(str(request.url))")
 
 
 class _BrowserLogin(Unpicklable, Generic[T]):
@@ -64,7 +70,11 @@ class _BrowserLogin(Unpicklable, Generic[T]):
             RedirectError: The address can't be trusted or used. The login stays open for the right one, unless
                 `ends_login` is set, for example because the user declined.
             ProcountorAuthError: The exchange failed; a new login is needed.
+            TypeError: The address is not text. The login stays open.
         """
+        if error := _wrong_address(redirected_url):
+            redirected_url = ""
+            raise error
         address, redirected_url = SecretStr(redirected_url), ""  # a traceback may show the locals
         with self.whose.named():
             return self._finish(address).result()
@@ -75,6 +85,9 @@ class _BrowserLogin(Unpicklable, Generic[T]):
         Args:
             redirected_url: The complete address of the redirect.
         """
+        if error := _wrong_address(redirected_url):
+            redirected_url = ""
+            raise error
         address, redirected_url = SecretStr(redirected_url), ""  # see `complete`
         with self.whose.named():
             return await self._finish(address).aresult()
@@ -192,6 +205,7 @@ class KeyLogin(_BrowserLogin["SecretStr"]):
             settings: The settings; only those of the client are used.
             redirect_uri: See the class.
         """
+        check_argument("settings", settings, Settings, "Settings", "write Settings(…), or KeyLogin.from_env()")
         whose = Profile(settings.profile)
         with whose.named():
             settings = settings.followed()

@@ -182,6 +182,8 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
         return cls(common, _merged(own, found, names), Path(path), places, looked=looked)
 
     def __getitem__(self, name: str) -> Mapping[str, Any]:
+        if not isinstance(name, str):
+            raise KeyError(name)
         return self._own[self._names[folded(name)]]
 
     def __iter__(self) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import SecretStr
 
 from procountor_auth.errors import ConfigurationError, Problem
+from procountor_auth.protocol.argument import check_argument
 from procountor_auth.protocol.extra import MissingExtra, missing_extra
 from procountor_auth.stores.base import Entry, Store, Transaction
 
@@ -41,13 +42,24 @@ def open_store(where: SecretStr | str, keys: tuple[SecretStr, ...] = (), *, time
 
     Raises:
         ConfigurationError: It describes no store, a key is wrong, or a package is missing.
+        TypeError: An argument is of another class than it should be.
     """
     if isinstance(where, str):
         where = SecretStr(where)
+    check_argument("open_store", where, SecretStr, "text", 'write open_store("file")')
+    if error := _wrong_keys(keys):
+        keys = ()  # a traceback may show the locals
+        raise error
     store = _open(where, keys, timeout)
     if isinstance(store, ConfigurationError):
         raise store
     return store
+
+
+def _wrong_keys(keys: object) -> TypeError | None:
+    if isinstance(keys, tuple) and all(isinstance(key, SecretStr) for key in keys):
+        return None
+    return TypeError("keys takes a tuple of SecretStr: write keys=(SecretStr(key),)")
 
 
 def open_spent_tokens() -> SpentTokens | None:

@@ -49,7 +49,7 @@ def hide(others: OtherSettings) -> None:
             others[name] = wrapped(secret)
 
 
-def explicit_source(strategy: str, library: str | None, **values: Any) -> TokenSource:  # noqa: ANN401 - each is validated by its setting
+def explicit_source(strategy: str, library: str | None, /, **values: Any) -> TokenSource:  # noqa: ANN401 - each is validated by its setting
     """Return the source of a strategy with these settings, and those of the environment for the rest.
 
     Args:
@@ -60,7 +60,11 @@ def explicit_source(strategy: str, library: str | None, **values: Any) -> TokenS
     Raises:
         ConfigurationError: Something is missing or wrong.
         LegacyNotAllowed: The strategy is the legacy one, and forbidden.
+        TypeError: There is a value that is no setting.
     """
+    for name in ("strategy", "library"):
+        if name in values:
+            raise TypeError(f"{strategy}() has its {name} already: leave {name}= out")
     with importing():
         from procountor_auth.settings.settings import Settings  # noqa: PLC0415 - it brings pydantic-settings
 

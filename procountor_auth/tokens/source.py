@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, NoReturn, Self
 from pydantic import SecretStr
 
 from procountor_auth.errors import ConfigurationError, printable
+from procountor_auth.protocol.argument import wrong_argument
 from procountor_auth.protocol.importing import importing
 from procountor_auth.settings.hosts import PRODUCTION
+from procountor_auth.tokens.argument import check_options, check_settings, check_strategy
 from procountor_auth.tokens.assembly import Assembly
 from procountor_auth.tokens.backends import Backends
 from procountor_auth.tokens.browser_login import login_of
@@ -63,6 +65,7 @@ class TokenSource:
     Raises:
         LegacyNotAllowed: A strategy is the legacy one, and its policy forbids it.
         LegacyAuthWarning: A strategy is the legacy one, where warnings are errors (`-W error`).
+        TypeError: An argument is of another class than it should be.
     """
 
     def __init__(
@@ -79,6 +82,10 @@ class TokenSource:
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
+        check_strategy("strategy", strategy)
+        if fallback is not None:
+            check_strategy("fallback", fallback)
+        check_options(account, store, on_event)
         telemetry = Telemetry(on_event)
         provider = TokenProvider(
             strategy,
@@ -118,6 +125,7 @@ class TokenSource:
         Raises:
             ConfigurationError: Something is missing, wrong or misspelt there.
             LegacyNotAllowed: It chooses the legacy strategy and forbids it.
+            TypeError: An argument is of another class than it should be, such as an `account` that is a number.
         """
         with importing():
             from procountor_auth.settings.settings import Settings  # noqa: PLC0415 - it brings pydantic-settings
@@ -153,7 +161,10 @@ class TokenSource:
         Raises:
             LegacyNotAllowed: They choose the legacy strategy and forbid it.
             ConfigurationError: A package is not installed, the store's key is not one, or there is no such library.
+            TypeError: An argument is of another class than it should be.
         """
+        check_settings(settings)
+        check_options(account, store, on_event)
         check_library(library)
         source = cls.__new__(cls)
         assembly = Assembly(Telemetry(on_event), account, store, library)
@@ -340,8 +351,12 @@ class TokenSource:
         Raises:
             RedirectError: It is no saved login of this source, or is over.
             ConfigurationError: Another strategy is chosen, which needs no login.
+            TypeError: It is no text.
         """
-        text, saved = SecretStr(saved), ""  # a traceback may show the locals
+        if error := wrong_argument("resume_login", saved, str, "the text that `save` returned", "decode bytes first"):
+            saved = ""  # a traceback may show the locals
+            raise error
+        text, saved = SecretStr(saved), ""
         return login_of(self._cache, saved=text)
 
     def observe(self, header: Callable[[str], str | None], path: str) -> None:

@@ -16,7 +16,7 @@ from procountor_auth.settings.profiles_file import MAX_SIZE
 from procountor_auth.transport.backend import backend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from procountor_auth.sandbox import Sandbox
@@ -426,3 +426,13 @@ def _refused() -> ConfigurationError:
     assert error.__cause__ is None
     assert error.__context__ is None
     return error
+
+
+def test_what_is_no_name_is_no_profile(environment: Environment) -> None:
+    """Profiles are a mapping: a number is not in it, whatever is asked."""
+    environment(_COMMON | {"PROCOUNTOR_PROFILES__ACME__API_KEY": "acme"})
+    profiles: Mapping[object, object] = Profiles.read()  # type: ignore[assignment]
+    assert 5 not in profiles
+    assert profiles.get(5) is None
+    with pytest.raises(KeyError):
+        profiles[5]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import importlib.util
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any, Final
+import uuid
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 from cryptography.fernet import Fernet
@@ -14,11 +16,17 @@ from pydantic import SecretStr
 
 from procountor_auth import LegacyAuthWarning, Settings, TokenSource
 from procountor_auth.errors import ConfigurationError
+from procountor_auth.login.login import KeyLogin
+from procountor_auth.stores import open_store
 from procountor_auth.tokens.bearer import Bearer
 from procountor_auth.transport import backend
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from procountor_auth.sandbox import Sandbox
+
+    LogIn = Callable[[str, Sandbox], str]
 
 pytestmark = pytest.mark.server  # urllib3 opens a socket when it is imported
 
@@ -183,3 +191,91 @@ def test_a_library_that_is_not_installed_is_refused(
         TokenSource.from_settings(settings, library=library)
     assert f"needs {library}, which is not installed" in str(caught.value)
     assert caught.value.hint == f"Run: pip install {library}"
+
+
+_ACCOUNTS: Final = (None, 0, False, 42, b"42", uuid.UUID(int=1), SecretStr("42"))
+
+
+@pytest.mark.parametrize("account", _ACCOUNTS, ids=lambda account: type(account).__name__ + str(account)[:4])
+def test_an_account_is_text(account: Any) -> None:  # noqa: ANN401 - wrong on purpose
+    """Else 42 is not the `--account 42` of the command line, and the user 0 gets the tokens of nobody in particular."""
+    settings = Settings(strategy="client_credentials", api_key="k", **_CLIENT)
+    with pytest.raises(TypeError, match=r"account takes text, not \w+: write account=str\(user.id\)"):
+        TokenSource.from_settings(settings, account=account)
+    with pytest.raises(TypeError, match="account takes text"):
+        TokenSource(TokenSource.from_settings(settings).strategy, account=account)
+
+
+def _source(**given: Any) -> TokenSource:  # noqa: ANN401 - wrong on purpose
+    return TokenSource.from_settings(Settings(strategy="client_credentials", api_key="k", **_CLIENT), **given)
+
+
+_WRONG: Final[dict[str, tuple[Any, str]]] = {
+    "store": (lambda: _source(store="file"), r'store takes a Store, not str: write store=open_store\("file"\)'),
+    "on_event": (lambda: _source(on_event=5), "on_event takes a function, not int"),
+    "settings": (lambda: TokenSource.from_settings("client_credentials"), "settings takes Settings, not str"),  # type: ignore[arg-type]
+    "no settings": (lambda: TokenSource.from_settings(None), "settings takes Settings, not None"),  # type: ignore[arg-type]
+    "key's settings": (lambda: KeyLogin.from_settings(5), "settings takes Settings, not int: .*KeyLogin.from_env"),  # type: ignore[arg-type]
+    "strategy": (lambda: TokenSource("client_credentials"), r"strategy takes a Strategy, not str: .*from_env\(\)"),  # type: ignore[arg-type]
+    "fallback": (lambda: TokenSource(_source().strategy, fallback="x"), "fallback takes a Strategy, not str"),  # type: ignore[arg-type]
+    "place": (lambda: open_store(5), r'open_store takes text, not int: write open_store\("file"\)'),  # type: ignore[arg-type]
+    "key": (lambda: open_store("file", "s3cret"), r"keys takes a tuple of SecretStr"),  # type: ignore[arg-type]
+    "keys": (lambda: open_store("file", ("s3cret",)), r"keys takes a tuple of SecretStr"),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize(("make", "said"), _WRONG.values(), ids=_WRONG)
+def test_an_argument_of_another_class_is_refused_where_it_is_made(make: Callable[[], object], said: str) -> None:
+    """It is named with its class and what to write, and its value is shown nowhere, in no frame of the package."""
+    with pytest.raises(TypeError, match=said) as caught:
+        make()
+    text = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
+    _, _, ours = text.partition("procountor_auth/")
+    assert "s3cret" not in ours
+
+
+@pytest.mark.parametrize("name", ["strategy", "library"])
+def test_what_a_constructor_decides_itself_is_left_out(name: str) -> None:
+    """`ProcountorAuth.client_credentials(strategy=…)` says that it has one, and names no function within."""
+    given: dict[str, Any] = {name: "httpx2"}
+    with pytest.raises(TypeError, match=rf"client_credentials\(\) has its {name} already: leave {name}= out"):
+        Bearer.client_credentials(**_CLIENT, api_key="k", **given)
+
+
+class URL(NamedTuple):
+    """A framework's own class for a URL."""
+
+    address: str
+
+
+@pytest.mark.parametrize("kind", [URL, bytes, SecretStr])
+def test_an_address_that_is_no_text_leaves_the_login_open(
+    sandbox: Sandbox, log_in: LogIn, kind: Callable[[Any], Any]
+) -> None:
+    """A framework's URL is not taken for text: the error says what to write, no frame of ours shows the code."""
+    variables = sandbox.environment("authorization_code")
+    given: dict[str, Any] = {name.removeprefix("PROCOUNTOR_").lower(): value for name, value in variables.items()}
+    login = TokenSource.from_settings(Settings(**given)).begin_login()
+    address = log_in(login.url, sandbox)
+    other = kind(address.encode() if kind is bytes else address)
+    for complete in (login.complete, lambda given: asyncio.run(login.acomplete(given))):
+        with pytest.raises(
+            TypeError, match=r"complete takes the address as text, not \w+: .*str\(request.url\)"
+        ) as caught:
+            complete(other)
+        frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+        ours = [frame for frame in frames if str(frame.f_globals["__name__"]).startswith("procountor_auth")]
+        assert ours
+        assert not any("code=" in repr(frame.f_locals) for frame in ours)
+    assert login.complete(address).strategy == "authorization_code"
+
+
+def test_a_saved_login_is_text(sandbox: Sandbox) -> None:
+    """The bytes of a Redis or of a cookie are to be decoded first, which the error says."""
+    variables = sandbox.environment("authorization_code")
+    given: dict[str, Any] = {name.removeprefix("PROCOUNTOR_").lower(): value for name, value in variables.items()}
+    source = TokenSource.from_settings(Settings(**given))
+    saved = source.begin_login().save()
+    with pytest.raises(TypeError, match=r"resume_login takes the text that `save` returned, not bytes: decode"):
+        source.resume_login(saved.encode())  # type: ignore[arg-type]
+    assert source.resume_login(saved).url
