@@ -148,6 +148,8 @@ class LoopbackListener:
         self._sockets = []
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_port"):  # in a traceback with locals, of a redirect URI that is wrong
+            return "<LoopbackListener>"
         return f"<LoopbackListener {self._loopback.at(self._port) if self._port else self._loopback.uri}>"
 
 

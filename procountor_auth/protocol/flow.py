@@ -57,10 +57,11 @@ class Request(SecretFields):
     body: str = field(default="", repr=False)
     bearer: str | None = field(default=None, repr=False)
     repeat: Repeat = field(default=Repeat.UNPROCESSED, repr=False)
-    host: str = field(init=False)
-    path: str = field(init=False)
+    host: str = field(init=False, default="")
+    path: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
+        # Both have a value before: a traceback with locals shows the request whose URL can't be parsed.
         parts = urlsplit(self.url)
         object.__setattr__(self, "host", f"{parts.scheme}://{parts.netloc}")
         object.__setattr__(self, "path", parts.path)

@@ -142,7 +142,8 @@ class Sandbox(ClientSettings):
             self._seed.service.routes.raise_outcome()
 
     def __repr__(self) -> str:
-        state = "not started" if self._seed is None else self.base_url
+        # In a traceback with locals, of a wrong argument, there is no seed yet.
+        state = "not started" if getattr(self, "_seed", None) is None else self.base_url
         return f"<Sandbox {state}>"
 
     @property

@@ -290,6 +290,8 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
         )
 
     def __repr__(self) -> str:
+        if not hasattr(self, "looked"):  # in a traceback with locals, of values that are wrong
+            return "<Profiles>"
         return f"<Profiles: {len(self)}>"
 
     def __reduce__(self) -> NoReturn:

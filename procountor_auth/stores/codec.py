@@ -185,6 +185,8 @@ class Codec:
         return fields
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_fernet"):  # in a traceback with locals, of a key that is wrong
+            return "<Codec>"
         return f"<Codec, {'sealed' if self.seals else 'plain'}>"
 
     def __reduce__(self) -> NoReturn:

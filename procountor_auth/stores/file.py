@@ -158,6 +158,8 @@ class FileStore(Store):
         _logger.warning("%s is damaged (%s) and was kept as %s", printable(str(path)), damaged.reason, aside.name)
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_codec"):  # in a traceback with locals, of a folder that is wrong
+            return "<FileStore>"
         return f"<FileStore {self._folder.path}, {'sealed' if self._codec.seals else 'plain'}>"
 
     def __reduce__(self) -> NoReturn:

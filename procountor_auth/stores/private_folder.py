@@ -197,6 +197,8 @@ class PrivateFolder:
         return None
 
     def __repr__(self) -> str:
+        if not hasattr(self, "path"):  # in a traceback with locals, of a path that is wrong
+            return "<PrivateFolder>"
         return f"<PrivateFolder {self.path}>"
 
 

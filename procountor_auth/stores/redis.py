@@ -276,6 +276,8 @@ class RedisStore(Store):
         raise problem
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_pool"):  # in a traceback with locals, of a URL that is wrong
+            return "<RedisStore>"
         return f"<RedisStore {self._pool.place}, {'sealed' if self._codec.seals else 'plain'}>"
 
     def __reduce__(self) -> NoReturn:

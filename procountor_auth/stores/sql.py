@@ -294,6 +294,8 @@ class SQLStore(Store):
         raise problem
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_codec"):  # in a traceback with locals, of a URL that is wrong
+            return "<SQLStore>"
         return f"<SQLStore {self._database.place}, {'sealed' if self._codec.seals else 'plain'}>"
 
     def __reduce__(self) -> NoReturn:

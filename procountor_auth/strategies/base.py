@@ -220,6 +220,8 @@ class Strategy(ABC):
         return read_token(exchange, strategy=self.name, asked_at=asked_at, previous=previous)
 
     def __repr__(self) -> str:
+        if not hasattr(self, "client"):  # in a traceback with locals, of a subclass that refuses its settings
+            return f"<{type(self).__name__}>"
         return f"<{type(self).__name__} for {self.client.endpoints.host}>"
 
     def __reduce__(self) -> NoReturn:

@@ -232,6 +232,8 @@ class Bearer:
         )
 
     def __repr__(self) -> str:
+        if not hasattr(self, "source"):  # in a traceback with locals, of a configuration that is wrong
+            return f"<{type(self).__module__}.{type(self).__name__}>"
         return f"<{type(self).__module__}.{type(self).__name__} with {self.source!r}>"
 
     def __reduce__(self) -> NoReturn:

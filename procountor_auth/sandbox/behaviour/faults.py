@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from .quirks import text
+from .record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,8 +100,8 @@ _PageUrl = Annotated[str, _check(_page_url)]
 _RetryAfter = Annotated[str, _check(_header_text)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(strict=True, extra="forbid"))
-class Faults:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, config=ConfigDict(strict=True, extra="forbid"))
+class Faults(Record):
     """The errors that the sandbox simulates; `Quirks` are its variants of the protocol.
 
     By default there are no faults. The object is frozen: assign a new one to the running sandbox

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from .record import Record
+
 Removal = Literal["404", "410", "html", "login_page"]
 RefreshTokens = Literal["keep", "repeat", "rotate"]
 Subject = Literal["integer", "string"]
@@ -42,8 +44,8 @@ def _latin1(value: str) -> str:
 _Lifetime = Annotated[int, Field(ge=1, le=MAX_LIFETIME)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(strict=True, extra="forbid"))
-class Quirks:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, config=ConfigDict(strict=True, extra="forbid"))
+class Quirks(Record):
     """How the sandbox differs from the documented service.
 
     The defaults are the documented behaviour. Each switch is a variant that was seen on the
