@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 import ssl
+import stat
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -318,10 +320,15 @@ def tls_context(ca_bundle: Path | None, name: str | None = None) -> ssl.SSLConte
 
     It is cached until the file changes, because reading the authorities takes tens of milliseconds. An authority that
     is removed from the file is no longer trusted, and a new one is.
+
+    Raises:
+        OSError: The CA bundle can't be read, is not a regular file, or has no certificate.
     """
     state: tuple[int, ...] = ()
     if ca_bundle is not None:
         found = ca_bundle.stat()  # before the file is read, so that a change in between is noticed the next time
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")  # OpenSSL would wait for a pipe, for ever
         state = (found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev)
     known = _contexts.get((name, ca_bundle))
     if known is not None and known[0] == state:

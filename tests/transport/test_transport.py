@@ -6,6 +6,7 @@ import gc
 import importlib.util
 import itertools
 import logging
+import os
 import socket
 import ssl
 import struct
@@ -465,6 +466,16 @@ def test_an_unusable_ca_bundle_is_named(tmp_path: Path, content: bytes | None) -
         error = _fails(Transport(ca_bundle=bundle), "https://127.0.0.1:1")
         assert type(error) is ConfigurationError
         assert "PROCOUNTOR_CA_BUNDLE" in error.message
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with a name")
+def test_a_ca_bundle_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """A CA bundle that is no regular file is a configuration error at once, however often it is asked for."""
+    os.mkfifo(tmp_path / "pipe")
+    transport = Transport(ca_bundle=tmp_path / "pipe")
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="PROCOUNTOR_CA_BUNDLE does not name a PEM file"):
+            transport.prepare()
 
 
 @pytest.mark.parametrize(
