@@ -15,3 +15,9 @@ def main() -> None:
         run()
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    except RuntimeError as error:  # as which Ctrl-C during an import may end
+        from procountor_auth.protocol.interruption import interruption  # noqa: PLC0415 - after an error only
+
+        if interruption(error) is None:
+            raise
+        raise SystemExit(130) from None

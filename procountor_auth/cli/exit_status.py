@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from procountor_auth.errors import ConfigurationError, ProcountorAuthError, printable
+from procountor_auth.protocol.interruption import interruption
 from procountor_auth.strategies.deprecation import LegacyAuthWarning
 
 from .message import is_framed, say
@@ -96,12 +97,11 @@ def exit_on_error(*, as_json: bool = False) -> Generator[None]:
     except OutputError as error:
         status = _tell_output_error(error)
     except (OSError, RuntimeError) as error:
-        limit = _reached_limit(error)
-        if limit is None:
+        status = _tell_system_error(error, as_json=as_json)
+        if not status:
             raise
-        status = _tell_error(limit, as_json=as_json)
-    except KeyboardInterrupt as interruption:
-        status = _tell_interruption(interruption, as_json=as_json)
+    except KeyboardInterrupt as interrupted:
+        status = _tell_interruption(interrupted, as_json=as_json)
     except Exception as error:
         # The base class of Typer's usage errors is in a private module.
         if not hasattr(error, "format_message"):
@@ -175,9 +175,18 @@ def _tell_output_error(error: OutputError) -> int:
     return FAILED
 
 
-def _tell_interruption(interruption: KeyboardInterrupt, *, as_json: bool) -> int:
+def _tell_system_error(error: OSError | RuntimeError, *, as_json: bool) -> int:
+    """Tell a limit of this process, or a Ctrl-C that has become another error. Return 0 for any other error."""
+    interrupted = interruption(error) if isinstance(error, RuntimeError) else None
+    if interrupted is not None:
+        return _tell_interruption(interrupted, as_json=as_json)
+    limit = _reached_limit(error)
+    return 0 if limit is None else _tell_error(limit, as_json=as_json)
+
+
+def _tell_interruption(interrupted: KeyboardInterrupt, *, as_json: bool) -> int:
     end_soon()
-    said = str(interruption)
+    said = str(interrupted)
     if as_json:
         _print_document("interrupted", said or "Interrupted.", "", None)
     elif said:

@@ -24,6 +24,7 @@ from procountor_auth.login import pages
 from procountor_auth.login.request_handler import ExpectedRequest
 from procountor_auth.login.server import PATIENCE, LoopbackServer
 from procountor_auth.login.sockets import listen
+from procountor_auth.protocol.interruption import interruption
 from procountor_auth.protocol.loopback_redirect import LoopbackRedirect
 from procountor_auth.transport.background import raiser
 
@@ -255,9 +256,10 @@ class _LoginResult(Generic[T]):
             unwrap = self._wait(self._monotonic() + timeout)
         except RuntimeError as error:
             # Ctrl-C may arrive when the wait has just released its lock: then `with` fails to release it.
-            if isinstance(error.__context__, KeyboardInterrupt):
-                raise error.__context__ from None
-            raise
+            interrupted = interruption(error)
+            if interrupted is None:
+                raise
+            raise interrupted from None
         if unwrap is None:
             raise LoginTimedOut(
                 f"The login was not completed within {timeout:g} seconds.",

@@ -95,6 +95,44 @@ def test_ctrl_c_during_the_imports_is_told_like_any_other(monkeypatch: pytest.Mo
     assert ended.value.code == 130
 
 
+@pytest.mark.parametrize("chain", ["__cause__", "__context__"])
+@pytest.mark.parametrize("module", ["procountor_auth.cli.run", "procountor_auth.cli.token"])
+def test_ctrl_c_in_a_class_that_is_being_made_is_told_like_any_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], module: str, chain: str
+) -> None:
+    """Python 3.11 makes it a RuntimeError, and the status is 130 all the same, with no traceback."""
+
+    class Interrupting(importlib.abc.MetaPathFinder):
+        def find_spec(self, fullname: str, path: object, target: object = None) -> None:  # noqa: ARG002 - Python's own
+            if fullname == module:
+                error = RuntimeError("Error calling __set_name__")
+                setattr(error, chain, KeyboardInterrupt())
+                raise error
+
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
+    monkeypatch.setattr(sys, "argv", ["procountor-auth", "token", "--json"])
+    monkeypatch.setattr("procountor_auth.cli.exit_status.end_soon", lambda: None)  # the test's own Ctrl-C stays
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_another_runtime_error_is_not_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of a program keeps its traceback."""
+
+    class Broken(importlib.abc.MetaPathFinder):
+        def find_spec(self, fullname: str, path: object, target: object = None) -> None:  # noqa: ARG002 - Python's own
+            if fullname == "procountor_auth.cli.run":
+                raise RuntimeError("broken")
+
+    monkeypatch.delitem(sys.modules, "procountor_auth.cli.run", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    with pytest.raises(RuntimeError, match="broken"):
+        main()
+
+
 @pytest.mark.parametrize(
     ("arguments", "variables", "meant"),
     [
