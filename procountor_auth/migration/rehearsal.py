@@ -120,8 +120,7 @@ class Rehearsal:
 
     def _complete(self, pool: ProviderPool, profile: str | None) -> Readiness:
         readiness = self._rehearse(pool, profile)
-        # A failure after an interruption is caused by it: the profile is rehearsed again next time.
-        if readiness.ready or not self._probe.is_given_up:
+        if not self._was_cut_off(readiness):
             with self._counting:
                 self.completed += 1
         return readiness
@@ -143,11 +142,15 @@ class Rehearsal:
             if found.ready:  # a login may have been removed since
                 return replace(known.readiness, notes=(*known.readiness.notes, _EARLIER))
         readiness = self._tried(begun, (today, target))
-        if self._results is not None:
+        if self._results is not None and not self._was_cut_off(readiness):
             plain = fingerprint(today or target, target, target_only=self._target_only)
             for each in dict.fromkeys((stands_for, plain)):  # later lookups name no resources
                 self._results.add(each, self._clock(), readiness)
         return readiness
+
+    def _was_cut_off(self, readiness: Readiness) -> bool:
+        """Whether a failure may be due to an interruption: the profile is rehearsed again next time."""
+        return self._probe.is_given_up and not readiness.ready
 
     def _providers(
         self, pool: ProviderPool, begun: Readiness

@@ -484,6 +484,38 @@ def test_an_interruption_does_not_wait_for_what_is_stuck(
     pools[0].close()
 
 
+def test_what_an_interruption_cuts_off_is_not_recorded(
+    companies: Companies, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A profile that waits for the server when Ctrl-C comes keeps its last result: it has not been refused."""
+    companies.add("acme")
+    profiles = companies.write()
+    record = RehearsalResults(tmp_path / "record" / "results.jsonl")
+    rehearse(profiles, "acme", results=record)
+    written = record.path.read_bytes()
+    companies.sandbox.faults = Faults(status=429, retry_after="60", times=9, where="all")
+    waiting, released = threading.Event(), threading.Event()
+
+    def sleep(_seconds: float) -> None:
+        waiting.set()
+        released.wait(10)
+
+    def interrupt(_pending: set[Future[Readiness]], **_options: object) -> None:
+        monkeypatch.setattr("procountor_auth.migration.rehearsal.wait", last_wait)
+        waiting.wait(10)
+        raise KeyboardInterrupt
+
+    def last_wait(begun: list[Future[Readiness]], timeout: float) -> object:
+        released.set()
+        return wait(begun, timeout=timeout)
+
+    monkeypatch.setattr("procountor_auth.migration.rehearsal.wait", interrupt)
+    rehearsal = Rehearsal(profiles, TARGET, results=record, fresh=True, sleep=sleep)
+    with pytest.raises(KeyboardInterrupt):
+        list(rehearsal.run(companies.tables))
+    assert (rehearsal.completed, record.path.read_bytes()) == (0, written)
+
+
 def test_connections_are_closed_at_the_end(companies: Companies, pools: list[CountedPool]) -> None:
     """A rehearsal closes its connections when it has ended, also when nobody wants the rest of it."""
     companies.add("acme")
