@@ -140,7 +140,7 @@ class Rehearsal:
         if known is not None and known.readiness.ready and known.counts(self._clock()):
             found = check(self._profiles, profile, target_name, pool=pool, clock=self._clock)
             if found.ready:  # a login may have been removed since
-                return replace(known.readiness, notes=(*known.readiness.notes, _EARLIER))
+                return replace(known.told_of(begun), notes=(*known.readiness.notes, _EARLIER))
         readiness = self._tried(begun, (today, target))
         if self._results is not None and not self._was_cut_off(readiness):
             plain = fingerprint(today or target, target, target_only=self._target_only)

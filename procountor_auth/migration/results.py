@@ -11,10 +11,11 @@ import hashlib
 import json
 import os
 import stat
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from procountor_auth.errors import ConfigurationError, StoreError
-from procountor_auth.migration.readiness import Readiness, Reason
+from procountor_auth.migration.recorded_result import RecordedResult
 from procountor_auth.protocol.extra import missing_extra
 from procountor_auth.settings.plain_file import NOT_REGULAR, read_bytes
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from procountor_auth.migration.readiness import Readiness
     from procountor_auth.tokens.provider import TokenProvider
 
 KEPT: Final = 86_400.0
@@ -43,7 +45,12 @@ class RehearsalResult(NamedTuple):
 
     def counts(self, now: float) -> bool:
         """Whether the result still counts: a NO GO until the next rehearsal, a GO for a day."""
-        return not self.readiness.ready or now - self.at < KEPT
+        # The clocks of several machines may differ, but a GO from far in the future would count for ever.
+        return not self.readiness.ready or abs(now - self.at) < KEPT
+
+    def told_of(self, present: Readiness) -> Readiness:
+        """Return the result as one of the profile that was asked for, whatever profile the line names."""
+        return replace(self.readiness, profile=present.profile, strategy=present.strategy, target=present.target)
 
 
 class RehearsalResults:
@@ -88,8 +95,8 @@ class RehearsalResults:
         Raises:
             StoreError: The file can't be written.
         """
-        fields = {"at": at, "fingerprint": fingerprint, **readiness.as_dict(), "found": readiness.found}
-        line = json.dumps({name: fields[name] for name in _FIELDS}, separators=(",", ":")).encode() + b"\n"
+        fields = RecordedResult.line(fingerprint, at, readiness)
+        line = json.dumps(fields, separators=(",", ":")).encode() + b"\n"
         try:
             self._append(line)
         except OSError as error:
@@ -126,9 +133,9 @@ class RehearsalResults:
             raise self._unusable(error) from None
         found: dict[str, RehearsalResult] = {}
         for line in lines:
-            read = _recorded(line)
+            read = RecordedResult.read(line)
             if read is not None:
-                found[read[0]] = read[1]
+                found[read.fingerprint] = RehearsalResult(read.at, read.readiness)
         return found
 
     def _unusable(self, error: OSError) -> StoreError:
@@ -142,9 +149,6 @@ def _reason(error: OSError) -> str:
     return NOT_REGULAR if error.strerror == NOT_REGULAR else os.strerror(error.errno or 0)
 
 
-_FIELDS: Final = ("at", "fingerprint", "profile", "strategy", "target", "ready", "problems", "notes", "found")
-
-
 def fingerprint(
     today: TokenProvider, target: TokenProvider, resources: Sequence[str] = (), *, target_only: bool = False
 ) -> str:
@@ -154,21 +158,3 @@ def fingerprint(
     company = target.company.number
     parts = [today.key, target.key, secret, settings.redirect_uri, company, sorted(resources), target_only]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
-
-
-def _recorded(line: bytes) -> tuple[str, RehearsalResult] | None:
-    """Parse a line; None if it is incomplete or from another program."""
-    try:
-        fields: dict[str, Any] = json.loads(line)
-        reasons = tuple(Reason(**problem) for problem in fields["problems"])
-        readiness = Readiness(
-            profile=fields["profile"],
-            strategy=fields["strategy"],
-            target=fields["target"],
-            reasons=reasons,
-            notes=tuple(fields["notes"]),
-            found=dict(fields["found"]),
-        )
-        return str(fields["fingerprint"]), RehearsalResult(float(fields["at"]), readiness)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return None

@@ -118,7 +118,7 @@ def status_of(
     if results is not None and today is not None and not readiness.done:
         rehearsed = _rehearsed(results, today, target_provider)
     if rehearsed is not None and readiness.ready and rehearsed.counts(now):
-        readiness = rehearsed.readiness
+        readiness = rehearsed.told_of(readiness)
     token = None
     callers: tuple[Caller, ...] = ()
     if today is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import sys
@@ -15,11 +16,22 @@ from pydantic import SecretStr
 
 from procountor_auth.errors import ConfigurationError, StoreError
 from procountor_auth.migration.readiness import Readiness, Reason
-from procountor_auth.migration.results import RehearsalResults, fingerprint
+from procountor_auth.migration.results import RehearsalResult, RehearsalResults, fingerprint
 from procountor_auth.stores.private_folder import default_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+REACHED = {
+    "company_id": 1,
+    "company": "Acme Oy",
+    "user_id": 2,
+    "user": None,
+    "expires_at": 4600.0,
+    "refresh_expires_at": None,
+    "announced": [],
+}
 
 
 @pytest.fixture
@@ -36,7 +48,7 @@ def verdict(profile: str | None = "acme", *reasons: str) -> Readiness:
         target="client_credentials",
         reasons=tuple(Reason(code="code", message=reason, hint="hint") for reason in reasons),
         notes=("a note, with ä",),
-        found={"today": None, "next": {"company_id": 1}},
+        found={"today": None, "next": REACHED},
     )
 
 
@@ -57,9 +69,11 @@ def test_a_line_holds_all_of_a_result(record: RehearsalResults) -> None:
     assert record.path.read_bytes() == (
         b'{"at":1000.5,"fingerprint":"f1","profile":"acme","strategy":"legacy_password","target":"client_credentials",'
         b'"ready":false,"problems":[{"code":"code","message":"a reason","hint":"hint","variable":null}],'
-        b'"notes":["a note, with \\u00e4"],"found":{"today":null,"next":{"company_id":1}}}\n'
+        b'"notes":["a note, with \\u00e4"],"found":{"today":null,"next":{"company_id":1,"company":"Acme Oy",'
+        b'"user_id":2,"user":null,"expires_at":4600.0,"refresh_expires_at":null,"announced":[]}}}\n'
         b'{"at":1001.0,"fingerprint":"f2","profile":null,"strategy":"legacy_password","target":"client_credentials",'
-        b'"ready":true,"problems":[],"notes":["a note, with \\u00e4"],"found":{"today":null,"next":{"company_id":1}}}\n'
+        b'"ready":true,"problems":[],"notes":["a note, with \\u00e4"],"found":{"today":null,"next":{"company_id":1,'
+        b'"company":"Acme Oy","user_id":2,"user":null,"expires_at":4600.0,"refresh_expires_at":null,"announced":[]}}}\n'
     )
 
 
@@ -92,6 +106,56 @@ def test_what_is_torn_is_skipped(record: RehearsalResults, torn: bytes) -> None:
     again = RehearsalResults(record.path)
     assert again.find("f1") == (1000.0, verdict())
     assert again.find("f2") == (1001.0, verdict("beta"))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"at": "1000"},
+        {"at": float("nan")},
+        {"at": float("inf")},
+        {"at": True},
+        {"fingerprint": 1},
+        {"profile": 5},
+        {"strategy": []},
+        {"target": {}},
+        {"ready": False},
+        {"ready": "true"},
+        {"problems": {}},
+        {"problems": [{"code": 1, "message": "m", "hint": "", "variable": None}], "ready": False},
+        {"problems": [{"code": "c", "message": "m", "hint": "", "variable": None}]},
+        {"notes": [3]},
+        {"notes": "note"},
+        {"found": []},
+        {"found": {"today": 1}},
+        {"found": {"next": {"company_id": 1}}},
+        {"found": {"next": REACHED | {"company_id": "1"}}},
+        {"found": {"next": REACHED | {"announced": [1]}}},
+        {"found": {"next": REACHED | {"expires_at": float("inf")}}},
+    ],
+)
+def test_a_line_with_wrong_types_is_skipped(record: RehearsalResults, wrong: dict[str, Any]) -> None:
+    """A line of JSON whose fields are not a result's is nobody's result, and least of all a GO."""
+    record.add("f1", 1000.0, verdict())
+    line = json.loads(record.path.read_bytes())
+    record.path.write_text(json.dumps(line | wrong) + "\n")
+    late = RehearsalResults(record.path)
+    assert (late.find("f1"), late.find("1")) == (None, None)
+
+
+def test_what_a_later_version_has_added_is_left_out(record: RehearsalResults) -> None:
+    """Fields that are not known here change nothing, wherever they are."""
+    record.add("f1", 1000.0, verdict())
+    line = json.loads(record.path.read_bytes())
+    found = {"today": None, "next": REACHED | {"new": 1}, "profile": 9}
+    record.path.write_text(json.dumps(line | {"found": found, "new": 2}) + "\n")
+    assert RehearsalResults(record.path).find("f1") == (1000.0, verdict())
+
+
+@pytest.mark.parametrize(("ahead", "counts"), [(60.0, True), (86_400.0, False), (1e300, False)])
+def test_a_go_from_the_future_does_not_count_for_ever(ahead: float, *, counts: bool) -> None:
+    """Another machine's clock may be ahead, but not by a day."""
+    assert RehearsalResult(1000.0 + ahead, verdict()).counts(1000.0) == counts
 
 
 def test_a_folder_in_its_place_is_a_clear_error(record: RehearsalResults) -> None:

@@ -203,6 +203,23 @@ def test_a_go_does_not_outlive_the_login(
     assert [reason.code for reason in again.reasons] == ["interaction_required"]
 
 
+def test_a_result_is_told_of_the_profile_that_was_asked_for(companies: Companies, tmp_path: Path) -> None:
+    """The fingerprint says whose result it is; another name, strategy or target in the line changes nothing."""
+    record = RehearsalResults(tmp_path / "record" / "results.jsonl")
+    companies.add("acme")
+    profiles = companies.write()
+    list(Rehearsal(profiles, TARGET, results=record).run(["acme"]))
+    line = json.loads(record.path.read_text().splitlines()[0])
+    others = {"profile": "beta", "strategy": "fixed_token", "target": "authorization_code"}
+    record.path.write_text(json.dumps(line | others) + "\n")
+    found = status_of(profiles, "acme", TARGET, results=RehearsalResults(record.path))
+    companies.sandbox.clear_log()
+    [again] = Rehearsal(profiles, TARGET, results=RehearsalResults(record.path)).run(["acme"])
+    assert (found.go, again.ready, companies.sandbox.log()) == (True, True, [])
+    for each in (found.readiness, again):
+        assert (each.profile, each.strategy, each.target) == ("acme", LEGACY, TARGET)
+
+
 @pytest.mark.parametrize("target_only", [True, False])
 def test_a_go_is_for_one_company(companies: Companies, tmp_path: Path, *, target_only: bool) -> None:
     """A GO says nothing once another company is configured: the check blocks, and a rehearsal tries again."""
