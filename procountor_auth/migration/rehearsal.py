@@ -141,6 +141,8 @@ class Rehearsal:
             found = check(self._profiles, profile, target_name, pool=pool, clock=self._clock)
             if found.ready:  # a login may have been removed since
                 return replace(known.told_of(begun), notes=(*known.readiness.notes, _EARLIER))
+        if self._results is not None:
+            self._results.prepare()
         readiness = self._tried(begun, (today, target))
         if self._results is not None and not self._was_cut_off(readiness):
             plain = fingerprint(today or target, target, target_only=self._target_only)

@@ -1,7 +1,7 @@
 """The results of rehearsals: one line of JSON for each profile, so that an interrupted rehearsal can be resumed.
 
-They contain no secrets. A result is valid for the configuration that it was found with: its fingerprint is a hash
-over both providers' keys in the store, the client's secret and the configured company.
+They contain no secrets, but names of companies and users. A result is valid for the configuration that it was found
+with: its fingerprint is a hash over both providers' keys in the store, the client's secret and the configured company.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from procountor_auth.errors import ConfigurationError, StoreError
+from procountor_auth.errors import ConfigurationError, StoreError, StoreUnavailable
 from procountor_auth.migration.recorded_result import RecordedResult
 from procountor_auth.protocol.extra import missing_extra
-from procountor_auth.settings.plain_file import NOT_REGULAR, read_bytes
+from procountor_auth.settings.plain_file import NO_SYMLINK, NOT_REGULAR, SYMLINK, read_bytes, refuse_symlink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +30,10 @@ KEPT: Final = 86_400.0
 """Seconds for which a GO counts."""
 
 _MAX_SIZE: Final = 64 * 2**20
+
+_FLAGS: Final = os.O_RDWR | os.O_APPEND | NO_SYMLINK | getattr(os, "O_CLOEXEC", 0)
+
+_HINT: Final = "Correct the access rights or the disk, or name another file with --record."
 
 
 class RehearsalResult(NamedTuple):
@@ -57,11 +61,14 @@ class RehearsalResults:
     """The results of rehearsals, in a file.
 
     Args:
-        path: The file. It is created on the first write, and only this user can read it.
+        path: The file. It is created before the first rehearsal, with its folders.
+        private: Whether the file and its folder have to be this user's alone. If not, they are created with the umask
+            and the access list of the folder around them: several people may share them.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, private: bool = False) -> None:
         self.path = path
+        self._private = private
         self._found: dict[str, RehearsalResult] | None = None
 
     @classmethod
@@ -69,15 +76,20 @@ class RehearsalResults:
         """Return this user's record, in the system's folder for state files.
 
         Raises:
-            ConfigurationError: platformdirs and filelock are not installed.
+            ConfigurationError: platformdirs and filelock are not installed, or this user has no home directory.
         """
         try:
             from procountor_auth.stores.private_folder import default_folder  # noqa: PLC0415 - an extra
         except ImportError as error:
             extra = missing_extra(error, "file", "filelock", "platformdirs")
+            message, hint = f"The record of rehearsals {extra.what}.", extra.hint
         else:
-            return cls(default_folder("rehearsals") / "results.jsonl")
-        raise ConfigurationError(f"The record of rehearsals {extra.what}.", hint=extra.hint)
+            try:
+                return cls(default_folder("rehearsals") / "results.jsonl", private=True)
+            except ConfigurationError:
+                message = "The record of rehearsals needs a folder, and this user has no home directory."
+                hint = "Name a file with --record, or set HOME or XDG_STATE_HOME."
+        raise ConfigurationError(message, hint=hint)
 
     def find(self, fingerprint: str) -> RehearsalResult | None:
         """Return the last result for a configuration, or None.
@@ -88,6 +100,17 @@ class RehearsalResults:
         if self._found is None:
             self._found = self._read()
         return self._found.get(fingerprint)
+
+    def prepare(self) -> None:
+        """Make sure that a result can be stored, before anything is sent to find it out.
+
+        Raises:
+            StoreError: The file can't be written.
+        """
+        try:
+            os.close(self._open())
+        except OSError as error:
+            raise self._unusable(error) from None
 
     def add(self, fingerprint: str, at: float, readiness: Readiness) -> None:
         """Store a result.
@@ -105,16 +128,10 @@ class RehearsalResults:
             self._found[fingerprint] = RehearsalResult(at, readiness)
 
     def _append(self, line: bytes) -> None:
-        from procountor_auth.stores.private_folder import PrivateFolder  # noqa: PLC0415 - an extra
-
-        PrivateFolder(self.path.parent).prepare()
         # One write for each line, so that concurrent rehearsals do not mix their lines.
-        file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        file = self._open()
         try:
-            status = os.fstat(file)
-            if not stat.S_ISREG(status.st_mode):
-                raise OSError(errno.EINVAL, NOT_REGULAR)
-            if status.st_size:
+            if os.fstat(file).st_size:
                 os.lseek(file, -1, os.SEEK_END)
                 if os.read(file, 1) != b"\n":
                     line = b"\n" + line  # the previous line was cut off
@@ -122,9 +139,37 @@ class RehearsalResults:
         finally:
             os.close(file)
 
+    def _open(self) -> int:
+        if self._private:
+            self._prepare_folder()
+        refuse_symlink(self.path)
+        try:
+            # In a folder that all users share, Linux lets nobody create a file that is already there.
+            file = os.open(self.path, _FLAGS)
+        except FileNotFoundError:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            file = os.open(self.path, _FLAGS | os.O_CREAT, 0o600 if self._private else 0o666)
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            os.close(file)
+            raise OSError(errno.EINVAL, NOT_REGULAR)
+        return file
+
+    def _prepare_folder(self) -> None:
+        from procountor_auth.stores.private_folder import PrivateFolder  # noqa: PLC0415 - an extra
+
+        try:
+            PrivateFolder(self.path.parent).prepare()
+        except StoreUnavailable:
+            raise
+        except StoreError as error:
+            problem = StoreError(f"The record of rehearsals can't be used: {error.message}", hint=_HINT)
+        else:
+            return
+        raise problem
+
     def _read(self) -> dict[str, RehearsalResult]:
         try:
-            lines = read_bytes(self.path, _MAX_SIZE, pipes=False).splitlines()
+            lines = read_bytes(self.path, _MAX_SIZE, pipes=False, symlinks=False).splitlines()
         except FileNotFoundError:
             return {}
         except OSError as error:
@@ -141,12 +186,12 @@ class RehearsalResults:
     def _unusable(self, error: OSError) -> StoreError:
         return StoreError(
             f"The record of rehearsals, {self.path}, can't be used: {_reason(error)}.",
-            hint="Correct the access rights or the disk, or name another file with --record.",
+            hint=_HINT,
         )
 
 
 def _reason(error: OSError) -> str:
-    return NOT_REGULAR if error.strerror == NOT_REGULAR else os.strerror(error.errno or 0)
+    return error.strerror if error.strerror in {NOT_REGULAR, SYMLINK} else os.strerror(error.errno or 0)
 
 
 def fingerprint(

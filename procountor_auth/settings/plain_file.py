@@ -18,23 +18,35 @@ PATIENCE: Final = 5.0
 NOT_REGULAR: Final = "it is not a regular file"
 """What the error says of a pipe or a device where only a file is accepted."""
 
+SYMLINK: Final = "it is a symbolic link"
+"""What the error says of a symbolic link where only the file itself is accepted."""
+
+NO_SYMLINK: Final[int] = getattr(os, "O_NOFOLLOW", 0)
+"""The flag for `os.open` that refuses a symbolic link; Windows has none."""
+
 _FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
-def read_bytes(path: Path, max_size: int, *, pipes: bool = True, patience: float = PATIENCE) -> bytes:
+def read_bytes(
+    path: Path, max_size: int, *, pipes: bool = True, symlinks: bool = True, patience: float = PATIENCE
+) -> bytes:
     """Return the content of a file.
 
     Args:
         path: The file.
         max_size: The largest allowed size, in bytes.
         pipes: Whether pipes and devices are allowed, such as `/dev/null` or a shell's `<(…)`.
+        symlinks: Whether the path may be a symbolic link.
         patience: Seconds to wait for data from a pipe.
 
     Raises:
         OSError: The file can't be read, is too large or of the wrong type, or the pipe had no data in time.
         ValueError: The path contains NUL.
     """
-    descriptor = os.open(path, _FLAGS)  # does not block, even if a pipe has replaced the file meanwhile
+    if not symlinks:
+        refuse_symlink(path)
+    flags = _FLAGS if symlinks else _FLAGS | NO_SYMLINK
+    descriptor = os.open(path, flags)  # does not block, even if a pipe has replaced the file meanwhile
     try:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):
@@ -54,6 +66,16 @@ def read_bytes(path: Path, max_size: int, *, pipes: bool = True, patience: float
     finally:
         os.close(descriptor)
     raise OSError(errno.EFBIG, f"it is larger than {_shown(max_size)}")
+
+
+def refuse_symlink(path: Path) -> None:
+    """Raise an error that says so, if a path is a symbolic link; the system's own speaks of too many of them.
+
+    Raises:
+        OSError: It is one.
+    """
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, SYMLINK)
 
 
 def is_pipe(path: Path) -> bool:

@@ -85,11 +85,56 @@ def test_the_last_result_counts(record: RehearsalResults) -> None:
     assert record.find("f1") == RehearsalResults(record.path).find("f1") == (1001.0, verdict())
 
 
-def test_only_this_user_can_read_it(record: RehearsalResults) -> None:
+def test_only_this_user_can_read_the_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The file and its folders are this user's alone, though no secret is in them: companies and users are."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    record = RehearsalResults.default()
     record.add("f1", 1000.0, verdict())
     assert stat.S_IMODE(record.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(record.path.parent.stat().st_mode) == 0o700
+
+
+def test_the_default_is_not_in_a_folder_of_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A folder that others may write to is refused before anything is sent, with a hint about the record."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    record = RehearsalResults.default()
+    record.path.parent.mkdir(parents=True)
+    record.path.parent.chmod(0o775)
+    with pytest.raises(StoreError) as caught:
+        record.prepare()
+    assert caught.value.message == (
+        f"The record of rehearsals can't be used: {record.path.parent} can be written by others (mode 0775)."
+    )
+    assert caught.value.hint == "Correct the access rights or the disk, or name another file with --record."
+    assert not record.path.exists()
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o002, 0o664), (0o007, 0o660), (0o077, 0o600)])
+def test_a_named_file_can_be_shared(tmp_path: Path, mask: int, mode: int) -> None:
+    """A file that somebody names may be in a folder of many, and is created with the umask, as other files are."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o2775)
+    before = os.umask(mask)
+    try:
+        RehearsalResults(folder / "results.jsonl").add("f1", 1000.0, verdict())
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((folder / "results.jsonl").stat().st_mode) == mode
+    (folder / "results.jsonl").chmod(0o666)
+    RehearsalResults(folder / "results.jsonl").add("f2", 1000.0, verdict())
+    assert stat.S_IMODE((folder / "results.jsonl").stat().st_mode) == 0o666
+    assert [each.name for each in folder.iterdir()] == ["results.jsonl"]
+
+
+def test_preparing_writes_nothing(record: RehearsalResults) -> None:
+    """A file that can be written is left as it is, and one that is not there is empty."""
+    record.prepare()
+    assert record.path.read_bytes() == b""
+    record.add("f1", 1000.0, verdict())
+    written = record.path.read_bytes()
+    record.prepare()
+    assert record.path.read_bytes() == written
 
 
 @pytest.mark.parametrize(
@@ -194,15 +239,27 @@ def test_a_result_is_not_written_to_a_pipe(tmp_path: Path) -> None:
         RehearsalResults(path).add("f1", 1000.0, verdict())
 
 
-def test_a_symlink_is_not_written_through(record: RehearsalResults, tmp_path: Path) -> None:
-    """Nobody can make a rehearsal write into another file."""
+@pytest.mark.parametrize("use", ["find", "prepare", "add"])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_symlink_is_neither_read_nor_written_through(
+    record: RehearsalResults, tmp_path: Path, use: str, *, there: bool
+) -> None:
+    """Nobody can make a rehearsal write into another file, and all commands say alike that it is a symbolic link."""
     target = tmp_path / "precious"
-    target.write_text("keep me")
+    if there:
+        target.write_text("keep me")
     record.path.parent.mkdir(parents=True, mode=0o700)
     record.path.symlink_to(target)
-    with pytest.raises(StoreError):
-        record.add("f1", 1000.0, verdict())
-    assert target.read_text() == "keep me"
+    uses: dict[str, Callable[[], object]] = {
+        "find": lambda: record.find("f1"),
+        "prepare": record.prepare,
+        "add": lambda: record.add("f1", 1000.0, verdict()),
+    }
+    with pytest.raises(StoreError) as caught:
+        uses[use]()
+    assert caught.value.message == f"The record of rehearsals, {record.path}, can't be used: it is a symbolic link."
+    assert target.exists() == there
+    assert not there or target.read_text() == "keep me"
 
 
 def test_a_record_that_is_too_large_is_not_read(record: RehearsalResults, monkeypatch: pytest.MonkeyPatch) -> None:

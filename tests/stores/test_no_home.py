@@ -52,6 +52,8 @@ def test_tokens_come_without_a_home(sandbox: Sandbox, environment: Callable[[dic
 
 
 def test_the_record_of_rehearsals_says_so() -> None:
-    """A command that writes something down is refused with a reason."""
-    with pytest.raises(ConfigurationError, match="no home directory"):
+    """A command that writes something down is refused with a reason, and with what helps it."""
+    with pytest.raises(ConfigurationError, match="no home directory") as caught:
         RehearsalResults.default()
+    assert caught.value.hint == "Name a file with --record, or set HOME or XDG_STATE_HOME."
+    assert caught.value.__context__ is None
