@@ -1,4 +1,4 @@
-"""The form of a result in the record of rehearsals. Whatever has another form is not ours, and is ignored."""
+"""The form of the lines in the record of rehearsals. Whatever has another form is not ours, and is ignored."""
 
 from __future__ import annotations
 
@@ -16,6 +16,21 @@ class _Part(BaseModel):
     """A part of a line. Fields that a later version may have added are left out."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(strict=True, extra="ignore", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def read(cls, line: bytes) -> Self | None:
+        """Return what a line says, or None if it is incomplete, of another kind or from another program."""
+        try:
+            return cls.model_validate_json(line)
+        except ValidationError:
+            return None
+
+
+class FreshStart(_Part):
+    """The line that says since when some profiles are all to be tried again."""
+
+    at: float
+    fresh: list[str | None]
 
 
 class _Problem(_Part):
@@ -41,7 +56,7 @@ class _Found(_Part):
 
 
 class RecordedResult(_Part):
-    """One line."""
+    """The line of a result."""
 
     at: float
     fingerprint: str
@@ -58,14 +73,6 @@ class RecordedResult(_Part):
         if self.ready == bool(self.problems):
             raise ValueError("a GO has no problems, and a NO GO has some")
         return self
-
-    @classmethod
-    def read(cls, line: bytes) -> Self | None:
-        """Return what a line says, or None if it is incomplete or from another program."""
-        try:
-            return cls.model_validate_json(line)
-        except ValidationError:
-            return None
 
     @classmethod
     def line(cls, fingerprint: str, at: float, readiness: Readiness) -> Mapping[str, Any]:

@@ -26,7 +26,7 @@ from procountor_auth.transport.background import INTERRUPTED_WAIT
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
 
-    from procountor_auth.migration.results import RehearsalResults
+    from procountor_auth.migration.results import RehearsalResult, RehearsalResults
     from procountor_auth.protocol.sessioninfo import Session
     from procountor_auth.settings.profiles import Profiles
     from procountor_auth.tokens.provider import TokenProvider
@@ -49,7 +49,8 @@ class Rehearsal:
         target_only: Don't request a token with the current strategy, if that no longer works. The company is
             then the one in `PROCOUNTOR_COMPANY`.
         results: Where results are stored, if anywhere.
-        fresh: Also try profiles that have a good result there.
+        fresh: Also try profiles that have a good result there. If it is interrupted, the next rehearsal of the same
+            profiles tries those again that this one has not reached.
         clock: The wall clock, in Unix seconds.
         monotonic: The clock for pauses, in seconds.
         sleep: Waits for a number of seconds.
@@ -93,6 +94,9 @@ class Rehearsal:
         Raises:
             StoreError: The results can't be read or written.
         """
+        if self._results is not None and self._fresh:
+            names = list(names)
+            self._results.start_afresh(self._clock(), names)
         pool = ProviderPool(self._profiles, clock=self._clock)
         workers = ThreadPoolExecutor(self._at_once, thread_name_prefix="procountor-auth-rehearsal")
         pending: set[Future[Readiness]] = set()
@@ -136,8 +140,8 @@ class Rehearsal:
             return replace(begun, reasons=tuple(reasons))
         today, target = providers
         stands_for = fingerprint(today or target, target, self._resources, target_only=self._target_only)
-        known = None if self._results is None or self._fresh else self._results.find(stands_for)
-        if known is not None and known.readiness.ready and known.counts(self._clock()):
+        known = self._known(profile, stands_for)
+        if known is not None:
             found = check(self._profiles, profile, target_name, pool=pool, clock=self._clock)
             if found.ready:  # a login may have been removed since
                 return replace(known.told_of(begun), notes=(*known.readiness.notes, _EARLIER))
@@ -149,6 +153,15 @@ class Rehearsal:
             for each in dict.fromkeys((stands_for, plain)):  # later lookups name no resources
                 self._results.add(each, self._clock(), readiness)
         return readiness
+
+    def _known(self, profile: str | None, stands_for: str) -> RehearsalResult | None:
+        """Return an earlier GO that still counts."""
+        if self._results is None or self._fresh:
+            return None
+        known = self._results.find(stands_for)
+        if known is None or not known.readiness.ready or self._results.is_outdated(profile, known):
+            return None
+        return known if known.counts(self._clock()) else None
 
     def _was_cut_off(self, readiness: Readiness) -> bool:
         """Whether a failure may be due to an interruption: the profile is rehearsed again next time."""

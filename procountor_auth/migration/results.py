@@ -12,15 +12,15 @@ import json
 import os
 import stat
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from procountor_auth.errors import ConfigurationError, StoreError, StoreUnavailable
-from procountor_auth.migration.recorded_result import RecordedResult
+from procountor_auth.migration.recorded_result import FreshStart, RecordedResult
 from procountor_auth.protocol.extra import missing_extra
 from procountor_auth.settings.plain_file import NO_SYMLINK, NOT_REGULAR, SYMLINK, read_bytes, refuse_symlink
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from procountor_auth.migration.readiness import Readiness
@@ -70,6 +70,7 @@ class RehearsalResults:
         self.path = path
         self._private = private
         self._found: dict[str, RehearsalResult] | None = None
+        self._fresh_since: dict[str | None, float] = {}
 
     @classmethod
     def default(cls) -> RehearsalResults:
@@ -101,6 +102,28 @@ class RehearsalResults:
             self._found = self._read()
         return self._found.get(fingerprint)
 
+    def is_outdated(self, profile: str | None, result: RehearsalResult) -> bool:
+        """Whether all results were to be found again since: the rehearsal that does so may have been interrupted.
+
+        Args:
+            profile: The profile that the result is for.
+            result: What `find` has returned.
+        """
+        return result.at < self._fresh_since.get(profile, result.at)
+
+    def start_afresh(self, at: float, profiles: Sequence[str | None]) -> None:
+        """Store that a rehearsal tries profiles again, whatever their results are.
+
+        Args:
+            at: The time, in Unix seconds.
+            profiles: The profiles.
+
+        Raises:
+            StoreError: The file can't be written.
+        """
+        self._store({"at": at, "fresh": list(profiles)})
+        self._fresh_since.update(dict.fromkeys(profiles, at))
+
     def prepare(self) -> None:
         """Make sure that a result can be stored, before anything is sent to find it out.
 
@@ -118,14 +141,16 @@ class RehearsalResults:
         Raises:
             StoreError: The file can't be written.
         """
-        fields = RecordedResult.line(fingerprint, at, readiness)
+        self._store(RecordedResult.line(fingerprint, at, readiness))
+        if self._found is not None:
+            self._found[fingerprint] = RehearsalResult(at, readiness)
+
+    def _store(self, fields: Mapping[str, Any]) -> None:
         line = json.dumps(fields, separators=(",", ":")).encode() + b"\n"
         try:
             self._append(line)
         except OSError as error:
             raise self._unusable(error) from None
-        if self._found is not None:
-            self._found[fingerprint] = RehearsalResult(at, readiness)
 
     def _append(self, line: bytes) -> None:
         # One write for each line, so that concurrent rehearsals do not mix their lines.
@@ -181,6 +206,8 @@ class RehearsalResults:
             read = RecordedResult.read(line)
             if read is not None:
                 found[read.fingerprint] = RehearsalResult(read.at, read.readiness)
+            elif (start := FreshStart.read(line)) is not None:
+                self._fresh_since.update(dict.fromkeys(start.fresh, start.at))
         return found
 
     def _unusable(self, error: OSError) -> StoreError:

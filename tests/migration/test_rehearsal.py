@@ -343,6 +343,31 @@ def test_it_goes_on_where_it_was_interrupted(companies: Companies, tmp_path: Pat
     assert asked(companies.sandbox)["sessioninfo", None] == 12
 
 
+def test_an_interrupted_fresh_rehearsal_goes_on_without_fresh(companies: Companies, tmp_path: Path) -> None:
+    """A GO from before it does not count for the profiles that it did not reach; those that it reached are done."""
+    for number in range(4):
+        companies.add(f"c{number}")
+    profiles = companies.write()
+    names = list(companies.tables)
+    path = tmp_path / "record" / "results.jsonl"
+    rehearse(profiles, *names, results=RehearsalResults(path))
+    lines = len(path.read_text().splitlines())
+    interrupted = Rehearsal(profiles, TARGET, at_once=1, results=RehearsalResults(path), fresh=True).run(names[:3])
+    next(interrupted)
+    interrupted.close()
+    done = len(path.read_text().splitlines()) - lines - 1
+    assert 1 <= done < 3
+    companies.sandbox.clear_log()
+    verdicts = rehearse(profiles, *names, results=RehearsalResults(path))
+    assert all(verdict.ready for verdict in verdicts)
+    assert ["--fresh" in "".join(verdict.notes) for verdict in verdicts] == [
+        *([True] * done),
+        *([False] * (3 - done)),
+        True,  # the fresh rehearsal was not about this one
+    ]
+    assert asked(companies.sandbox)["sessioninfo", None] == 2 * (3 - done)
+
+
 def test_an_interruption_loses_no_count(companies: Companies, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was rehearsed when the interruption came counts, also if nobody has been told of it yet."""
     for number in range(3):

@@ -153,6 +153,18 @@ def test_what_is_torn_is_skipped(record: RehearsalResults, torn: bytes) -> None:
     assert again.find("f2") == (1001.0, verdict("beta"))
 
 
+def test_a_fresh_start_outdates_what_was_before(record: RehearsalResults) -> None:
+    """For the profiles that it names, here and for others; the results themselves are still found."""
+    record.add("f1", 1000.0, verdict())
+    record.start_afresh(1001.0, ["acme", None])
+    assert record.path.read_bytes().splitlines()[1] == b'{"at":1001.0,"fresh":["acme",null]}'
+    for reader in (record, RehearsalResults(record.path)):
+        found = reader.find("f1")
+        assert found == (1000.0, verdict())
+        assert [reader.is_outdated(name, found) for name in ("acme", None, "beta")] == [True, True, False]
+        assert not reader.is_outdated("acme", found._replace(at=1001.0))
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
