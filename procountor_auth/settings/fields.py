@@ -147,7 +147,8 @@ class Fields(BaseSettings):
     )
     fallback_limit: Annotated[int, BeforeValidator(plain), Field(ge=1, le=1_000_000)] = Field(
         default=24,
-        description="How many times one token source falls back. After that, the refusal is raised.",
+        description="How many times one token source falls back. After that, the refusal is raised. `reload()` "
+        "starts a new count only if it changes the credentials or a strategy.",
         examples=["100"],
     )
     allow_missing_state: Annotated[bool, BeforeValidator(plain)] = Field(

@@ -50,6 +50,14 @@ class Fallback:
         self._company = company or Company()
         self._counts = itertools.count(1)  # no lock, which a forked child might inherit held
 
+    def continue_count_of(self, other: Fallback) -> None:
+        """Share the count of another one from now on, which may be in use still.
+
+        Args:
+            other: The fallback that this one replaces.
+        """
+        self._counts = other._counts
+
     def begin(self, primary: Strategy, refusal: Refusal, profile: str | None = None) -> None:
         """Count that it falls back once more, and tell of it.
 

@@ -229,6 +229,18 @@ class TokenProvider:
         """Whether tokens are the same ones as those of another provider: of the same entry, and the same company."""
         return self.key == other.key and self.company == other.company
 
+    def continue_fallbacks_of(self, other: TokenProvider) -> None:
+        """Count how often it falls back from where another provider is, unless there is something new to try.
+
+        Args:
+            other: The provider that this one replaces.
+        """
+        if self.fallback is None or other.fallback is None:
+            return
+        same_fallback = self.fallback.strategy.name == other.fallback.strategy.name
+        if same_fallback and self.gives_same_as(other) and self._credentials == other._credentials:
+            self.fallback.continue_count_of(other.fallback)
+
     @named
     def entry(self) -> Entry | None:
         """Return what the store has, without a lock. Raises what `store` and `Store.read` raise."""

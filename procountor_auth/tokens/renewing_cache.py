@@ -227,6 +227,7 @@ class RenewingCache:
         other = RenewingCache(
             provider, self._telemetry, monotonic=self._monotonic, jitter=self._jitter, rebuild=self._rebuild
         )
+        provider.continue_fallbacks_of(self.provider)
         if provider.key == self.provider.key:
             other.cached, other._rejected = self.cached, self._rejected
             if self.cached is not None and not provider.owns(self.cached.token):

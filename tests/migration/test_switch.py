@@ -154,6 +154,45 @@ def test_falling_back_ends_at_its_limit(sandbox: Sandbox, environment: Environme
         source.renew(source.token())
 
 
+def test_a_reload_that_changes_nothing_counts_on(sandbox: Sandbox, environment: Environment) -> None:
+    """The limit is the source's: reading the same configuration again, or another limit, begins no new count."""
+    variables = both(sandbox, "client_credentials", fallback_strategy="legacy_password", fallback_limit="1")
+    environment(variables)
+    sandbox.world.revoke_api_key(sandbox.api_key)
+    events: list[Event] = []
+    source = TokenSource.from_env(on_event=events.append)
+    first = source.token()
+    environment(variables | {"PROCOUNTOR_FALLBACK_LIMIT": "2"})
+    assert not source.reload()
+    second = source.renew(first)
+    assert not source.reload()
+    with pytest.raises(InvalidGrant, match="The limit of falling back to legacy_password is reached: 2"):
+        source.renew(second)
+    assert [event.count for event in events if isinstance(event, FellBack)] == [1, 2]
+
+
+@pytest.mark.parametrize("changed", ["key", "fallback"])
+def test_a_reload_with_something_new_to_try_counts_anew(
+    sandbox: Sandbox, environment: Environment, changed: str
+) -> None:
+    """Other credentials, or another fallback, are a new try with the whole limit."""
+    variables = both(sandbox, "client_credentials", fallback_strategy="legacy_password", fallback_limit="1")
+    environment(variables)
+    sandbox.faults = Faults(revoked_keys=True)
+    events: list[Event] = []
+    source = TokenSource.from_env(on_event=events.append)
+    token = source.token()
+    if changed == "key":
+        environment(variables | {"PROCOUNTOR_API_KEY": f"{sandbox.api_key}x"})
+    else:
+        environment(variables | {"PROCOUNTOR_FALLBACK_STRATEGY": ""})
+        source.reload()
+        environment(variables)
+    source.reload()
+    source.renew(token)
+    assert [event.count for event in events if isinstance(event, FellBack)] == [1, 1]
+
+
 def test_the_old_strategy_s_token_is_not_served_without_the_setting(sandbox: Sandbox, environment: Environment) -> None:
     """A token that a fallback has stored is no token for a program that has no fallback."""
     environment(both(sandbox, "client_credentials", fallback_strategy="legacy_password"))
