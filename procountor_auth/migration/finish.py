@@ -9,7 +9,7 @@ from procountor_auth.bridge.login_key import needed_by_the_bridge
 from procountor_auth.errors import ProcountorAuthError
 from procountor_auth.migration.bridge_callers import callers_of
 from procountor_auth.migration.plan import plan
-from procountor_auth.migration.readiness import Readiness, Reason, reasons_of
+from procountor_auth.migration.readiness import Readiness, Reason, fallback_reasons, reasons_of
 from procountor_auth.migration.target import strategy_of
 from procountor_auth.settings.problems import is_merely_absent, variable_named
 from procountor_auth.tokens.pool import ProviderPool
@@ -74,13 +74,9 @@ def finish(
         strategy = strategy_of(profiles, profile)
         return Finished(_readiness(profile, strategy, old, reasons_of(error)), removed=False, delete=())
     strategy = today.strategy.name
-    if strategy == old:
-        reason = Reason(
-            code="not_switched",
-            message=f"it has not switched: PROCOUNTOR_STRATEGY is still {old}",
-            hint="`procountor-auth migrate status` shows what blocks it.",
-        )
-        return Finished(_readiness(profile, strategy, old, (reason,)), removed=False, delete=())
+    reasons = _not_switched(pool, today, old)
+    if reasons:
+        return Finished(_readiness(profile, strategy, old, reasons), removed=False, delete=())
     notes: list[str] = []
     removed = False
     try:
@@ -108,6 +104,23 @@ def finish(
     readiness = _readiness(profile, strategy, old, notes=tuple(notes))
     remaining = tuple(change for change in delete if change.setting not in kept)
     return Finished(readiness, removed, remaining, has_old_programs=bool(needed))
+
+
+def _not_switched(pool: ProviderPool, today: TokenProvider, old: str) -> tuple[Reason, ...]:
+    """Return why a profile may still need the old strategy: it is the chosen one, or the one that it falls back to."""
+    if today.strategy.name == old:
+        return (
+            Reason(
+                code="not_switched",
+                message=f"it has not switched: PROCOUNTOR_STRATEGY is still {old}",
+                hint="`procountor-auth migrate status` shows what blocks it.",
+            ),
+        )
+    try:
+        entry = pool.entry(today)
+        return fallback_reasons(today, entry.token if entry is not None else None)
+    except ProcountorAuthError as error:
+        return reasons_of(error)
 
 
 def _kept_for_the_bridge(pool: ProviderPool, today: TokenProvider) -> tuple[str, ...]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from procountor_auth.errors import ConfigurationError, WrongCompany
+from procountor_auth.errors import ConfigurationError, WrongCompany, printable
 from procountor_auth.settings.profile import Profile
+from procountor_auth.strategies.guarded import owns
 from procountor_auth.tokens.key_claims import KeyClaims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from procountor_auth.errors import ProcountorAuthError
+    from procountor_auth.protocol.token import Token
     from procountor_auth.tokens.provider import TokenProvider
 
 
@@ -22,7 +24,7 @@ class Reason:
 
     Attributes:
         code: A stable word for the kind: an error's `code`, a problem's `kind` (`missing`, `invalid`, …), or
-            `other_company`, `other_client`, `expired`, `no_rights`, `token_store`.
+            `other_company`, `other_client`, `expired`, `no_rights`, `token_store`, `fallback`.
         message: The problem, in one sentence.
         hint: What to do about it.
         variable: The variable concerned, if any.
@@ -105,6 +107,25 @@ def reasons_of(error: ProcountorAuthError, about: str = "") -> tuple[Reason, ...
         )
     variable = error.variable if isinstance(error, WrongCompany) else None
     return (Reason(code=error.code, message=about + error.message, hint=error.hint, variable=variable),)
+
+
+def fallback_reasons(provider: TokenProvider, stored: Token | None) -> tuple[Reason, ...]:
+    """Return that the chosen strategy is not in use yet, if its stored token is one that the fallback got.
+
+    Args:
+        provider: The configuration, with the chosen strategy.
+        stored: The token in the strategy's entry of the store, if there is one.
+    """
+    if stored is None or owns(provider.strategy, stored):
+        return ()
+    chosen, used = printable(provider.strategy.name), printable(stored.strategy)
+    return (
+        Reason(
+            code="fallback",
+            message=f"it still uses {used}, the fallback: {chosen} was refused when the stored token was requested",
+            hint="Run `procountor-auth migrate rehearse --target-only --fresh`: it shows why, or ends the fallback.",
+        ),
+    )
 
 
 def key_reasons(provider: TokenProvider, now: float) -> tuple[list[Reason], list[str]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 from procountor_auth.errors import ProcountorAuthError
 from procountor_auth.migration.bridge_callers import callers_of
 from procountor_auth.migration.check import examine
-from procountor_auth.migration.readiness import reasons_of
+from procountor_auth.migration.readiness import fallback_reasons, reasons_of
 from procountor_auth.migration.results import fingerprint
 from procountor_auth.strategies.registry import find_strategy
 from procountor_auth.tokens.pool import ProviderPool
@@ -125,6 +125,8 @@ def status_of(
         try:
             entry = pool.entry(today)
             token = entry.token if entry else None
+            if readiness.done:
+                readiness = replace(readiness, reasons=(*readiness.reasons, *fallback_reasons(today, token)))
             callers = callers_of(today, pool)
         except ProcountorAuthError as error:
             reasons = tuple(reason for reason in reasons_of(error) if reason not in readiness.reasons)

@@ -308,6 +308,45 @@ def test_finish_says_what_to_delete(companies: Companies, run: Run) -> None:
     assert run("finish", "--profile", "acme")[1].startswith("0 stored tokens")
 
 
+def test_nobody_is_sent_to_finish_while_the_fallback_is_used(companies: Companies, run: Run) -> None:
+    """`status` names the fallback and what to do, as text and as JSON; `finish` fails, and lists nothing to delete."""
+    companies.add("acme", strategy=TARGET, fallback_strategy="legacy_password", legacy_policy="allow")
+    companies.sandbox.faults = Faults(revoked_keys=True)
+    companies.write()
+    TokenSource.from_env(profile="acme").token()
+    said = [
+        (
+            "  it still uses legacy_password, the fallback: client_credentials was refused when the stored token was "
+            "requested"
+        ),
+        (
+            "    Run `procountor-auth migrate rehearse --profile acme --target-only --fresh`: it shows why, or ends "
+            "the fallback."
+        ),
+    ]
+    status, out, _ = run("status")
+    assert status == 1
+    lines = out.splitlines()
+    assert lines[lines.index("acme  blocked") + 1 :][:2] == said
+    assert lines[-1] == "Next: fix what blocks 1 profile, then run procountor-auth migrate status"
+    assert run("plan")[1].splitlines()[-1] == lines[-1]
+    status, out, _ = run("status", "--json")
+    found = json.loads(out)
+    assert (status, found["done"], found["blocked"]) == (1, 0, 1)
+    assert found["profiles"][0]["problems"][0]["code"] == "fallback"
+    assert run("finish")[:2] == (
+        1,
+        "\n".join(
+            [
+                "0 stored tokens of legacy_password removed.",
+                "acme  left alone",
+                *said,
+                "Next: procountor-auth migrate status\n",
+            ]
+        ),
+    )
+
+
 def test_another_old_strategy_is_named(companies: Companies, run: Run) -> None:
     """Where the old strategy is not the legacy one, each command names it, and nothing is said of the legacy policy."""
     companies.add("acme", strategy=TARGET, refresh_token="a-refresh-token", username=None, password=None)

@@ -342,6 +342,37 @@ def test_finish_removes_the_old_token_and_names_the_secrets(
     assert token_requests(companies.sandbox) == ["authorization_code"] * 2
 
 
+@pytest.mark.parametrize("fallback", [LEGACY, None])
+def test_who_lives_on_the_fallback_has_not_switched(companies: Companies, fallback: str | None) -> None:
+    """While the stored token is the fallback's, a profile is not done, and `finish` leaves all that is its own."""
+    companies.add("acme", strategy=TARGET, fallback_strategy=LEGACY)
+    companies.sandbox.faults = Faults(revoked_keys=True)
+    companies.write()
+    assert TokenSource.from_env(profile="acme").token().strategy == LEGACY
+    if fallback is None:  # the password is still what the program's way back needs
+        del companies.tables["acme"]["fallback_strategy"]
+    found = stands(companies, "acme")
+    done = finish(companies.write(), "acme", LEGACY)
+    reason = Reason(
+        code="fallback",
+        message="it still uses legacy_password, the fallback: client_credentials was refused when the stored token was "
+        "requested",
+        hint="Run `procountor-auth migrate rehearse --profile acme --target-only --fresh`: it shows why, or ends the "
+        "fallback.",
+    )
+    assert (found.state, found.readiness.reasons, done.readiness.reasons) == ("blocked", (reason,), (reason,))
+    assert (done.readiness.notes, done.removed, done.delete) == ((), False, ())
+    profiles = companies.write()
+    [refused] = Rehearsal(profiles, None, target_only=True, fresh=True).run(["acme"])
+    assert not refused.ready
+    assert stands(companies, "acme").readiness.reasons == (reason,)
+    companies.sandbox.faults = Faults()
+    [tried] = Rehearsal(profiles, None, target_only=True, fresh=True).run(["acme"])
+    assert tried.ready
+    assert stands(companies, "acme").state == "done"
+    assert "password" in [change.setting for change in finish(profiles, "acme", LEGACY).delete]
+
+
 @pytest.mark.parametrize(
     ("old", "target", "listed"),
     [

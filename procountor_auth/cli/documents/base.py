@@ -46,7 +46,7 @@ class Problem(Document):
 
     code: str
     """A stable word for the kind: an error's `code`, or `missing`, `invalid`, `unknown`, `unreadable`, `other_company`,
-    `other_client`, `expired`, `company_unknown`, `no_rights`, `token_store`, `not_switched`."""
+    `other_client`, `expired`, `company_unknown`, `no_rights`, `token_store`, `not_switched`, `fallback`."""
     message: str
     """The problem, in a sentence."""
     hint: str

@@ -104,7 +104,8 @@ class MigrationStatusProfile(RehearsedProfile):
     """The state of a profile's migration."""
 
     state: Literal["done", "can_switch", "blocked"]
-    """`done`: it uses the target; `can_switch`: it is ready to switch; `blocked`: it is not ready."""
+    """`done`: it uses the target; `can_switch`: it is ready to switch; `blocked`: it is not ready, or still
+    uses the fallback."""
     deprecated: bool
     """Whether the current strategy is deprecated."""
     last_token_at: float | None

@@ -53,7 +53,8 @@ def after_plan(plans: Sequence[Plan], call: Call, profiles: Profiles) -> list[st
     can_switch = [each for each in plans if each.readiness.ready and not each.readiness.done]
     readiness = [each.readiness for each in plans]
     if not can_switch:
-        return _fix_first(readiness, call, "check") or _when_done(readiness, call, (each.later for each in plans))
+        steps = _fix_first(readiness, call, _again(readiness, "check"))
+        return steps or _when_done(readiness, call, (each.later for each in plans))
     kinds = dict.fromkeys(change.kind_of_place for each in can_switch for change in each.now)
     places = [str(profiles.file) if kind == PROFILES_FILE else kind for kind in kinds]
     whose = "" if len(can_switch) == len(plans) else f" of the {count(len(can_switch))} that can switch"
@@ -69,7 +70,8 @@ def after_status(statuses: Sequence[ProfileStatus], call: Call, profiles: Profil
     readiness = [each.readiness for each in statuses]
     can_switch = [each for each in statuses if each.state == "can_switch"]
     if not can_switch:
-        steps = _fix_first(readiness, call, "rehearse") or _when_done(readiness, call, _leftovers(readiness, profiles))
+        steps = _fix_first(readiness, call, _again(readiness, "rehearse"))
+        steps = steps or _when_done(readiness, call, _leftovers(readiness, profiles))
         bridged = sum(each.has_old_programs for each in statuses)
         return leave_the_bridge(bridged, call) if bridged and _all_done(readiness) else steps
     if any(each.go is None for each in can_switch):
@@ -88,6 +90,14 @@ def _fix_first(results: Sequence[Readiness], call: Call, again: str) -> list[str
         option = "" if keyless[0].profile is None else f" --profile {shlex.quote(keyless[0].profile)}"
         steps.insert(0, f"procountor-auth key create{option} creates an API key")
     return steps
+
+
+def _again(results: Sequence[Readiness], command: str) -> str:
+    """Return the command to run again: `status` if only profiles that have switched are blocked.
+
+    The others don't look into the store, or try nothing, for a profile that has switched.
+    """
+    return "status" if all(each.ready or each.done for each in results) else command
 
 
 def _is_keyless(reason: Reason) -> bool:
