@@ -164,7 +164,7 @@ def _a_clean_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     lifecycle.forget_warning()
     OUTAGES.forget()
     # Nor is this user's own profiles file, should there be one.
-    monkeypatch.setattr("procountor_auth.settings.profiles.existing_default_file", lambda: None)
+    monkeypatch.setattr("procountor_auth.settings.profiles.existing_default_file", lambda _skipped: None)
     if "keyring.core" in sys.modules:  # it looks for its keychain once in a process
         monkeypatch.setattr(sys.modules["keyring.core"], "_keyring_backend", None)
     # A sandbox may get the port that another test's had, and its tokens with it.

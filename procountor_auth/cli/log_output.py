@@ -21,10 +21,10 @@ _logger: Final = logging.getLogger("procountor_auth")
 def configure_log_output(*, verbose: bool) -> None:
     """Configure which warnings and log records are written to stderr.
 
-    Without `verbose` those are the warning of the deprecated strategy, in one line; and of our log the errors, and the
-    times that the fallback strategy was used: the command goes on after those, and nothing else would mention them. An
-    error that stops the command is printed by `exit_on_error`, not by the log. If logging is configured already, that
-    is left as it is.
+    Without `verbose` those are the warning of the deprecated strategy, in one line; and of our log the errors, the
+    times that the fallback strategy was used, and, once each, the places of variables that can't be read: the command
+    goes on after those, and nothing else would mention them. An error that stops the command is printed by
+    `exit_on_error`, not by the log. If logging is configured already, that is left as it is.
 
     Args:
         verbose: Show the whole log.
@@ -38,16 +38,26 @@ def configure_log_output(*, verbose: bool) -> None:
         _logger.addHandler(handlers[0])
     for handler in handlers:
         handler.verbose = verbose
+        handler.ignored.clear()
 
 
 class _Handler(logging.Handler):
     """Writes to the current `sys.stderr`."""
 
-    verbose = False
+    def __init__(self) -> None:
+        super().__init__()
+        self.verbose = False
+        self.ignored: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
         event = getattr(record, "procountor_event", None)
         fell_back = is_json_object(event) and event.get("event") == "fell_back"
+        ignored: str | None = getattr(record, "procountor_ignored", None)
+        if ignored is not None and not self.verbose:
+            # A command may read its configuration several times.
+            is_new = ignored not in self.ignored
+            self.ignored.add(ignored)
+            return is_new
         return self.verbose or fell_back or record.levelno >= logging.ERROR
 
     def emit(self, record: logging.LogRecord) -> None:

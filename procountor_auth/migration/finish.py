@@ -82,8 +82,9 @@ def finish(
     try:
         left = pool.provider(profile, old)
     except ProcountorAuthError as error:
-        if not is_merely_absent(error):
-            return Finished(_readiness(profile, strategy, old, reasons_of(error)), removed=False, delete=())
+        reasons = _unseen(profiles, old) if is_merely_absent(error) else reasons_of(error)
+        if reasons:
+            return Finished(_readiness(profile, strategy, old, reasons), removed=False, delete=())
         notes.append(f"the variables of {old} are already removed: a token that it may have stored will expire")
     else:
         try:
@@ -121,6 +122,19 @@ def _not_switched(pool: ProviderPool, today: TokenProvider, old: str) -> tuple[R
         return fallback_reasons(today, entry.token if entry is not None else None)
     except ProcountorAuthError as error:
         return reasons_of(error)
+
+
+def _unseen(profiles: Profiles, old: str) -> tuple[Reason, ...]:
+    """Return why nobody knows whether the variables of the old strategy are removed: where they may be unseen."""
+    return tuple(
+        Reason(
+            code="unreadable",
+            message=f"the variables of {old} may be in a place that was ignored: {skipped}",
+            hint="Run this as the user that the program runs as. If the place is another program's, name your own with "
+            "PROCOUNTOR_ENV_FILE, PROCOUNTOR_SECRETS_DIR or PROCOUNTOR_PROFILES_FILE.",
+        )
+        for skipped in profiles.skipped
+    )
 
 
 def _kept_for_the_bridge(pool: ProviderPool, today: TokenProvider) -> tuple[str, ...]:

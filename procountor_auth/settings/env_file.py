@@ -41,7 +41,8 @@ def from_env_file() -> Place:
         problem, encoded = str(error), False
     except (RuntimeError, OSError, ValueError) as error:
         if not named:
-            return Place({}, ignored(shown, error))
+            skipped = ignored(shown, error)
+            return Place({}, skipped, (skipped,))
         problem = f"can't be read{reason(error)}"
     if not encoded:
         message = f"{ENV_FILE} names a file that {problem}" if named else f"{shown} {problem}"

@@ -95,6 +95,7 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
     Attributes:
         file: The profiles file, if there is one.
         looked: Descriptions of the places that were searched, in order of precedence.
+        skipped: Descriptions of those among them that can't be read and were ignored.
 
     Args:
         common: The values that all profiles share, by the settings' names.
@@ -103,6 +104,7 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
         places: Where each variable's value comes from, by folded profile (None for common values) and setting.
         names: The original name of each profile, by its folded name; by default the names in `own`.
         looked: Descriptions of the places that were searched, in order of precedence.
+        skipped: Descriptions of those among them that can't be read and were ignored.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
         *,
         names: dict[str, str] | None = None,
         looked: Iterable[str] = (),
+        skipped: Iterable[str] = (),
     ) -> None:
         self._common = common
         self._own = own
@@ -121,6 +124,7 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
         self._names = names_of(own) if names is None else names
         self.file = file
         self.looked: tuple[str, ...] = tuple(looked)
+        self.skipped: tuple[str, ...] = tuple(skipped)
 
     @classmethod
     def read(cls, file: str | None = None) -> Profiles:
@@ -156,11 +160,13 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
         found: dict[str, dict[str, Any]] = {}
         places: dict[tuple[str | None, str], Origin] = {}
         looked: list[str] = []
+        skipped: list[str] = []
         for place, read in _PLACES.items():
             here: dict[tuple[str | None, str], Any] = {}
             spelt: dict[tuple[str | None, str], list[str]] = {}
             found_here = read()
             looked.insert(0, found_here.looked)
+            skipped += found_here.skipped
             for variable, name, value in named_values(found_here.values):
                 whose = re.fullmatch(_VARIABLE, name)
                 key = (None, name) if whose is None else (folded(whose[1]), whose[2])
@@ -171,15 +177,20 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
                 (common if profile is None else found.setdefault(profile, {}))[name] = value
                 first, *others = spelt[profile, name]
                 places[profile, name] = Origin(place, first, profile is None, tuple(others))
-        path = file or _text(common, "profiles_file", has_file=False) or existing_default_file()
+        path = file or _text(common, "profiles_file", has_file=False)
+        if not path:
+            no_file: list[str] = []
+            path = existing_default_file(no_file)
+            looked += no_file
+            skipped += no_file
         if path is None:
-            return cls(common, found, None, places, looked=looked)
+            return cls(common, found, None, places, looked=looked, skipped=skipped)
         common_of_file, own, names = read_file(path)
         looked.append(f"{_FILE} ({printable(str(path))})")
         common = {**common_of_file, **common}
         if not found:
-            return cls(common, own, Path(path), places, names=names, looked=looked)
-        return cls(common, _merged(own, found, names), Path(path), places, looked=looked)
+            return cls(common, own, Path(path), places, names=names, looked=looked, skipped=skipped)
+        return cls(common, _merged(own, found, names), Path(path), places, looked=looked, skipped=skipped)
 
     def __getitem__(self, name: str) -> Mapping[str, Any]:
         if not isinstance(name, str):

@@ -60,8 +60,12 @@ def default_file() -> Path:
     return folder / "procountor-auth" / "profiles.toml"
 
 
-def existing_default_file() -> str | None:
-    """Return the file in the standard place, if it exists. An inaccessible one is ignored with a warning."""
+def existing_default_file(skipped: list[str]) -> str | None:
+    """Return the file in the standard place, if it exists. An inaccessible one is ignored with a warning.
+
+    Args:
+        skipped: Gets the description of an inaccessible one.
+    """
     try:
         path = default_file().expanduser()
         if not path.is_absolute():
@@ -70,7 +74,7 @@ def existing_default_file() -> str | None:
     except (FileNotFoundError, NotADirectoryError, RuntimeError):  # RuntimeError: this user has no home
         return None
     except (OSError, ValueError) as error:
-        ignored(str(default_file()), error)
+        skipped.append(ignored(str(default_file()), error))
         return None
     return str(path)
 

@@ -42,7 +42,8 @@ def from_secrets_dir() -> Place:
         named = named or DEFAULT_SECRETS_DIR
     except (RuntimeError, OSError, ValueError) as error:
         if not named:
-            return Place({}, ignored(shown, error))
+            skipped = ignored(shown, error)
+            return Place({}, skipped, (skipped,))
         problem = f"can't be read{reason(error)}"
     if not named:
         return Place({}, f"{shown} ({problem})")
@@ -56,6 +57,7 @@ class _Unusable(Exception):
 def _read(directory: Path, shown: str, *, skips: bool) -> Place:
     values: dict[str, str | None] = {}
     looked = [shown]
+    skipped: list[str] = []
     problem: str | None = None
     for path in sorted(directory.iterdir()):
         if not path.name.upper().startswith(PREFIX):
@@ -73,11 +75,12 @@ def _read(directory: Path, shown: str, *, skips: bool) -> Place:
             if not skips:
                 problem = f"has the file {file}, which can't be read{reason(error)}"
                 break
-            looked.append(ignored(f"{shown}/{file}", error))
+            skipped.append(ignored(f"{shown}/{file}", error))
+            looked.append(skipped[-1])
     if problem is not None:
         values.clear()
         raise _Unusable(problem)
-    return Place(values, "; ".join(looked))
+    return Place(values, "; ".join(looked), tuple(skipped))
 
 
 def _kind(path: Path) -> str:

@@ -93,6 +93,9 @@ class Place(NamedTuple):
     looked: str
     """A description of the place, and whether it exists, for errors about missing variables."""
 
+    skipped: tuple[str, ...] = ()
+    """Descriptions of what is there but can't be read: it may have variables that nobody sees."""
+
     def __repr__(self) -> str:
         return f"<Place: {self.looked}>"
 
@@ -106,9 +109,9 @@ def ignored(where: str, error: Exception) -> str:
     """Log that a default place can't be read: it may belong to another program.
 
     Returns:
-        The description for `Place.looked`.
+        The description for `Place.looked` and `Place.skipped`.
     """
-    _logger.warning("%s can't be read%s and is ignored", where, reason(error))
+    _logger.warning("%s can't be read%s and is ignored", where, reason(error), extra={"procountor_ignored": where})
     return f"{where} (can't be read: {_words(error)})"
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -19,7 +20,7 @@ from procountor_auth.migration.readiness import Reason
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.cli.conftest import Run
+    from tests.cli.conftest import Command, Run
 
 _NAME: Final = "Łódź — Ääkköset"
 
@@ -78,6 +79,19 @@ def test_a_closed_stdout_is_no_fault(
         main()
     assert ended.value.code in {1, 2}
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("profiles", [0, 3])
+def test_a_place_that_can_not_be_read_is_told_once(start: Callable[..., Command], profiles: int) -> None:
+    """Without -v too, one line on stderr names a default place of variables that is left out; -v has the whole log."""
+    Path(".env").symlink_to(".env")  # a loop, which root can't read either
+    variables = {f"PROCOUNTOR_PROFILES__C{number}__STRATEGY": "legacy_password" for number in range(profiles)}
+    said = ".env in the working directory can't be read (Too many levels of symbolic links) and is ignored"
+    for command in ("status", "migrate status", "migrate finish"):
+        status, out, err = start(*command.split(), environment=variables).ends()
+        assert (status, err) == (1, f"procountor-auth: warning: {said}\n")
+        assert said not in out
+    assert said in start("-v", "migrate", "status", environment=variables).ends()[2]
 
 
 def test_ctrl_c_during_the_imports_is_told_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:

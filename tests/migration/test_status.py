@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import time
 from itertools import repeat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jwt
@@ -21,10 +24,12 @@ from procountor_auth.migration.results import RehearsalResult, RehearsalResults
 from procountor_auth.migration.status import ProfileStatus, status_of
 from procountor_auth.protocol.token import Token
 from procountor_auth.sandbox import Faults
+from procountor_auth.settings import profiles as profiles_module
+from procountor_auth.settings import profiles_file, secrets_directory
+from procountor_auth.settings.profiles import Profiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from procountor_auth.sandbox import Sandbox
     from tests.migration.conftest import Companies
@@ -427,6 +432,49 @@ def test_finish_without_the_old_variables_says_so(companies: Companies, gone: st
     assert done.readiness.notes == (
         "the variables of legacy_password are already removed: a token that it may have stored will expire",
     )
+
+
+@pytest.mark.parametrize("place", ["dotenv", "secrets", "secret", "profiles"])
+def test_finish_says_where_old_variables_may_be_unseen(
+    sandbox: Sandbox,
+    environment: Callable[[dict[str, str]], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+) -> None:
+    """Where a default place can't be read, nobody knows whether the old variables are removed: `finish` says so."""
+    secrets, home = tmp_path / "secrets", tmp_path / "home"
+    secrets.mkdir()
+    monkeypatch.setattr(secrets_directory, "DEFAULT_SECRETS_DIR", str(secrets))
+    monkeypatch.setattr(profiles_module, "existing_default_file", profiles_file.existing_default_file)
+    for variable in ("XDG_CONFIG_HOME", "APPDATA"):
+        monkeypatch.setenv(variable, str(home))
+    environment(sandbox.environment(TARGET))
+    assert finish(Profiles.search(), None, LEGACY).readiness.ready
+    closed = {
+        "dotenv": Path(".env"),
+        "secrets": secrets,
+        "secret": secrets / "PROCOUNTOR_PASSWORD",
+        "profiles": home,
+    }[place]
+    if place == "secrets":
+        secrets.rmdir()
+    closed.symlink_to(closed.name)  # a loop, which root can't read either
+    if place == "secret":
+        closed.unlink()
+        closed.write_text("s3cret")
+        monkeypatch.setattr(secrets_directory, "read_bytes", _refuse)
+    profiles = Profiles.search()
+    done = finish(profiles, None, LEGACY)
+    [reason] = done.readiness.reasons
+    assert (reason.code, done.readiness.notes, done.removed, done.delete) == ("unreadable", (), False, ())
+    assert "the variables of legacy_password may be in a place that was ignored: " in reason.message
+    assert "(can't be read: " in reason.message
+    assert set(profiles.skipped) <= {part for each in profiles.looked for part in each.split("; ")}
+
+
+def _refuse(*_: object) -> bytes:
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 @pytest.mark.parametrize(
