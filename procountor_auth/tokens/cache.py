@@ -11,9 +11,9 @@ A token passes through three states (`TokenState`), in this order, at moments th
 | expired, or none | waits | yes, unless one is under way: then for that one |
 
 `stale_from` is random for each source, so that tokens that expire together are not renewed together; `usable_until` is
-earlier than the expiry, so that a token does not expire on its way. While a token is served, a failed renewal is
-nobody's error: the next one starts after `COOLDOWN`. The decision depends on the clock alone: one that jumps costs one
-renewal.
+earlier than the expiry, so that a token does not expire on its way. A token that the API rejects is expired at once.
+While a token is served, a failed renewal is nobody's error: the next one starts after `COOLDOWN`. The decision depends
+on the clock alone: one that jumps costs one renewal.
 """
 
 from __future__ import annotations
@@ -30,9 +30,12 @@ COOLDOWN: Final = 30.0
 """Seconds without another early renewal after one has failed."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # not a tuple, whose fields take longer to read
+@dataclass(slots=True, eq=False)  # not a tuple, whose fields take longer to read
 class CachedToken:
-    """A token with what may be done with it until when, in Unix seconds. One object: it is read without a lock."""
+    """A token with what may be done with it until when, in Unix seconds. One object: it is read without a lock.
+
+    It is what a renewal is for: it stays the same object for as long as its token is kept.
+    """
 
     token: Token
     stale_from: float
@@ -42,6 +45,12 @@ class CachedToken:
     def of(cls, token: Token, jitter: float) -> CachedToken:
         """Cache a token; `jitter` from 0 to 1 says how early within its margin it is renewed."""
         return cls(token, token.stale_from(jitter), token.usable_until)
+
+    def reject(self) -> None:
+        """Count as expired from now on: the API has rejected the token."""
+        # In place: another object would have a renewal of its own, and could replace a token that has just come.
+        self.stale_from = float("-inf")
+        self.usable_until = float("-inf")
 
     def state(self, now: float) -> TokenState:
         """Return what may be done with it at `now`, in Unix seconds."""

@@ -216,8 +216,8 @@ class RenewingCache:
         cached = self.cached
         if cached is not None and cached.token.access_token == rejected.access_token:
             self._rejected = rejected
-            # Kept for its refresh token.
-            self.cached = CachedToken(cached.token, float("-inf"), float("-inf"))
+            # Kept for its refresh token. A renewal of it that is under way is joined.
+            cached.reject()
 
     def successor(self, provider: TokenProvider) -> RenewingCache:
         """Return the cache of another provider; if its tokens are the same ones, it begins with the token of this one.
