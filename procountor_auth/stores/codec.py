@@ -255,7 +255,8 @@ def _use(fields: object) -> Use | None:
         return None
     if not (_is_whole(pid) and 0 < pid < _MAX_PID):
         return None
-    return Use(digest, float(since), float(until), host, pid)
+    namespace = fields.get("namespace")  # without one, as older versions wrote it, the holder may be anywhere
+    return Use(digest, float(since), float(until), host, pid, namespace if _is_name(namespace) else "")
 
 
 def _is_name(value: object) -> TypeGuard[str]:

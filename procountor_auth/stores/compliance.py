@@ -87,7 +87,7 @@ class StoreCompliance:
         """The failure of a renewal, the mark of a refresh token and its place in the chain are kept with the token."""
         failure = Failure("ServiceUnavailable", "It is down.", "Try again.", retryable=True, at=1.0)
         lineage = Lineage("0a1b2c3d", 7, ("4e5f", "6a7b"), "8c9d")
-        use = Use("digest", 5.0, 35.0, "host-1", 4711)
+        use = Use("digest", 5.0, 35.0, "host-1", 4711, "boot-1 pid:[4026531836]")
         with store.transaction(KEY, timeout=PATIENCE) as transaction:
             transaction.write(TOKEN, failure, lineage=lineage, use=use)
         found = _entry(again)

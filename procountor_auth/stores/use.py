@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import platform
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Use:
         until: When the holder gives up waiting for the answer.
         host: The name of the holder's host.
         pid: The holder's process.
+        namespace: Among which processes of that host the holder has this number; empty if the system doesn't say.
     """
 
     refresh_token: str
@@ -37,15 +39,16 @@ class Use:
     until: float
     host: str
     pid: int
+    namespace: str = ""
 
     @classmethod
     def here(cls, refresh_token: str, now: float, seconds: float) -> Use:
         """Return the mark of this process."""
-        return cls(refresh_token, now, now + max(0.0, seconds), platform.node(), os.getpid())
+        return cls(refresh_token, now, now + max(0.0, seconds), platform.node(), os.getpid(), _namespace())
 
     def ended(self, now: float) -> Use:
         """Return the mark of a use whose process has ended without an answer."""
-        return Use(self.refresh_token, self.since, min(self.until, now), self.host, self.pid)
+        return replace(self, until=min(self.until, now))
 
     @contextmanager
     def under_way(self) -> Generator[None]:
@@ -61,7 +64,8 @@ class Use:
         return self.since - _SKEW <= now < self.until and not self._holder_is_gone()
 
     def _holder_is_gone(self) -> bool:
-        if self.host != platform.node():
+        # Containers may have one name and the same numbers for their processes: only who sees the holder's can tell.
+        if (self.host, self.namespace) != (platform.node(), _namespace()):
             return False
         if self.pid == os.getpid():
             return self not in _under_way
@@ -78,6 +82,21 @@ class Use:
     def __str__(self) -> str:
         since = datetime.fromtimestamp(self.since, UTC)
         return f"process {self.pid} on {self.host} since {since:%Y-%m-%d %H:%M:%S} UTC"
+
+
+_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
+_PID_NAMESPACE: Final = Path("/proc/self/ns/pid")
+
+
+def _namespace() -> str:
+    """Return what tells the processes that this one sees by their numbers: the kernel's boot, and the PID namespace.
+
+    It is read each time: a child may be in another namespace than its parent.
+    """
+    # A boot alone would be that of all containers of a machine, and the first namespace has one number on all machines.
+    with suppress(OSError, UnicodeError):
+        return f"{_BOOT.read_text('ascii').strip()} {_PID_NAMESPACE.readlink()}"
+    return ""
 
 
 _under_way: set[Use] = set()

@@ -221,7 +221,7 @@ def test_a_failure_that_can_not_be_shown_is_none(text: object) -> None:
 
 def test_lineage_and_use_come_back(token: Token) -> None:
     """What one process writes beside a token, another one reads, sealed or plain, with or without a token."""
-    use, lineage = Use("digest", 5.0, 35.0, "host", 4242), Lineage("origin", 7, ("a", "b"), "before")
+    use, lineage = Use("digest", 5.0, 35.0, "host", 4242, "boot-1 pid:[7]"), Lineage("origin", 7, ("a", "b"), "before")
     failure = Failure("InvalidGrant", "No.", "Ask.", retryable=False, credentials="c", at=9.0, refusals=3)
     for there in (token, None):
         entry = Entry(3, there, failure, lineage, use)
@@ -322,6 +322,16 @@ def test_a_use_that_can_not_be_is_none(changed: dict[str, object]) -> None:
     entry = Codec().decode(KEY, SecretBytes(data))
     assert isinstance(entry, Entry)
     assert entry.use is None
+
+
+@pytest.mark.parametrize("changed", [{}, {"namespace": 7}, {"namespace": "a\nb"}, {"namespace": "x" * 300}])
+def test_a_use_without_a_namespace_is_kept(changed: dict[str, object]) -> None:
+    """Where the holder's number counts is not known, as in entries of older versions: the rest still is."""
+    use = {"refresh_token": "digest", "since": 1, "until": 2, "host": "host", "pid": 1}
+    data = json.dumps(json.loads(whole()) | {"use": use | changed}).encode()
+    entry = Codec().decode(KEY, SecretBytes(data))
+    assert isinstance(entry, Entry)
+    assert entry.use == Use("digest", 1.0, 2.0, "host", 1, "")
 
 
 @pytest.mark.parametrize(("at", "refusals"), [(None, 1), (1, -1), (1, "2"), ("1", 2), (1e400, 2)])

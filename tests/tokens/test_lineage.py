@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 ELSEWHERE = "another-host"
 
+_HERE = {"host": platform.node(), "pid": os.getpid(), "namespace": Use.here("", 0.0, 0.0).namespace}
+
 
 def digest(refresh_token: str) -> str:
     """Return what a refresh token is remembered by."""
@@ -207,7 +209,7 @@ def test_a_refresh_token_is_marked_before_it_is_sent(bench: Bench, provider: Tok
     bench.primary.answers["refresh-old"] = look
     provider.renew(None, None)
     until = NOW + provider.timeout
-    assert seen == [Use(digest("refresh-old"), NOW, until, platform.node(), os.getpid())]
+    assert seen == [replace(Use.here(digest("refresh-old"), NOW, 0.0), until=until)]
     assert entry(provider).use is None
 
 
@@ -270,9 +272,10 @@ def test_whoever_finds_it_in_use_waits_for_the_answer(bench: Bench, provider: To
     ("changes", "waits"),
     [
         ({}, 20.0),
-        ({"host": platform.node(), "pid": os.getpid()}, 0.0),
-        ({"host": platform.node(), "pid": os.getppid()}, 20.0),
-        ({"host": platform.node(), "pid": 2**22 + 1}, 0.0),
+        (_HERE, 0.0),
+        (_HERE | {"pid": os.getppid()}, 20.0),
+        (_HERE | {"pid": 2**22 + 1}, 0.0),
+        (_HERE | {"namespace": "boot-1 pid:[7]"}, 20.0),
         ({"until": NOW}, 0.0),
         ({"since": NOW + 60, "until": NOW + 90}, 0.0),
     ],
@@ -281,6 +284,7 @@ def test_whoever_finds_it_in_use_waits_for_the_answer(bench: Bench, provider: To
         "this process before",
         "another process",
         "a process that has died",
+        "a container of the same name",
         "ended",
         "a clock that is far ahead",
     ],
