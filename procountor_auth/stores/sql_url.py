@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -82,8 +83,11 @@ def _problem_with_parameter(name: str, value: str | tuple[str, ...]) -> str | No
         return f"has another {name} than {', '.join(_CHOICES[name])}"
     if name in _NUMBERS and not (value.isascii() and value.isdigit()):
         return f"has something else than a number as {name}"
-    if name in _FILES and not _is_elsewhere(name, value) and not os.access(value, os.R_OK):
-        return f"names a file as {name} that is not there, or can't be read"
+    if name in _FILES and not _is_elsewhere(name, value):
+        if not os.access(value, os.R_OK):
+            return f"names a file as {name} that is not there, or can't be read"
+        if Path(value).is_fifo():  # libpq would wait for what somebody writes into it
+            return f"names a pipe as {name}"
     return None
 
 

@@ -390,6 +390,16 @@ def test_a_parameter_that_can_be_is_accepted(tmp_path: Path) -> None:
         assert isinstance(database_for(SecretStr(f"postgresql://u@/x?{query}")), Database)
 
 
+@pytest.mark.parametrize("name", ["sslcert", "sslkey", "sslrootcert"])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    """A pipe in the place of a certificate is refused: libpq would wait for ever for somebody to write into it."""
+    pipe = tmp_path / "n0t4u.pem"
+    os.mkfifo(pipe)
+    with pytest.raises(ConfigurationError, match=f"names a pipe as {name}") as caught:
+        open_store(f"postgresql://u@host/x?{name}={pipe}")
+    assert "n0t4u" not in str(caught.value)
+
+
 @pytest.mark.parametrize("query", ["sslmode=require", "sslmode=require&channel_binding=require", "options=-cn0t4u=1"])
 def test_what_a_server_does_not_offer_is_no_outage(postgres_server: PostgresServer, query: str) -> None:
     """Encryption that a server has not, or a parameter that it does not know, has to be corrected."""
