@@ -4,8 +4,8 @@ The work is independent of its waiters: if one of them gives up, is cancelled, o
 get the result, and a refresh token that the server has already rotated is not lost.
 
 Other code can't delay the result: listeners and log handlers are called after the waiters have it. At exit, the
-interpreter waits for pending work, but not beyond the work's deadline; after Ctrl-C it waits only briefly, and only for
-work that can't be repeated.
+interpreter waits for pending work, and so does a child of multiprocessing, but not beyond the work's deadline; after
+Ctrl-C they wait only briefly, and only for work that can't be repeated.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar
 
 from procountor_auth.errors import ConnectionFailed
 from procountor_auth.transport.deferral import deferring
+from procountor_auth.transport.finalizer import call_at_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,6 +88,11 @@ class SharedFuture(Generic[T]):
         """Whether its deadline has passed without a result, so that nobody needs to wait for it any more."""
         return not self._future.done() and time.monotonic() > self._until
 
+    @property
+    def is_own_work(self) -> bool:
+        """Whether this thread does the work, so that it would wait for itself."""
+        return self._worker == threading.get_ident()
+
     def start(self, work: Callable[[], T]) -> None:
         """Do the work on a new thread. If no thread can be started, the result is an error, immediately.
 
@@ -99,12 +105,20 @@ class SharedFuture(Generic[T]):
         thread = threading.Thread(target=self._run, args=(work,), name="procountor-auth", daemon=True)
         refused = ""
         try:
+            # Here, as the new thread may not have got that far when this one ends the process.
+            _under_way.add(self)
+            call_at_end(_finish_work)
             thread.start()
         except RuntimeError as error:
             # Python's locks also raise this if a signal handler raises while they wait; the thread runs then.
             if "thread" not in str(error):
                 raise
             refused = str(error)
+            _under_way.discard(self)
+        except BaseException:  # from a signal handler
+            if not self.started:
+                _under_way.discard(self)
+            raise
         if "shutdown" in refused:  # since Python 3.12
             self._run(work)
         elif refused:
@@ -127,14 +141,14 @@ class SharedFuture(Generic[T]):
         Raises:
             ProcountorAuthError: A copy of the work's error, for this waiter.
         """
-        if self._worker == threading.get_ident() and not self._future.done():
+        if self.is_own_work and not self._future.done():
             raise self._waits_for_itself()
         try:
             with suppress(FutureTimeoutError):
                 self._future.result(self._timeout)
             # Once more: the process may have been frozen meanwhile, and the work needs a moment to continue.
             unwrap = self._future.result(GRACE)
-            if self._worker != threading.get_ident():
+            if not self.is_own_work:
                 self.wait(TELLING)
         except FutureTimeoutError:
             unwrap = raiser(self._still_waiting())
@@ -142,17 +156,21 @@ class SharedFuture(Generic[T]):
 
     async def aresult(self) -> T:
         """Wait for the result without blocking the event loop. Raises what `result` raises."""
-        if self._worker == threading.get_ident() and not self._future.done():
+        if self.is_own_work and not self._future.done():
             raise self._waits_for_itself()
+        await self.await_end()
+        if not self._future.done():
+            raise self._still_waiting()
+        return self._future.result()()
+
+    async def await_end(self) -> None:
+        """Wait as `aresult` does, for a result or an error, at most until a moment after the deadline."""
         loop = _current_loop()
         gate = self._gates.get(loop) or self._new_gate(loop)
         await gate.wait()
         if not self._future.done():
             # Once more: the process may have been frozen meanwhile, and the work needs a moment to continue.
             await gate.wait_for(self._future, GRACE)
-        if not self._future.done():
-            raise self._still_waiting()
-        return self._future.result()()
 
     def _new_gate(self, loop: object) -> Gate | TrioGate:
         """Return the gate of an event loop: one for all its waiters, as there may be thousands."""
@@ -296,6 +314,10 @@ def interrupt() -> None:
     _interrupted.set()
 
 
+def _others_work() -> list[SharedFuture[Any]]:
+    return [future for future in list(_under_way) if not future.is_own_work]
+
+
 @atexit.register
 def _finish_work() -> None:
     """Wait for pending work, so that a token from the server is still stored and logged.
@@ -303,10 +325,14 @@ def _finish_work() -> None:
     After Ctrl-C, only work that can't be repeated gets a moment, because the user wants the prompt back. Another Ctrl-C
     ends the wait.
     """
-    was_interrupted = _interrupted.is_set() or issubclass(getattr(sys, "last_type", None) or object, KeyboardInterrupt)
+    # A child of multiprocessing gets here while the exception is raised.
+    ended_by = getattr(sys, "last_type", None) or sys.exc_info()[0] or object
+    was_interrupted = _interrupted.is_set() or issubclass(ended_by, KeyboardInterrupt)
     until = time.monotonic() + INTERRUPTED_WAIT
+    pending = _others_work()
+    _under_way.difference_update(pending)  # nothing is waited for twice, as a finalizer and at exit
     with suppress(KeyboardInterrupt):
-        for future in list(_under_way):
+        for future in pending:
             left = max(LAST_WAIT, future.seconds_left)
             if was_interrupted:
                 left = 0.0 if future.repeatable else min(left, until - time.monotonic())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -175,3 +177,56 @@ def test_work_that_takes_too_long_is_overdue() -> None:
     never.set()
     outcome.wait(10)
     assert not outcome.is_overdue
+
+
+def test_the_end_waits_for_work_of_others_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At exit, work is waited for once, even if a finalizer of multiprocessing has the same wait as an exit hook."""
+    waited: list[tuple[object, float]] = []
+    gate = threading.Event()
+    outcome: SharedFuture[str] = SharedFuture(30.0)
+    outcome.start(lambda: work(gate))
+    with monkeypatch.context() as patch:
+        patch.setattr(SharedFuture, "wait", lambda *how: waited.append(how))
+        background._finish_work()
+        background._finish_work()
+    gate.set()
+
+    assert outcome.result() == "token"
+    assert [waited_for for waited_for, _ in waited].count(outcome) == 1  # others' work may be under way as well
+
+
+@pytest.mark.parametrize(("repeatable", "longest"), [(True, 0.0), (False, background.INTERRUPTED_WAIT)])
+def test_after_ctrl_c_a_child_waits_briefly(
+    monkeypatch: pytest.MonkeyPatch, *, repeatable: bool, longest: float
+) -> None:
+    """A child of multiprocessing that Ctrl-C ends still has the exception, and waits no longer than a program."""
+    waited: list[tuple[object, float]] = []
+    gate = threading.Event()
+    outcome: SharedFuture[str] = SharedFuture(30.0, repeatable=repeatable)
+    outcome.start(lambda: work(gate))
+    with monkeypatch.context() as patch:
+        patch.setattr(SharedFuture, "wait", lambda *how: waited.append(how))
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            background._finish_work()
+    gate.set()
+
+    assert outcome.result() == "token"
+    (seconds,) = [seconds for waited_for, seconds in waited if waited_for is outcome]
+    assert seconds <= longest
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("can't start new thread")])
+def test_work_that_never_begins_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Where a signal or a limit of threads keeps the work from its thread, the process ends at once."""
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise error
+
+    outcome: SharedFuture[str] = SharedFuture(30.0)
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr(threading.Thread, "start", refuse)
+        outcome.start(work)
+
+    assert outcome not in background._under_way

@@ -1,0 +1,62 @@
+"""A process that ends during a renewal waits for its token."""
+
+from __future__ import annotations
+
+import importlib.util
+import multiprocessing
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import procountor_auth
+from tests.variables import inherited
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from procountor_auth.sandbox import Sandbox
+
+ROOT = Path(procountor_auth.__file__).parents[1]
+
+_KINDS = [*multiprocessing.get_all_start_methods(), *(["billiard"] if importlib.util.find_spec("billiard") else [])]
+
+
+def program(*arguments: str) -> str:
+    """Run an interpreter of its own, and return what it prints."""
+    done = subprocess.run(
+        # With an option, so that no server of programs that has imported everything takes it.
+        [sys.executable, "-X", "utf8", "-W", "ignore::DeprecationWarning", *arguments],
+        env=inherited(),
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.stdout
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("kind", _KINDS)
+def test_a_child_that_returns_waits_for_its_renewal(kind: str, tmp_path: Path) -> None:
+    """The refresh token that a server has replaced meanwhile reaches the store, however the child was started."""
+    if kind == "billiard" and os.name == "nt":
+        pytest.skip("it forks here")
+    assert program("-m", "tests.tokens.returning", kind, str(tmp_path / "tokens")).split() == ["0", "access-two"]
+
+
+@pytest.mark.process
+@pytest.mark.server
+def test_a_program_without_children_does_not_import_what_they_need(
+    sandbox: Sandbox, environment: Callable[[dict[str, str]], None]
+) -> None:
+    """A token costs no import of multiprocessing."""
+    environment(sandbox.environment("client_credentials"))
+    show = "import sys; from procountor_auth import TokenSource; TokenSource.from_env().token(); print(*sys.modules)"
+    loaded = program("-c", show).split()
+    assert "procountor_auth.transport.finalizer" in loaded
+    assert {"multiprocessing.util", "billiard", "celery"}.isdisjoint(loaded)
