@@ -15,8 +15,9 @@ from typing import Any
 
 import httpx
 from celery import Celery, Task  # type: ignore[import-untyped] # it has no annotations
+from celery.signals import worker_process_shutdown  # type: ignore[import-untyped]
 
-from procountor_auth import ProcountorAuthError
+from procountor_auth import ProcountorAuthError, TokenSource
 from procountor_auth.httpx import ProcountorAuth
 
 app = Celery("procountor", broker=os.environ["CELERY_BROKER_URL"], backend=os.environ["CELERY_BROKER_URL"])
@@ -26,6 +27,12 @@ app = Celery("procountor", broker=os.environ["CELERY_BROKER_URL"], backend=os.en
 def auth_of(profile: str) -> ProcountorAuth:
     """Return the one token source of a company in this process."""
     return ProcountorAuth(profile=profile)
+
+
+@worker_process_shutdown.connect  # type: ignore[untyped-decorator]
+def finish_renewals(**_: object) -> None:
+    """Let the renewals that are under way end before this process does."""
+    TokenSource.finish_all()
 
 
 def is_temporary(error: ProcountorAuthError | httpx.HTTPError) -> bool:

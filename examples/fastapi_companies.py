@@ -26,11 +26,12 @@ logger = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Build one token source per company and one HTTP client for all, when a worker starts."""
+    """Build one token source per company and one HTTP client for all, when a worker starts; end no renewal halfway."""
     profiles = app.state.profiles = Profiles.read()
     app.state.companies = {name: auth_of(profiles, name) for name in profiles}
     async with httpx.AsyncClient(timeout=30) as app.state.client:
         yield
+    await TokenSource.afinish_all()
 
 
 def auth_of(profiles: Profiles, name: str) -> ProcountorAuth | ConfigurationError:

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import asynccontextmanager
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from fastapi import FastAPI, HTTPException, Request
@@ -24,7 +25,18 @@ from starlette.middleware.sessions import SessionMiddleware
 from procountor_auth import InteractionRequired, ProcountorAuthError, TokenSource
 from procountor_auth.httpx import ProcountorAuth
 
-app = FastAPI()
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+@asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    """Let the renewals that are under way end before a worker does: each may bring a new refresh token."""
+    yield
+    await TokenSource.afinish_all()
+
+
+app = FastAPI(lifespan=lifespan)
 app.add_middleware(SessionMiddleware, secret_key=os.environ["SESSION_SECRET"], same_site="lax")
 
 

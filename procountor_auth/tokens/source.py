@@ -27,6 +27,7 @@ from procountor_auth.tokens.fixed_token import fixed_token_strategy
 from procountor_auth.tokens.provider import TokenProvider
 from procountor_auth.tokens.telemetry import Telemetry
 from procountor_auth.transport.backend import check_library
+from procountor_auth.transport.background import afinish, finish
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -328,6 +329,21 @@ class TokenSource:
                     successor.drop()
 
         return cache.run(whole)
+
+    @staticmethod
+    def finish_all() -> None:
+        """Wait for the renewals that are under way in this process, of all its sources, before it ends.
+
+        It waits for each at most as long as the renewal may take, whether that succeeds or fails, and starts none. The
+        sources stay usable. Python itself waits at the end of a program, but not at that of a process which a signal or
+        `os._exit` ends.
+        """
+        finish()
+
+    @staticmethod
+    async def afinish_all() -> None:
+        """Do what `finish_all` does without blocking the event loop."""
+        await afinish()
 
     def begin_login(self, redirect_uri: str | None = None) -> Login:
         """Start a login in a person's browser, for the authorization_code strategy.

@@ -314,6 +314,19 @@ def interrupt() -> None:
     _interrupted.set()
 
 
+def finish() -> None:
+    """Wait for the work that is under way in this process, whatever comes of it, but not beyond its deadline."""
+    last = time.monotonic() + LAST_WAIT
+    for future in _others_work():
+        future.wait(max(last - time.monotonic(), future.seconds_left))
+
+
+async def afinish() -> None:
+    """Do what `finish` does without blocking the event loop."""
+    for future in _others_work():
+        await future.await_end()
+
+
 def _others_work() -> list[SharedFuture[Any]]:
     return [future for future in list(_under_way) if not future.is_own_work]
 

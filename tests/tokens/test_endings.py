@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import multiprocessing
 import os
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import procountor_auth
+from procountor_auth import TokenSource
 from tests.variables import inherited
 
 if TYPE_CHECKING:
@@ -60,3 +62,17 @@ def test_a_program_without_children_does_not_import_what_they_need(
     loaded = program("-c", show).split()
     assert "procountor_auth.transport.finalizer" in loaded
     assert {"multiprocessing.util", "billiard", "celery"}.isdisjoint(loaded)
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("in_a_loop", [False, True])
+def test_there_is_nothing_to_wait_for_without_a_renewal(
+    sandbox: Sandbox, environment: Callable[[dict[str, str]], None], *, in_a_loop: bool
+) -> None:
+    """`finish_all` starts no renewal, and a source gives tokens after it as before."""
+    environment(sandbox.environment("client_credentials"))
+    source = TokenSource.from_env()
+    for asked in (0, 1):
+        asyncio.run(TokenSource.afinish_all()) if in_a_loop else TokenSource.finish_all()
+        assert len([entry for entry in sandbox.log() if entry["grant_type"]]) == asked
+        source.token()

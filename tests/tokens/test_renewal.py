@@ -96,6 +96,26 @@ def test_stale_token_is_served_at_once(sandbox: Sandbox, token_requests: TokenRe
     assert len(token_requests(sandbox)) == 2
 
 
+@pytest.mark.parametrize("in_a_loop", [False, True])
+@pytest.mark.parametrize("fails", [False, True])
+def test_renewals_are_finished_before_a_process_ends(
+    sandbox: Sandbox, token_requests: TokenRequests, *, fails: bool, in_a_loop: bool
+) -> None:
+    """`finish_all` returns once the renewals of all sources are over, failed ones included, and raises nothing."""
+    benches = [Bench(sandbox), Bench(sandbox)]
+    first = [bench.source.token() for bench in benches]
+    sandbox.faults = Faults(latency=0.2, status=400 if fails else None)
+    for bench, token in zip(benches, first, strict=True):
+        bench.clock.now = token.stale_from()
+        assert bench.source.token() == token
+
+    asyncio.run(TokenSource.afinish_all()) if in_a_loop else TokenSource.finish_all()
+
+    assert [bench.source._cache.renewal for bench in benches] == [None, None]
+    assert [bench.source.token() == token for bench, token in zip(benches, first, strict=True)] == [fails, fails]
+    assert len(token_requests(sandbox)) == 4
+
+
 def test_failed_early_renewal_keeps_the_token_and_cools_down(sandbox: Sandbox, token_requests: TokenRequests) -> None:
     """While the token is valid a failing server is asked once per cool-down, and nobody sees an error."""
     bench = Bench(sandbox)

@@ -91,13 +91,14 @@ def test_errors_arrive(source: TokenSource, sandbox: Sandbox) -> None:
 
 
 def test_other_calls_work(source: TokenSource) -> None:
-    """Invalidating and logging out wait in the same way."""
+    """Invalidating, logging out and finishing wait in the same way."""
 
     async def all_of_them() -> str:
         await source.atoken()
         await source.ainvalidate()
         await source.atoken()
         await source.alogout()
+        await source.afinish_all()
         return (await source.atoken()).strategy
 
     assert trio.run(all_of_them) == "client_credentials"

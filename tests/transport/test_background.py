@@ -217,6 +217,40 @@ def test_after_ctrl_c_a_child_waits_briefly(
     assert seconds <= longest
 
 
+def test_work_that_finishes_all_work_does_not_wait_for_itself() -> None:
+    """A listener may finish what others do: its own work is not waited for, in a thread or in an event loop."""
+    told: list[str] = []
+
+    def finish_all() -> None:
+        background.finish()
+        asyncio.run(background.afinish())
+        told.append("told")
+
+    outcome: SharedFuture[str] = SharedFuture(30.0)
+    outcome.later(finish_all)
+    outcome.start(work)
+    outcome.wait(20)
+
+    assert told == ["told"]
+
+
+def test_work_that_has_not_begun_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that ends before the new thread has done anything waits for it as well."""
+    waited: list[tuple[object, float]] = []
+    threads: list[threading.Thread] = []
+    begin = threading.Thread.start
+    outcome: SharedFuture[str] = SharedFuture(30.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", lambda thread: threads.append(thread))  # noqa: PLW0108 - as a method
+        patch.setattr(SharedFuture, "wait", lambda *how: waited.append(how))
+        outcome.start(work)
+        background.finish()
+    begin(threads[0])
+
+    assert outcome.result() == "token"
+    assert [waited_for for waited_for, _ in waited].count(outcome) == 1  # others' work may be under way as well
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("can't start new thread")])
 def test_work_that_never_begins_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     """Where a signal or a limit of threads keeps the work from its thread, the process ends at once."""
