@@ -17,7 +17,7 @@ from keyring.backends.chainer import ChainerBackend
 from keyring.errors import KeyringLocked, NoKeyringError, PasswordDeleteError
 from pydantic import SecretStr
 
-from procountor_auth.errors import StoreError, StoreUnavailable
+from procountor_auth.errors import StoreError, StoreUnavailable, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,9 +58,9 @@ class Keychain:
 
         Raises:
             StoreUnavailable: The keychain is locked, or does not respond.
-            StoreError: There is no secure keychain, or it failed.
+            StoreError: There is no secure keychain, it failed, or it returned something else than text.
         """
-        return self._call(lambda backend: _get(backend, name))
+        return self._call(lambda backend: _get(backend, name, self._instead))
 
     def put(self, name: str, secret: SecretStr) -> None:
         """Store a secret under this name, replacing an existing one. Raises what `get` raises."""
@@ -70,7 +70,7 @@ class Keychain:
         """Remove the entry with this name, if there is one. Raises what `get` raises."""
         self._call(lambda backend: _delete(backend, name))
 
-    def _call(self, do: Callable[[KeyringBackend], T]) -> T:
+    def _call(self, do: Callable[[KeyringBackend], T | StoreError]) -> T:
         """Call the keychain on a separate thread, within the time limit.
 
         A call that hangs can't be stopped. Until it returns, further calls fail without waiting.
@@ -106,7 +106,7 @@ class Keychain:
         raise TypeError(f"A {type(self).__name__} is not pickled: open it in each process.")
 
 
-def _work(do: Callable[[KeyringBackend], T], future: Future[T | StoreError], hint: str) -> None:
+def _work(do: Callable[[KeyringBackend], T | StoreError], future: Future[T | StoreError], hint: str) -> None:
     """Set `future` to a result or to our own error: the keychain's errors may contain the secret."""
     try:
         backend = _safe_backend(hint)
@@ -120,9 +120,16 @@ def _work(do: Callable[[KeyringBackend], T], future: Future[T | StoreError], hin
     future.set_result(result)
 
 
-def _get(backend: KeyringBackend, name: str) -> SecretStr | None:
-    found = backend.get_password(SERVICE, name)
-    return None if found is None else SecretStr(found)
+def _get(backend: KeyringBackend, name: str, instead: str) -> SecretStr | StoreError | None:
+    found = cast("object", backend.get_password(SERVICE, name))  # whatever its annotation says
+    if found is None:
+        return None
+    if isinstance(found, str):
+        return SecretStr(str.__str__(found))  # of a subclass only the text
+    return StoreError(
+        f"The keychain returned something else than text ({printable(type(found).__name__)}).",
+        hint=f"Choose another backend with PYTHON_KEYRING_BACKEND, or {instead}",
+    )
 
 
 def _put(backend: KeyringBackend, name: str, secret: SecretStr) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import traceback
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import keyring
 import keyring.backends.fail
@@ -78,6 +78,14 @@ class Raising(KeyringBackend):
         raise self.error
 
 
+class Binary(Raising):
+    """A keychain that returns bytes."""
+
+    def get_password(self, service: str, username: str) -> Any:  # noqa: ANN401 - that is the point
+        """Return bytes, with the name in them."""
+        return f"{service}/{username}".encode()
+
+
 class PlaintextKeyring(Raising):
     """What keyrings.alt calls a keychain that anybody can read."""
 
@@ -106,6 +114,12 @@ _CREATE: Final = "Create a key with `procountor-auth key create --keyring`, and 
             f"{_INSTEAD}the secret itself.",
         ),
         (
+            Binary(OSError()),
+            StoreError,
+            ": The keychain returned something else than text (bytes).",
+            "Choose another backend with PYTHON_KEYRING_BACKEND, or set PROCOUNTOR_API_KEY to the secret itself.",
+        ),
+        (
             keyring.backends.fail.Keyring(),  # type: ignore[no-untyped-call]
             StoreError,
             ": The keyring package would use keyring.backends.fail.Keyring, which stores nothing.",
@@ -124,7 +138,7 @@ _CREATE: Final = "Create a key with `procountor-auth key create --keyring`, and 
             _CREATE,
         ),
     ],
-    ids=["locked", "fails", "no backend", "none", "plain text", "no entry"],
+    ids=["locked", "fails", "no backend", "no text", "none", "plain text", "no entry"],
 )
 def test_a_key_that_can_t_be_read_is_our_error(
     monkeypatch: pytest.MonkeyPatch,

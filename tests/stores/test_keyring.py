@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import keyring
 import keyring.backends.chainer
@@ -202,3 +202,51 @@ def test_what_a_keychain_raises_becomes_ours(
     assert caught.value.retryable is retryable
     assert caught.value.__context__ is None
     assert "CANARY" not in str(caught.value)
+
+
+class Answering(InMemory):
+    """A keychain that answers with something of its own."""
+
+    def __init__(self, answer: object) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def get_password(self, service: str, username: str) -> Any:  # noqa: ANN401, ARG002 - that is the point
+        """Return it."""
+        return self.answer
+
+
+@pytest.mark.parametrize("answer", [b"CANARY", 5, ["CANARY"], True, {}], ids=lambda value: type(value).__name__)
+def test_what_is_no_text_is_an_error_of_ours(
+    use: Callable[[KeyringBackend], KeyringStore], token: Token, answer: object
+) -> None:
+    """A backend that returns something else than text is told by the type of that, when reading and when writing."""
+    store = use(Answering(answer))
+    attempts: list[Callable[[], object]] = [lambda: store.read(KEY), lambda: put(store, token)]
+    for attempt in attempts:
+        with pytest.raises(StoreError) as caught:
+            attempt()
+        assert type(caught.value) is StoreError
+        assert caught.value.message == f"The keychain returned something else than text ({type(answer).__name__})."
+        assert caught.value.hint.startswith("Choose another backend with PYTHON_KEYRING_BACKEND, or use ")
+        assert caught.value.__context__ is None
+
+
+class Text(str):
+    """A text that says something else of itself."""
+
+    __slots__ = ()
+
+    def encode(self, *_: object, **_more: object) -> bytes:
+        """Return another text."""
+        return b"another"
+
+
+def test_a_text_of_a_class_of_its_own_is_taken_as_text(
+    use: Callable[[KeyringBackend], KeyringStore], token: Token
+) -> None:
+    """Of a subclass of text only the text counts."""
+    backend = InMemory()
+    put(use(backend), token)
+    backend.kept = {name: Text(kept) for name, kept in backend.kept.items()}
+    assert use(backend).read(KEY) == Entry(1, token)
