@@ -21,6 +21,7 @@ class Certificate:
 
     Attributes:
         file: The certificate, as a CA bundle.
+        secret: Its private key.
         shown: What a server shows it with.
     """
 
@@ -38,11 +39,11 @@ class Certificate:
         )
         self.file = directory / "certificate.pem"
         self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        secret = directory / "key.pem"
-        secret.write_bytes(
+        self.secret = directory / "key.pem"
+        self.secret.write_bytes(
             key.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
         )
         self.shown = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.shown.load_cert_chain(self.file, secret)
+        self.shown.load_cert_chain(self.file, self.secret)

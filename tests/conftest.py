@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
     from keyring.backend import KeyringBackend
 
+    from tests.certificate import Certificate
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Check each test's output for secrets, its use of processes and sockets, and its duration."""
@@ -320,11 +322,11 @@ def postgres_server(running_postgres: PostgresServer) -> PostgresServer:
 
 @pytest.fixture
 def start_postgres(postgres_cluster: Cluster) -> Iterator[Callable[..., PostgresServer]]:
-    """Start a PostgreSQL of a test's own, with options of its own."""
+    """Start a PostgreSQL of a test's own, with a certificate and options of its own."""
     servers = []
 
-    def start(**options: str) -> PostgresServer:
-        server = PostgresServer(postgres_cluster, **options)
+    def start(certificate: Certificate | None = None, **options: str) -> PostgresServer:
+        server = PostgresServer(postgres_cluster, certificate, **options)
         server.start()
         servers.append(server)
         return server

@@ -9,11 +9,14 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from tests.ports import free_port
+
+if TYPE_CHECKING:
+    from tests.certificate import Certificate
 
 _OPTIONS: Final = {
     # What a test's server writes need not survive the machine.
@@ -75,14 +78,27 @@ class Cluster:
 class PostgresServer:
     """A PostgreSQL server.
 
+    Args:
+        cluster: What it is a copy of.
+        certificate: What it shows; None for a server without TLS.
+        options: Its parameters.
+
     Attributes:
         url: Where it is, for SQLAlchemy.
         port: Its port on 127.0.0.1.
     """
 
-    def __init__(self, cluster: Cluster, **options: str) -> None:
+    def __init__(self, cluster: Cluster, certificate: Certificate | None = None, **options: str) -> None:
         self._cluster = cluster
         self._data = cluster.copy()
+        if certificate is not None:
+            options["ssl"] = "on"
+            for source, name in ((certificate.file, "server.crt"), (certificate.secret, "server.key")):
+                shown = self._data / name
+                shutil.copyfile(source, shown)
+                shown.chmod(0o600)
+                if cluster.user:
+                    shutil.chown(shown, cluster.user)
         self._options = _OPTIONS | options
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None

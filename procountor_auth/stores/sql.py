@@ -288,7 +288,7 @@ class SQLStore(Store):
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - a driver can raise anything about what a server sends
-            problem = translate(error, self._database.place)
+            problem = translate(error, self._database.place, is_file=self._database.file is not None)
         if begins and isinstance(problem, StoreUnavailable):
             OUTAGES.remember(self._database.place, begun, problem)
         raise problem

@@ -36,7 +36,15 @@ _SAID_REFUSED: Final = re.compile(
 )
 """What PostgreSQL says where a connection is refused for good: it has no SQLSTATE there."""
 
-_UNTRUSTED: Final = re.compile(r"certificate|private key file|SSL error", re.IGNORECASE)
+_UNTRUSTED: Final = re.compile(
+    r"certificate|private key file|private SSL key|SSL error: [^\n]*("
+    r"handshake failure|unknown ca\b|protocol version|(unsupported|unknown) protocol|no protocols available|"
+    r"wrong version number|wrong ssl version|version too low|insufficient security|access denied|decrypt error|"
+    r"unrecognized name|no application protocol|no (shared |suitable )?(ciphers?|signature|key share|groups)\b|"
+    r"wrong (cipher|signature)|key too small|md too weak|legacy)",
+    re.IGNORECASE,
+)
+"""What libpq and OpenSSL say where TLS can't be set up. Any other `SSL error` is a connection that has ended."""
 
 _SAID_OTHERWISE_ENCRYPTED: Final = re.compile(
     r"does not support SSL|support GSSAPI encryption|SSL connection is required|connection is insecure", re.IGNORECASE
@@ -53,6 +61,9 @@ _SAID_WRONG: Final = re.compile(
 
 _NO_FILE: Final = re.compile(r"unable to open|readonly|not a database|malformed|disk I/O|full", re.IGNORECASE)
 """What SQLite says of a file that it can't use."""
+
+_NAME: Final = re.compile(r'"[^"\n]*"|(?<!\w)\'[^\'\n]*\'(?!\w)|(?<=no such database: ).*')
+"""A name in an error: of a host, a folder, a database, a user. PgBouncer does not quote it."""
 
 _OTHER_COLUMNS: Final = re.compile(r"no such column|has no column", re.IGNORECASE)
 """What SQLite says of a table with other columns, in the class of error that it has for an outage."""
@@ -84,9 +95,16 @@ def is_lost(error: BaseException) -> bool:
     return isinstance(error, exc.DBAPIError) and error.connection_invalidated
 
 
-def translate(error: Exception, place: str) -> StoreError:
-    """Return our error for one of the database's, or of its driver's. What it says is not repeated."""
-    return _for_good(error, place) or _for_now(error, place) or _other(error, place)
+def translate(error: Exception, place: str, *, is_file: bool = False) -> StoreError:
+    """Return our error for one of the database's, or of its driver's. What it says is not repeated.
+
+    Args:
+        error: The error.
+        place: What the database is called.
+        is_file: Whether it is SQLite's, whose errors have words and no codes.
+    """
+    found = _of_file(error, place) if is_file else None
+    return found or _for_good(error, place) or _for_now(error, place) or _other(error, place)
 
 
 def standby(place: str) -> StoreUnavailable:
@@ -120,14 +138,22 @@ def _for_good(error: Exception, place: str) -> StoreError | None:
             f"{place} can't be connected to with these parameters.",
             hint=f"Check the query in {VARIABLE}, and libpq's own variables, such as PGSSLMODE and PGSERVICE.",
         )
-    if _UNTRUSTED.search(said):
+    if not state and _UNTRUSTED.search(said):
         return StoreError(
             f"{place} has a certificate that is not trusted, or TLS can't be set up.",
             hint=f"Name its authority's PEM file in {VARIABLE}: ?sslmode=verify-full&sslrootcert=/path/to/ca.pem.",
         )
-    if not state and _NO_FILE.search(said):
-        return StoreError(f"{place} can't be used.", hint="Check the file's access rights, and the space on the disk.")
     return None
+
+
+def _of_file(error: Exception, place: str) -> StoreError | None:
+    """Return the error that SQLite alone has, if it is one."""
+    said = _said(error)
+    if _NO_FILE.search(said):
+        return StoreError(f"{place} can't be used.", hint="Check the file's access rights, and the space on the disk.")
+    if "database is locked" in said or "database table is locked" in said:
+        return StoreUnavailable(f"{place} is locked by another program.", hint="Try again later.")
+    return _other(error, place) if _OTHER_COLUMNS.search(said) else None
 
 
 def _for_now(error: Exception, place: str) -> StoreUnavailable | None:
@@ -137,10 +163,6 @@ def _for_now(error: Exception, place: str) -> StoreUnavailable | None:
         return standby(place)
     if isinstance(error, exc.TimeoutError | TimeoutError) or "timeout" in said.lower():
         return StoreUnavailable(f"{place} has not answered in time.", hint=_TRY_LATER)
-    if "database is locked" in said or "database table is locked" in said:
-        return StoreUnavailable(f"{place} is locked by another program.", hint="Try again later.")
-    if not state and _OTHER_COLUMNS.search(said):
-        return None
     if _PASSING.fullmatch(state) or isinstance(error, exc.OperationalError | exc.InterfaceError | OSError):
         return StoreUnavailable(f"{place} can't be reached.", hint=_TRY_LATER)
     return None
@@ -157,4 +179,5 @@ def _other(error: Exception, place: str) -> StoreError:
 
 
 def _said(error: BaseException) -> str:
-    return str(getattr(error, "orig", None) or error)
+    """Return what an error says, without the names in it: a host may be called `full-moon` or `certificates`."""
+    return _NAME.sub('""', str(getattr(error, "orig", None) or error))

@@ -168,6 +168,39 @@ class _FromDriver(Exception):
 
 
 _TABLE: Final = "procountor_auth_tokens"
+
+_NO_TLS: Final = (
+    "sslv3 alert handshake failure",
+    "ssl/tls alert handshake failure",
+    "tlsv1 alert unknown ca",
+    "tlsv1 alert protocol version\nThis may indicate that the server does not support any SSL protocol version.",
+    "tlsv13 alert certificate required",
+    "sslv3 alert bad certificate",
+    "tlsv1 unrecognized name",
+    "unsupported protocol",
+    "wrong version number",
+    "no protocols available",
+    "no shared cipher",
+    "no ciphers available",
+    "no suitable signature algorithm",
+    "no suitable key share",
+    "dh key too small",
+    "unsafe legacy renegotiation disabled",
+)
+"""What OpenSSL says where the two can't agree on TLS, or one refuses the other."""
+
+_ENDED: Final = (
+    "consuming input failed: SSL error: unexpected eof while reading",
+    "consuming input failed: SSL SYSCALL error: EOF detected",
+    "consuming input failed: SSL SYSCALL error: Connection reset by peer",
+    "consuming input failed: SSL connection has been closed unexpectedly",
+    "sending query failed: SSL error: bad length",
+    "consuming input failed: SSL error: decryption failed or bad record mac",
+    'connection failed: connection to server at "h" (::1), port 5432 failed: SSL error: unexpected eof while reading',
+    'connection failed: connection to server at "h" (::1), port 5432 failed: SSL error: tlsv1 alert internal error',
+)
+"""What a connection with TLS ends with, through no fault of its parameters."""
+
 _SQL: Final[dict[tuple[str, str | None], tuple[bool, str, str]]] = {
     ("no", "28P01"): (
         False,
@@ -187,10 +220,22 @@ _SQL: Final[dict[tuple[str, str | None], tuple[bool, str, str]]] = {
             "who may makes it with what `procountor-auth store ddl` prints."
         ),
     ),
-    ("SSL error: certificate verify failed", None): (
-        False,
-        "place has a certificate that is not trusted, or TLS can't be set up.",
-        "Name its authority's PEM file in PROCOUNTOR_TOKEN_STORE: ?sslmode=verify-full&sslrootcert=/path/to/ca.pem.",
+    **dict.fromkeys(
+        (
+            ("SSL error: certificate verify failed", None),
+            *((f'connection to server at "h" (::1), port 5 failed: SSL error: {reason}', None) for reason in _NO_TLS),
+            ("could not load private SSL key", None),
+            ('root certificate file "/home/u/root.crt" does not exist', None),
+            ('server certificate for "other" does not match host name "h"', None),
+        ),
+        (
+            False,
+            "place has a certificate that is not trusted, or TLS can't be set up.",
+            (
+                "Name its authority's PEM file in PROCOUNTOR_TOKEN_STORE: "
+                "?sslmode=verify-full&sslrootcert=/path/to/ca.pem."
+            ),
+        ),
     ),
     **dict.fromkeys(
         (
@@ -227,11 +272,6 @@ _SQL: Final[dict[tuple[str, str | None], tuple[bool, str, str]]] = {
         "place has a certificate that is not trusted, or TLS can't be set up.",
         "Name its authority's PEM file in PROCOUNTOR_TOKEN_STORE: ?sslmode=verify-full&sslrootcert=/path/to/ca.pem.",
     ),
-    ("unable to open database file", None): (
-        False,
-        "place can't be used.",
-        "Check the file's access rights, and the space on the disk.",
-    ),
     ("no", "25006"): (
         True,
         "place is a standby, which can't be written.",
@@ -242,7 +282,6 @@ _SQL: Final[dict[tuple[str, str | None], tuple[bool, str, str]]] = {
         "place has not answered in time.",
         "Check that the database is running and can be reached; then try again.",
     ),
-    ("database is locked", None): (True, "place is locked by another program.", "Try again later."),
     ("no", "08006"): (
         True,
         "place can't be reached.",
@@ -262,6 +301,60 @@ def test_sql(said: str, state: str | None) -> None:
     error = exc.ProgrammingError("SELECT 1", None, _FromDriver(said, state))
     ours = sql_error.translate(error, "place")
     assert (ours.retryable, ours.message, ours.hint) == _SQL[said, state]
+
+
+@pytest.mark.parametrize("said", _ENDED)
+def test_a_connection_with_tls_that_ends_is_an_outage(said: str) -> None:
+    """A connection that is lost is no certificate that is not trusted: another one may do."""
+    ours = sql_error.translate(exc.OperationalError("SELECT 1", None, _FromDriver(said)), "place")
+    assert (ours.retryable, ours.message) == (True, "place can't be reached.")
+
+
+_WORDS: Final = (
+    *("fulltime-db", "pg-readonly", "certificates-db", "private key file", "SSL error: unknown ca", "maxclient"),
+    *("timeout", "weak sslmode", "authentication failed", "too many clients", "malformed", "database is locked"),
+)
+
+
+@pytest.mark.parametrize("name", _WORDS)
+@pytest.mark.parametrize(
+    "said",
+    [
+        "failed to resolve host '{}': [Errno -2] Name or service not known",
+        'could not translate host name "{}" to address: Name or service not known',
+        'connection failed: connection to server at "{}" (192.0.2.1), port 5432 failed: Connection refused',
+        'connection failed: connection to server on socket "/run/{}/.s.PGSQL.5432" failed: No such file or directory',
+        "All failures were:\n- host: '{}', port: '5432', hostaddr: '192.0.2.1': connection failed: the server's gone",
+        "connection failed: FATAL: no such database: {}",
+        'FATAL: database "{}" is not accepting commands',
+    ],
+)
+def test_a_name_in_an_error_of_postgresql_means_nothing(said: str, name: str) -> None:
+    """What a host, a folder or a database is called is not taken for what is wrong."""
+    error = exc.OperationalError("SELECT 1", None, _FromDriver(said.format(name)))
+    ours = sql_error.translate(error, "place")
+    assert (ours.retryable, ours.message) == (True, "place can't be reached.")
+    assert not sql_error.is_crowded(error)
+
+
+@pytest.mark.parametrize(
+    ("said", "retryable", "message"),
+    [
+        ("unable to open database file", False, "place can't be used."),
+        ("attempt to write a readonly database", False, "place can't be used."),
+        ("database or disk is full", False, "place can't be used."),
+        ("file is not a database", False, "place can't be used."),
+        ("database is locked", True, "place is locked by another program."),
+        ("database table is locked", True, "place is locked by another program."),
+        ("table x has no column y", False, "place refused a statement (_FromDriver)."),
+    ],
+)
+def test_the_words_of_sqlite_are_sqlite_s(said: str, *, retryable: bool, message: str) -> None:
+    """What SQLite says means something there, and in an error of PostgreSQL's nothing."""
+    error = exc.OperationalError("SELECT 1", None, _FromDriver(said))
+    ours = sql_error.translate(error, "place", is_file=True)
+    assert (ours.retryable, ours.message) == (retryable, message)
+    assert sql_error.translate(error, "place").message == "place can't be reached."
 
 
 @pytest.mark.parametrize(
@@ -293,8 +386,6 @@ def test_what_is_tried_again_is_told_from_others(
         (exc.InterfaceError("", None, _FromDriver("no")), "can't be reached"),
         (exc.ArgumentError("no"), "refused a statement (ArgumentError)"),
         (exc.DataError("INSERT a certificate", None, _FromDriver("no")), "refused a statement (_FromDriver)"),
-        (exc.OperationalError("", None, _FromDriver("table x has no column y")), "refused a statement (_FromDriver)"),
-        (exc.OperationalError("", None, _FromDriver("database table is locked")), "is locked by another program"),
     ],
 )
 def test_an_error_without_a_state(error: Exception, said: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import signal
 import socket
 import sqlite3
 import stat
@@ -12,14 +13,14 @@ import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import exc
+from sqlalchemy import exc, text
 from sqlalchemy.pool import NullPool
 
 from procountor_auth.errors import ConfigurationError, Problem, StoreConflict, StoreError, StoreUnavailable
@@ -27,7 +28,9 @@ from procountor_auth.stores import Entry, open_store, sql_connection, sql_lock
 from procountor_auth.stores.outage import OUTAGES
 from procountor_auth.stores.sql import SQLStore
 from procountor_auth.stores.sql_connection import Database, database_for
+from procountor_auth.stores.sql_error import translate
 from procountor_auth.stores.sql_table import NAME, ddl
+from tests.certificate import Certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -407,6 +410,67 @@ def test_what_a_server_does_not_offer_is_no_outage(postgres_server: PostgresServ
         store_at(f"{postgres_server.url}?{query}").read(KEY)
     assert not caught.value.retryable
     assert "n0t4u" not in str(caught.value)
+
+
+def test_a_certificate_that_is_not_trusted_is_no_outage(
+    start_postgres: Callable[..., PostgresServer], tmp_path: Path
+) -> None:
+    """A server whose certificate's authority is not named has to be corrected; with it, all is well."""
+    server = start_postgres(Certificate(tmp_path))
+    (tmp_path / "other").mkdir()
+    other = Certificate(tmp_path / "other")
+    with pytest.raises(StoreError, match="certificate that is not trusted") as caught:
+        store_at(f"{server.url}?sslmode=verify-full&sslrootcert={other.file}").read(KEY)
+    assert not caught.value.retryable
+    assert store_at(f"{server.url}?sslmode=verify-full&sslrootcert={tmp_path / 'certificate.pem'}").read(KEY) is None
+
+
+def test_a_connection_with_tls_that_is_lost_is_an_outage(
+    start_postgres: Callable[..., PostgresServer], tmp_path: Path
+) -> None:
+    """A server that dies under a statement has no certificate that is not trusted."""
+    server = start_postgres(Certificate(tmp_path))
+    store = store_at(f"{server.url}?sslmode=require")
+
+    def kill(pid: int) -> None:
+        with server.connect() as observer:
+            asked = f"SELECT wait_event FROM pg_stat_activity WHERE pid = {pid}"
+            while observer.execute(asked).fetchone() != ("PgSleep",):
+                pass
+        os.kill(pid, signal.SIGKILL)
+
+    with (  # noqa: PT012 - the connection has to last
+        ThreadPoolExecutor(1) as pool,
+        pytest.raises(exc.OperationalError, match="SSL") as lost,
+        store._database.connected(SLOW) as connection,
+    ):
+        killed = pool.submit(kill, connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+        connection.execute(text(f"SELECT pg_sleep({SLOW})"))
+    killed.result()
+    assert type(translate(lost.value, "PostgreSQL")) is StoreUnavailable
+
+
+def test_a_handshake_that_is_cut_is_an_outage() -> None:
+    """A server, or what is before it, that ends a connection while TLS begins is out of reach for now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def cut() -> None:
+            with suppress(OSError):
+                while True:
+                    accepted = listener.accept()[0]
+                    with accepted:
+                        accepted.recv(8)
+                        accepted.sendall(b"S")
+                        accepted.recv(65536)
+
+        thread = threading.Thread(target=cut, daemon=True)
+        thread.start()
+        port = listener.getsockname()[1]
+        store = store_at(f"postgresql+psycopg://u@127.0.0.1:{port}/certificates?sslmode=require&gssencmode=disable")
+        with pytest.raises(StoreUnavailable, match="can't be reached"):
+            store.read(KEY)
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(SLOW)
 
 
 @pytest.mark.parametrize("variable", ["PGSSLMODE", "PGTARGETSESSIONATTRS", "PGSERVICE"])
