@@ -169,6 +169,20 @@ class Store(ABC):
         """
         return self.transaction(key, timeout=timeout)
 
+    def transaction_in_any_case(self, key: str, *, timeout: float) -> AbstractContextManager[Transaction]:
+        """Take the lock as `transaction` does, also where the store was out of reach a moment ago.
+
+        A token that waits to be stored may be the only one that still works: it is lost where that is not tried.
+
+        Args:
+            key: The key of the entry.
+            timeout: Seconds to wait for the lock at most.
+
+        Raises:
+            StoreError: What `transaction` raises.
+        """
+        return self.transaction(key, timeout=timeout)
+
     def remove(self, key: str, *, timeout: float) -> None:  # noqa: ARG002 - for those who can
         """Remove an entry, whatever is in it, waiting `timeout` seconds for its lock at most.
 

@@ -125,21 +125,32 @@ class RedisStore(Store):
     @contextmanager
     def transaction(self, key: str, *, timeout: float) -> Generator[Transaction]:
         """Take the lock of an entry. Raises what `Store.transaction` raises."""
-        with self.transaction_unless(key, None, timeout=timeout) as turn:
+        with self._turn(key, None, timeout=timeout, begins=True) as turn:
             yield cast("Transaction", turn)
 
     @contextmanager
+    def transaction_in_any_case(self, key: str, *, timeout: float) -> Generator[Transaction]:
+        """Take the lock of an entry, also just after an outage. Raises what `Store.transaction` raises."""
+        with self._turn(key, None, timeout=timeout, begins=False) as turn:
+            yield cast("Transaction", turn)
+
     def transaction_unless(
-        self, key: str, enough: Callable[[Entry], bool] | None, *, timeout: float
-    ) -> Generator[Transaction | Entry]:
+        self, key: str, enough: Callable[[Entry], bool], *, timeout: float
+    ) -> AbstractContextManager[Transaction | Entry]:
         """Take the lock of an entry, or give what is enough. Raises what `Store.transaction` raises."""
+        return self._turn(key, enough, timeout=timeout, begins=True)
+
+    @contextmanager
+    def _turn(
+        self, key: str, enough: Callable[[Entry], bool] | None, *, timeout: float, begins: bool
+    ) -> Generator[Transaction | Entry]:
         owner = secrets.token_hex(16)
         until = time.monotonic() + max(0.0, timeout)
         wait = Wait(lambda: self._decoded(key), enough)
         name = _entry(check_key(key))
         with self._within(until):
-            lock = self._ask(lambda: EntryLock(self._pool.client, name, lease=self._lease, wait=wait), begins=True)
-            taken = self._ask(lambda: lock.acquire(blocking_timeout=max(0.0, timeout), token=owner), begins=True)
+            lock = self._ask(lambda: EntryLock(self._pool.client, name, lease=self._lease, wait=wait), begins=begins)
+            taken = self._ask(lambda: lock.acquire(blocking_timeout=max(0.0, timeout), token=owner), begins=begins)
         if wait.found is not None:
             yield wait.found
             return

@@ -98,12 +98,19 @@ class SQLStore(Store):
         found = self._decoded(name, self._do(lambda connection: _row(connection, name), begins=True))
         return None if isinstance(found, Damaged) else found
 
-    @contextmanager
-    def transaction(self, key: str, *, timeout: float) -> Generator[Transaction]:
+    def transaction(self, key: str, *, timeout: float) -> AbstractContextManager[Transaction]:
         """Take the lock of an entry. Raises what `Store.transaction` raises."""
+        return self._transaction(key, timeout=timeout, begins=True)
+
+    def transaction_in_any_case(self, key: str, *, timeout: float) -> AbstractContextManager[Transaction]:
+        """Take the lock of an entry, also just after an outage. Raises what `Store.transaction` raises."""
+        return self._transaction(key, timeout=timeout, begins=False)
+
+    @contextmanager
+    def _transaction(self, key: str, *, timeout: float, begins: bool) -> Generator[Transaction]:
         name = check_key(key)
         until = time.monotonic() + max(0.0, timeout)
-        with self._locked(name, timeout) as lock:
+        with self._locked(name, timeout, begins=begins) as lock:
             found = self._decoded(name, self._do(lambda connection: _row(connection, name), until=until))
             if isinstance(found, Damaged):
                 self._keep_aside(name, found)
@@ -160,14 +167,14 @@ class SQLStore(Store):
         return lock.discard and self._folder.can_discard
 
     @contextmanager
-    def _locked(self, key: str, timeout: float) -> Generator[AdvisoryLock | HeldLock]:
+    def _locked(self, key: str, timeout: float, *, begins: bool) -> Generator[AdvisoryLock | HeldLock]:
         """Hold the lock of an entry. Errors of the database become ours, but not what is raised within."""
         if self._folder is not None:
             with self._folder.locked(f"{key}.lock", timeout=timeout) as lock_file:
                 yield lock_file
             return
         held: AbstractContextManager[AdvisoryLock] = advisory_lock(self._database, key, timeout, self._lease)
-        lock = self._translated(held.__enter__, begins=True)
+        lock = self._translated(held.__enter__, begins=begins)
         raised: BaseException | None = None
         try:
             yield lock

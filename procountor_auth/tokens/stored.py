@@ -102,7 +102,7 @@ def store_late(store: Store, key: str, acquired: Acquired, base: Lineage, patien
     conflicts = 0
     while conflicts < MAX_ATTEMPTS:
         try:
-            with store.transaction(key, timeout=max(_MIN_WAIT, patience.seconds_left())) as transaction:
+            with store.transaction_in_any_case(key, timeout=_wait(patience)) as transaction:
                 entry = transaction.entry
                 if entry is not None and entry.lineage != base and not acquired.lineage.follows(entry.lineage):
                     break
@@ -129,7 +129,7 @@ def store_login(store: Store, key: str, acquired: Acquired, patience: Patience) 
     while True:
         attempts_left -= 1
         try:
-            with store.transaction(key, timeout=max(_MIN_WAIT, patience.seconds_left())) as transaction:
+            with store.transaction_in_any_case(key, timeout=_wait(patience)) as transaction:
                 acquired = acquired._replace(lineage=Lineage.of(acquired.token, transaction.lineage))
                 return write_token(transaction, acquired.token, acquired.lineage, patience)
         except StoreError as error:
@@ -137,6 +137,11 @@ def store_login(store: Store, key: str, acquired: Acquired, patience: Patience) 
                 continue
             if not patience.waits(error, acquired.token):
                 return _unstored(error, acquired)
+
+
+def _wait(patience: Patience) -> float:
+    """Return how long to wait for the lock, in seconds."""
+    return max(_MIN_WAIT, patience.seconds_left())
 
 
 def _unstored(error: StoreError, acquired: Acquired) -> Acquired:

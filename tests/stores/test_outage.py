@@ -9,8 +9,10 @@ import pytest
 
 from procountor_auth.errors import StoreUnavailable
 from procountor_auth.stores import open_store
+from procountor_auth.stores.lineage import NO_LINEAGE, Lineage
 from procountor_auth.stores.outage import OUTAGES, REMEMBERED, SLOW, Outages
 from procountor_auth.stores.redis import RedisStore
+from procountor_auth.tokens.stored import Acquired, Patience, store_late, store_login
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +64,31 @@ def test_what_has_begun_is_tried(place_of: Callable[[str], Place], kind: str, to
     store.remove("key", timeout=5)
     OUTAGES.forget()
     assert store.read("key") is None
+
+
+@pytest.mark.process
+@pytest.mark.server
+@pytest.mark.parametrize("kind", ["redis", "postgresql", "sqlite"])
+@pytest.mark.parametrize("is_login", [True, False])
+def test_a_token_that_waits_to_be_stored_is_always_tried(
+    place_of: Callable[[str], Place], kind: str, token: Token, *, is_login: bool
+) -> None:
+    """What a server gave is stored at once where the store is up again, though its outage is remembered."""
+    store = place_of(kind).open()
+    known = store._pool.place if isinstance(store, RedisStore) else store._database.place  # type: ignore[attr-defined]
+    OUTAGES.remember(known, time.monotonic() - SLOW, StoreUnavailable("Down.", hint="Wait."))
+    acquired = Acquired(token, from_server=True, lineage=Lineage.of(token))
+    patience = Patience(lambda _: pytest.fail("it is not waited for"), lambda: 5.0)
+    if is_login:
+        store_login(store, "key", acquired, patience)
+    else:
+        store_late(store, "key", acquired, NO_LINEAGE, patience)
+    with pytest.raises(StoreUnavailable):
+        store.read("key")
+    OUTAGES.forget()
+    entry = store.read("key")
+    assert entry is not None
+    assert entry.token == token
 
 
 @pytest.mark.process
