@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from requests import auth, exceptions, utils  # from the package: see `importing`
@@ -13,7 +13,7 @@ from procountor_auth.protocol.json_object import is_json_object
 from procountor_auth.tokens.bearer import UNAUTHORIZED, Bearer, told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import requests
 
@@ -25,6 +25,21 @@ __all__ = ["ProcountorAuth"]
 
 _How: TypeAlias = Any
 """The options that `requests` sends a request with, such as a timeout, a proxy, certificates."""
+
+
+class _Prepared(Protocol):
+    """A request that is about to be sent: by `requests`, or by niquests, which has classes of its own."""
+
+    url: str | None
+
+    @property
+    def headers(self) -> Any: ...  # noqa: ANN401 - each library's own kind of dict
+
+    @property
+    def register_hook(self) -> Callable[..., Any]: ...
+
+
+_Request = TypeVar("_Request", bound=_Prepared)
 
 
 class ProcountorAuth(Bearer, auth.AuthBase):
@@ -48,11 +63,11 @@ class ProcountorAuth(Bearer, auth.AuthBase):
     Most requests go to the same origin as the one before.
     """
 
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+    def __call__(self, request: _Request) -> _Request:
         """Add the token to a request, and a hook that handles a 401.
 
         Args:
-            request: The request.
+            request: The request, of `requests` or of niquests.
 
         Raises:
             TypeError: The request belongs to another HTTP client.
@@ -67,7 +82,7 @@ class ProcountorAuth(Bearer, auth.AuthBase):
             token = bound.token()
             request.headers["Authorization"] = token.authorization
             # The hook stays on the request, which may be sent more than once.
-            request.register_hook("response", partial(self._hear, bound, token))  # type: ignore[no-untyped-call]
+            request.register_hook("response", partial(self._hear, bound, token))
         return request
 
     def _is_ours(self, bound: RenewingCache, url: str) -> bool:

@@ -19,6 +19,9 @@ from .document import blocks_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import niquests
+
+    from procountor_auth.requests import ProcountorAuth
     from procountor_auth.sandbox import Sandbox
 
 pytestmark = pytest.mark.server
@@ -98,6 +101,12 @@ def test_niquests() -> None:
     """What is for requests is for niquests, too."""
     pytest.importorskip("niquests")
     assert recipe("niquests")["company_name"]() == "Sandbox Oy"
+
+
+def accept(session: niquests.Session, auth: ProcountorAuth) -> None:
+    """A type checker that reads this accepts the recipe of niquests."""
+    session.auth = auth
+    session.get("https://example.com/", auth=auth)
 
 
 @pytest.mark.process
