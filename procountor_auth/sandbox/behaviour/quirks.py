@@ -30,6 +30,7 @@ def text(value: object) -> object:
 
 
 def _removal(value: object) -> object:
+    # In the JSON and the forms of the sandbox; in Python, the types allow the words only.
     if isinstance(value, bool):
         return "404" if value else None
     return text(value)
@@ -55,7 +56,7 @@ class Quirks(Record):
     Attributes:
         legacy_removed: How ``oauth/authz`` responds after the legacy flow was removed: ``"404"`` or ``"410"``
             with a JSON error, ``"html"`` with the gateway's 404 page, ``"login_page"`` with status 200
-            and a login form. None: the legacy flow works. True means ``"404"``, and False means None.
+            and a login form. None: the legacy flow works.
         refresh_token: The refresh token in the response to a refresh: ``"keep"`` leaves it
             out, ``"repeat"`` sends the same one again, ``"rotate"`` sends a new one and rejects the
             old one from then on.
