@@ -156,7 +156,7 @@ class RedisServer:
 
 
 @pytest.fixture(autouse=True)
-def _a_clean_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _a_clean_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Keep the machine's own configuration out of the tests."""
     for variable in [name for name in os.environ if name.upper().startswith("PROCOUNTOR_")]:
         monkeypatch.delenv(variable)
@@ -170,7 +170,8 @@ def _a_clean_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     if "keyring.core" in sys.modules:  # it looks for its keychain once in a process
         monkeypatch.setattr(sys.modules["keyring.core"], "_keyring_backend", None)
     # A sandbox may get the port that another test's had, and its tokens with it.
-    monkeypatch.setattr(MemoryStore, "_instance", None)
+    with MemoryStore.another_instance():
+        yield
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@
         procountor_environment("client_credentials")
         assert my_integration.company_name() == "Sandbox Oy"
 
-Needs the extra `[sandbox]`.
+Needs the extra `[sandbox]`, but for `procountor_memory_store`.
 """
 
 from __future__ import annotations
@@ -110,8 +110,24 @@ class ProcountorEnvironment:
 
 
 @pytest.fixture
+def procountor_memory_store() -> Iterator[None]:
+    """Begin the test with an empty memory store: no token of another test is in it, and this test's don't stay.
+
+    It is for tests without a sandbox, whose credentials are often the same; `procountor_environment` includes it. A
+    source that was made before the test keeps its tokens.
+    """
+    from procountor_auth.stores.memory import MemoryStore  # noqa: PLC0415 - imports Pydantic, as above
+
+    with MemoryStore.another_instance():
+        yield
+
+
+@pytest.fixture
 def procountor_environment(
-    procountor_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+    procountor_sandbox: Sandbox,
+    procountor_memory_store: None,  # noqa: ARG001 - for its effect
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> ProcountorEnvironment:
     """Configure this process for the test's sandbox: `procountor_environment("client_credentials")`."""
     nowhere = tmp_path_factory.mktemp("procountor")

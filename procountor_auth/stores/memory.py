@@ -55,6 +55,18 @@ class MemoryStore(Store):
                 MemoryStore._instance = MemoryStore()
             return MemoryStore._instance
 
+    @classmethod
+    @contextmanager
+    def another_instance(cls) -> Generator[None]:
+        """Let the sources that are made meanwhile share another, empty store, as each test of a suite does."""
+        with MemoryStore._making:
+            before, MemoryStore._instance = MemoryStore._instance, None
+        try:
+            yield
+        finally:
+            with MemoryStore._making:
+                MemoryStore._instance = before
+
     def read(self, key: str) -> Entry | None:
         """Return what is there now."""
         return self._entries.get(check_key(key))

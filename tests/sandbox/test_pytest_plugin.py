@@ -285,3 +285,31 @@ def test_the_file_store_is_the_tests_own(suite: Suite, tmp_path: Path) -> None:
     )
     assert (status, "3 passed" in said) == (0, True), said
     assert list(home.iterdir()) == []
+
+
+def test_a_test_begins_with_an_empty_memory_store(suite: Suite) -> None:
+    """A token is not found by the next test, with a fixture that needs no sandbox, and the store before is back."""
+    status, said = suite(
+        """
+        import pytest
+        from procountor_auth.stores.memory import MemoryStore
+        from procountor_auth.protocol.token import Token
+
+        OUTER = MemoryStore.shared_instance()
+
+        @pytest.mark.parametrize("number", [1, 2])
+        @pytest.mark.usefixtures("procountor_memory_store")
+        def test_inside(number):
+            store = MemoryStore.shared_instance()
+            assert store is not OUTER and not store.list_entries()
+            with store.transaction("key", timeout=1) as transaction:
+                transaction.write(Token("a token", 0.0, 1.0, "x"))
+
+        def test_with_the_environment(procountor_environment):
+            assert MemoryStore.shared_instance() is not OUTER
+
+        def test_outside():
+            assert MemoryStore.shared_instance() is OUTER
+        """
+    )
+    assert (status, "4 passed" in said) == (0, True), said

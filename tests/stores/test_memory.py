@@ -50,6 +50,16 @@ def test_all_sources_share_one_store() -> None:
     assert MemoryStore() is not MemoryStore.shared_instance()
 
 
+def test_a_test_has_another_store() -> None:
+    """Meanwhile there is another, empty one, and afterwards the one before."""
+    before = MemoryStore.shared_instance()
+    with MemoryStore.another_instance():
+        meanwhile = open_store("memory")
+        assert meanwhile is MemoryStore.shared_instance()
+        assert meanwhile is not before
+    assert MemoryStore.shared_instance() is before
+
+
 @pytest.mark.process
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_child_does_not_wait_for_a_thread_that_it_does_not_have() -> None:
