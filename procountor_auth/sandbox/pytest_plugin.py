@@ -9,13 +9,14 @@ Needs the extra `[sandbox]`, but for `procountor_memory_store`.
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from procountor_auth.sandbox import Sandbox
@@ -52,6 +53,7 @@ def procountor_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
         missing = error.name
     else:
         options: dict[str, Any] = dict(mark.kwargs) if mark else {}
+        _check_options(options, inspect.signature(Sandbox).parameters)
         try:
             with Sandbox(**options) as sandbox:
                 yield sandbox
@@ -66,6 +68,18 @@ def procountor_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     pytest.fail(
         f"procountor_sandbox needs the package {missing}: pip install 'procountor-auth[sandbox]'", pytrace=False
     )
+
+
+def _check_options(options: Collection[str], known: Collection[str]) -> None:
+    from procountor_auth.sandbox.behaviour.switch import nearest  # noqa: PLC0415 - imports Pydantic
+
+    for name in options:
+        if name not in known:
+            meant = nearest(name, known)
+            near = f", did you mean {meant}" if meant else ""
+            pytest.fail(
+                f"the mark {_MARK} has no option {name!r}{near}; the options are {', '.join(known)}", pytrace=False
+            )
 
 
 class ProcountorEnvironment:

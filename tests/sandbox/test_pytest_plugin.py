@@ -157,6 +157,21 @@ def test_the_mark_refuses_an_option_without_a_name(suite: Suite) -> None:
     assert "procountor_sandbox takes options by name, such as quirks=… or faults=…" in said
 
 
+def test_the_mark_names_the_option_that_was_meant(suite: Suite) -> None:
+    """A misspelt option fails the test with the mark, the option and the right one."""
+    status, said = suite(
+        """
+        import pytest
+
+        @pytest.mark.procountor_sandbox(quirk=None)
+        def test_rotated(procountor_sandbox):
+            pass
+        """
+    )
+    assert (status, "1 error" in said) == (1, True), said
+    assert "the mark procountor_sandbox has no option 'quirk', did you mean quirks; the options are port, host" in said
+
+
 def test_an_outcome_in_a_route_is_the_tests(suite: Suite) -> None:
     """`pytest.fail()` and the like in a route fail the test, although the program may handle the 500."""
     status, said = suite(
