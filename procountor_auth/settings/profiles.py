@@ -193,9 +193,10 @@ class Profiles(Mapping[str, Mapping[str, Any]]):
         return cls(common, _merged(own, found, names), Path(path), places, looked=looked, skipped=skipped)
 
     def __getitem__(self, name: str) -> Mapping[str, Any]:
-        if not isinstance(name, str):
-            raise KeyError(name)
-        return self._own[self._names[folded(name)]]
+        try:
+            return self._own[self._names[folded(name)]]
+        except AttributeError:  # it is no text
+            raise KeyError(name) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._own)

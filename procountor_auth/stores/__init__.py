@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from pydantic import SecretStr
 
@@ -57,7 +57,7 @@ def open_store(where: SecretStr | str, keys: tuple[SecretStr, ...] = (), *, time
 
 
 def _wrong_keys(keys: object) -> TypeError | None:
-    if isinstance(keys, tuple) and all(isinstance(key, SecretStr) for key in keys):
+    if isinstance(keys, tuple) and all(isinstance(key, SecretStr) for key in cast("tuple[object, ...]", keys)):
         return None
     return TypeError("keys takes a tuple of SecretStr: write keys=(SecretStr(key),)")
 
