@@ -58,7 +58,7 @@ def hint_for(profile: object, problems: Iterable[Problem] = (), *, has_file: boo
     what = f"{verb} {'it' if one else 'them'}"
     if not profile:
         where = "in the environment, in .env, in the secrets directory or at the top of the profiles file."
-        return f"{what} {where}" if has_file else HINT.replace("Set it", what, 1)
+        return f"{what} {where}" if has_file else HINT.replace("Set it", what)
     variable = f"{PREFIX}PROFILES__{profile}__".upper().replace("-", "_")
     table = f"in [profiles.{profile}] of the profiles file, " if has_file else ""
     no_file = f", or name the profiles file: {PREFIX}PROFILES_FILE is not set" if missing and not has_file else ""

@@ -11,6 +11,7 @@ from procountor_auth import ConfigurationError, Settings
 from procountor_auth.errors import Problem
 from procountor_auth.settings.env_file import from_env_file
 from procountor_auth.settings.secrets_directory import from_secrets_dir
+from procountor_auth.settings.variables import MAX_SIZE
 from procountor_auth.strategies import build
 
 if TYPE_CHECKING:
@@ -239,6 +240,19 @@ def test_a_secret_file_must_be_utf8(
     assert caught.value.hint == "Correct PROCOUNTOR_SECRETS_DIR, the access rights, or the encoding (UTF-8)."
     assert "s3cret" not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+def test_a_named_directory_with_a_file_that_can_t_be_read_is_an_error(tmp_path: Path, environment: Environment) -> None:
+    """The file is named with the reason; what stands beside it is not used, as the next one may be missing."""
+    (tmp_path / "PROCOUNTOR_CLIENT_ID").write_text("client-1", "utf-8")
+    (tmp_path / "PROCOUNTOR_PASSWORD").write_bytes(b"s3cret" * (MAX_SIZE // 5))
+    environment({"PROCOUNTOR_SECRETS_DIR": str(tmp_path)})
+    with pytest.raises(ConfigurationError) as caught:
+        Settings()
+    (problem,) = caught.value.problems
+    assert (problem.variable, problem.kind) == ("PROCOUNTOR_SECRETS_DIR", "unreadable")
+    assert "has the file PROCOUNTOR_PASSWORD, which can't be read" in problem.message
+    assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("change", ["time", "size", "file"])

@@ -14,7 +14,7 @@ import threading
 import tomllib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 from urllib.parse import parse_qs
 
 import pytest
@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from procountor_auth import ConfigurationError, Settings, Strategy, Token, TokenSource
 from procountor_auth.errors import CredentialsRefused, InvalidClient, ServiceUnavailable, UnexpectedResponse
 from procountor_auth.protocol.flow import Repeat, Request, Response
-from procountor_auth.strategies import ClientCredentialsStrategy, build, registry
+from procountor_auth.strategies import ClientCredentialsStrategy, build, guarded, registry
 from procountor_auth.tokens.company import Company
 from procountor_auth.tokens.fallback import Fallback
 from procountor_auth.tokens.known_problems import needs_login
@@ -45,6 +45,26 @@ _ROOT: Final = Path(__file__).parents[2]
 _PACKAGE: Final = _ROOT / "examples" / "third_party_strategy"
 _SECRET: Final = "br0ker-s3cret"
 _JSON: Final = {"content-type": ("application/json",)}
+
+
+def test_a_fault_of_our_own_strategy_is_seen() -> None:
+    """What a strategy of another package raises becomes an error of ours; a fault of ours keeps its class and cause."""
+
+    class Ours(ClientCredentialsStrategy):
+        pass
+
+    class Others(ClientCredentialsStrategy):
+        pass
+
+    Ours.__module__, Others.__module__ = "procountor_auth.strategies.x", "broker"
+
+    def fail() -> NoReturn:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        guarded.ask(Ours.__new__(Ours), fail)
+    with pytest.raises(ConfigurationError, match="ZeroDivisionError"):
+        guarded.ask(Others.__new__(Others), fail)
 
 
 class Broker:
