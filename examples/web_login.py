@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import AsyncIterator  # noqa: TC003 - imported at once, in one line
 from contextlib import asynccontextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 from fastapi import FastAPI, HTTPException, Request
@@ -24,9 +25,6 @@ from starlette.middleware.sessions import SessionMiddleware
 
 from procountor_auth import InteractionRequired, ProcountorAuthError, TokenSource
 from procountor_auth.httpx import ProcountorAuth
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 
 @asynccontextmanager

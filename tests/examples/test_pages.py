@@ -69,7 +69,7 @@ def test_the_page_names_variables_that_there_are(page: str) -> None:
 @pytest.mark.parametrize("page", SHOWN)
 def test_the_page_is_short(page: str) -> None:
     """Whoever looks for a recipe reads it in a few minutes."""
-    assert len((DOCS / page).read_text("utf-8").splitlines()) <= 120
+    assert len((DOCS / page).read_text("utf-8").splitlines()) <= 130
 
 
 def test_the_list_has_every_example() -> None:

@@ -196,7 +196,7 @@ REFERENCES: Final = (
     ),
     ReferenceFault("keyring-raises", _keychain(lambda: _Raising(OSError)), r"failed \(OSError\)", StoreError),
     ReferenceFault("keyring-empty-entry", _keychain(lambda: _Empty(OSError)), "is empty"),
-    ReferenceFault("keyring-not-text", _keychain(lambda: _Bytes(OSError)), "can't be used"),
+    ReferenceFault("keyring-not-text", _keychain(lambda: _Bytes(OSError)), r"else than text \(bytes\)", StoreError),
     ReferenceFault("literal-empty", lambda _: "literal:", "is empty"),
     ReferenceFault("literal-two-lines", lambda _: f"literal:{VALUE}\n{VALUE}", "can't be used"),
     ReferenceFault("scheme-raises", _package("def read(name): raise OSError(name)"), r"failed \(OSError\)"),
