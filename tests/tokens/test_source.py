@@ -19,7 +19,7 @@ from procountor_auth.sandbox import Faults, Quirks
 from procountor_auth.stores.memory import MemoryStore
 from procountor_auth.strategies.fixed_token import FixedTokenStrategy
 from procountor_auth.tokens.fallback import MAX_FALLBACKS
-from procountor_auth.transport.backend import backend
+from procountor_auth.transport.backend import backend, library
 from procountor_auth.transport.transport import Transport
 from tests.tokens.scripted import NOW, Other, Script, Scripted
 from tests.variables import arguments
@@ -562,18 +562,18 @@ def test_a_described_source_has_what_it_is_given(environment: Environment, make:
     environment(DESCRIBED | {"PROCOUNTOR_FALLBACK_STRATEGY": "authorization_code"})
     store = MemoryStore()
     heard: list[object] = []
-    given = {"account": "anna", "store": store, "library": "httpx", "on_event": heard.append}
+    given = {"account": "anna", "store": store, "library": library().__name__, "on_event": heard.append}
     if make == "from_env":
-        tokens = TokenSource.from_env(**given)  # type: ignore[arg-type]
+        tokens = TokenSource.from_env(**given)
     else:
-        tokens = TokenSource.from_settings(Settings(), **given, clock=lambda: NOW)  # type: ignore[arg-type]
+        tokens = TokenSource.from_settings(Settings(), **given, clock=lambda: NOW)
         assert tokens.bind().clock() == NOW
     for _ in range(2):
         provider = tokens.bind().provider
         with provider.store.transaction(provider.key, timeout=1) as transaction:
             transaction.write(None)
         assert list(store._entries) == [provider.key]
-        assert (provider.account, provider.backends.transport.library) == ("anna", "httpx")
+        assert (provider.account, provider.backends.transport.library) == ("anna", library().__name__)
         telemetry = tokens.bind()._telemetry
         assert telemetry.listener == heard.append
         assert provider._on_response == telemetry.on_response
