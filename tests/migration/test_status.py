@@ -434,6 +434,13 @@ def test_finish_without_the_old_variables_says_so(companies: Companies, gone: st
     )
 
 
+def test_finish_names_the_profile_that_it_leaves_alone(companies: Companies) -> None:
+    """A profile that has not switched is in the result by its name, as one of many."""
+    companies.add("acme", strategy=LEGACY)
+    done = finish(companies.write(), "acme", LEGACY)
+    assert (done.readiness.profile, done.readiness.ready, done.removed) == ("acme", False, False)
+
+
 @pytest.mark.parametrize("place", ["dotenv", "secrets", "secret", "profiles"])
 def test_finish_says_where_old_variables_may_be_unseen(
     sandbox: Sandbox,
@@ -470,6 +477,7 @@ def test_finish_says_where_old_variables_may_be_unseen(
     assert (reason.code, done.readiness.notes, done.removed, done.delete) == ("unreadable", (), False, ())
     assert "the variables of legacy_password may be in a place that was ignored: " in reason.message
     assert "(can't be read: " in reason.message
+    assert reason.hint.startswith("Run this as the user that the program runs as.")
     assert set(profiles.skipped) <= {part for each in profiles.looked for part in each.split("; ")}
 
 
@@ -498,6 +506,7 @@ def test_finish_removes_nothing_that_it_can_not_find(
         del companies.tables["acme"][name]
     found = finish(companies.write(), "acme", LEGACY)
     assert [reason.code for reason in found.readiness.reasons] == codes
+    assert (found.readiness.profile, found.readiness.strategy) == ("acme", TARGET)
     assert (found.readiness.notes, found.removed, found.delete) == ((), False, ())
     companies.tables["acme"] = right
     companies.write()

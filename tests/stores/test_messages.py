@@ -354,6 +354,8 @@ def test_the_words_of_sqlite_are_sqlite_s(said: str, *, retryable: bool, message
     error = exc.OperationalError("SELECT 1", None, _FromDriver(said))
     ours = sql_error.translate(error, "place", is_file=True)
     assert (ours.retryable, ours.message) == (retryable, message)
+    if "can't be used" in message:
+        assert ours.hint == "Check the file's access rights, and the space on the disk."
     assert sql_error.translate(error, "place").message == "place can't be reached."
 
 

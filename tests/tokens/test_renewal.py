@@ -22,6 +22,7 @@ from procountor_auth.tokens.cache import COOLDOWN
 from procountor_auth.tokens.entry_key import entry_key
 from procountor_auth.transport.backend import backend
 from procountor_auth.transport.transport import Transport
+from tests.tokens import scripted
 from tests.variables import arguments
 
 if TYPE_CHECKING:
@@ -415,3 +416,23 @@ def test_wrong_key_is_asked_about_once_per_call(sandbox: Sandbox, token_requests
         bench.source.token()
 
     assert len(token_requests(sandbox)) == 1
+
+
+def test_each_refusal_in_succession_is_counted() -> None:
+    """A stored failure continues the one before it, so that the pause before the next request grows."""
+    bench = scripted.Bench()
+    provider = bench.provider(with_fallback=False)
+    provider._credentials = "mine"
+    with provider.store.transaction(provider.key, timeout=1) as transaction:
+        transaction.write(scripted.token("old", "primary", lifetime=0.0))
+    bench.primary.answers["refresh-old"] = scripted.refused
+    refusals = []
+    for _ in range(3):
+        with pytest.raises(InvalidGrant):
+            provider.renew(None, None)
+        entry = provider.entry()
+        assert entry is not None
+        assert entry.failure is not None
+        refusals.append(entry.failure.refusals)
+        bench.primary.now += 3600
+    assert refusals == [1, 2, 3]
