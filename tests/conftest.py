@@ -12,6 +12,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -368,3 +369,21 @@ def trap() -> Iterator[FaultServer]:
     server = FaultServer({"": token()})
     yield server
     server.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None, object, object]:
+    """Let packages have the modules again that `sys.modules` has, after a test that has imported some of them anew.
+
+    `monkeypatch` puts back an entry of `sys.modules`, but importing has also replaced the package's attribute: what a
+    later test changes by its dotted name would be the other module's.
+    """
+    result = yield
+    for name, module in list(sys.modules.items()):
+        if name.startswith("procountor_auth."):
+            parent, _, child = name.rpartition(".")
+            package = sys.modules.get(parent)
+            found = getattr(package, child, module)
+            if found is not module and isinstance(found, ModuleType):
+                setattr(package, child, module)
+    return result

@@ -95,7 +95,7 @@ _PAUSED = " Nothing was sent now: what was refused is sent again in 1 second."
 
 def ask_all(tokens: TokenSource, threads: int, calls: int) -> list[Token | str]:
     """Have threads ask at one moment, several times each; return tokens and the texts of errors."""
-    together = threading.Barrier(threads)
+    together = threading.Barrier(threads, timeout=60)  # seconds, for one that could not start
 
     def ask(_: int) -> list[Token | str]:
         together.wait()

@@ -18,6 +18,7 @@ from procountor_auth.stores import Entry
 from procountor_auth.stores.failure import FIRST_PAUSE, MAX_PAUSE, Failure
 from procountor_auth.stores.lineage import MAX_SPENT, NO_LINEAGE, Lineage, refresh_digest
 from procountor_auth.stores.spent_tokens import SpentTokens
+from procountor_auth.stores.transaction import LockedTransaction
 from procountor_auth.stores.use import Use
 from procountor_auth.tokens import interaction
 from tests.tokens.scripted import NOW, Bench, ended, refused, token
@@ -222,7 +223,7 @@ def test_without_a_mark_it_is_sent_all_the_same(
         raise StoreError("The disk is full.", hint="Make room.")
 
     bench.primary.answers["refresh-old"] = lambda: token("new", "primary")
-    monkeypatch.setattr("procountor_auth.stores.transaction.LockedTransaction.write", full)
+    monkeypatch.setattr(LockedTransaction, "write", full)
     with caplog.at_level(logging.DEBUG, "procountor_auth"):
         assert provider.renew(None, None).token == token("new", "primary")
     records = [record for record in caplog.records if record.thread == threading.get_ident()]
