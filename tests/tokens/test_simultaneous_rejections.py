@@ -66,7 +66,11 @@ class Herd:
                 self._all_wait.set()
 
 
-def _bench(renewed: Callable[[], Token] = lambda: token("second", "primary")) -> Bench:
+def _second() -> Token:
+    return token("second", "primary")
+
+
+def _bench(renewed: Callable[[], Token] = _second) -> Bench:
     first = {"acquire": lambda: token("first", "primary"), "refresh-first": renewed}
     return Bench(Script(answers={**first, "refresh-second": lambda: token("third", "primary")}))
 
@@ -74,6 +78,16 @@ def _bench(renewed: Callable[[], Token] = lambda: token("second", "primary")) ->
 def _cache_of(bench: Bench) -> RenewingCache:
     provider = bench.provider(with_fallback=False)
     return RenewingCache(provider, Telemetry(None), monotonic=lambda: 0.0, jitter=lambda: 0.0)
+
+
+def _herd(
+    monkeypatch: pytest.MonkeyPatch, renewed: Callable[[], Token] = _second
+) -> tuple[Bench, RenewingCache, Token, Herd]:
+    """Return a server, a cache, the token that it has got there, and the herd that is about to reject that."""
+    bench = _bench(renewed)
+    cache = _cache_of(bench)
+    first = cache.token()
+    return bench, cache, first, Herd(cache.provider, monkeypatch)
 
 
 def _renew_in_threads(cache: RenewingCache, rejected: Token) -> list[object]:
@@ -110,10 +124,7 @@ def test_all_get_the_token_of_one_renewal(
     monkeypatch: pytest.MonkeyPatch, renew: Callable[[RenewingCache, Token], list[object]]
 ) -> None:
     """Callers that reject the same token at once get the same new one, for one request."""
-    bench = _bench()
-    cache = _cache_of(bench)
-    first = cache.token()
-    herd = Herd(cache.provider, monkeypatch)
+    bench, cache, first, herd = _herd(monkeypatch)
     assert renew(cache, first) == [token("second", "primary")] * _CALLERS
     assert (herd.renewals, bench.primary.asked) == (1, ["acquire", "refresh-first"])
 
@@ -123,10 +134,7 @@ def test_all_get_the_error_of_one_renewal_and_a_later_401_starts_another(
     monkeypatch: pytest.MonkeyPatch, renew: Callable[[RenewingCache, Token], list[object]]
 ) -> None:
     """A renewal that fails does so for all who wait, each with an error of its own; then it may be tried again."""
-    bench = _bench(refused)
-    cache = _cache_of(bench)
-    first = cache.token()
-    herd = Herd(cache.provider, monkeypatch)
+    bench, cache, first, herd = _herd(monkeypatch, refused)
     errors = renew(cache, first)
     assert {type(each) for each in errors} == {InvalidGrant}
     assert len({id(each) for each in errors}) == _CALLERS
@@ -143,10 +151,7 @@ def test_an_early_renewal_is_joined(
     monkeypatch: pytest.MonkeyPatch, renew: Callable[[RenewingCache, Token], list[object]]
 ) -> None:
     """Where a stale token is being renewed already, those who reject it wait for that renewal."""
-    bench = _bench()
-    cache = _cache_of(bench)
-    first = cache.token()
-    herd = Herd(cache.provider, monkeypatch)
+    bench, cache, first, herd = _herd(monkeypatch)
     bench.primary.now = first.stale_from()
     assert cache.token() is first
     assert renew(cache, first) == [token("second", "primary")] * _CALLERS
@@ -172,10 +177,7 @@ def _reject_during(cache: RenewingCache, rejected: Token, meanwhile: Callable[[]
 
 def test_two_first_rejections_have_one_renewal(monkeypatch: pytest.MonkeyPatch) -> None:
     """A rejection that is overtaken by another one joins the renewal which that one has started."""
-    bench = _bench()
-    cache = _cache_of(bench)
-    first = cache.token()
-    herd = Herd(cache.provider, monkeypatch)
+    _, cache, first, herd = _herd(monkeypatch)
     started: list[object] = []
 
     def other() -> None:
