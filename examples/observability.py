@@ -67,6 +67,7 @@ def main() -> None:
         # Without a code, there was a token, and the API failed.
         sentry_sdk.set_tag("procountor_auth.code", getattr(error, "code", "none"))
         sentry_sdk.capture_exception(error)
+    TokenSource.finish_all()  # it has counted everything then
     print(generate_latest(EVENTS).decode())
 
 

@@ -334,9 +334,9 @@ class TokenSource:
     def finish_all() -> None:
         """Wait for the renewals that are under way in this process, of all its sources, before it ends.
 
-        It waits for each at most as long as the renewal may take, whether that succeeds or fails, and starts none. The
-        sources stay usable. Python itself waits at the end of a program, but not at that of a process which a signal or
-        `os._exit` ends.
+        It waits for each at most as long as the renewal may take, whether that succeeds or fails, until `on_event` and
+        the log have been told of it as well. It starts none, and the sources stay usable. Python itself waits at the
+        end of a program, but not at that of a process which a signal or `os._exit` ends.
         """
         finish()
 

@@ -174,13 +174,7 @@ class SharedFuture(Generic[T]):
 
     def _new_gate(self, loop: object) -> Gate | TrioGate:
         """Return the gate of an event loop: one for all its waiters, as there may be thousands."""
-        kind: type[Gate | TrioGate]
-        if type(loop).__module__.partition(".")[0] == "trio":
-            from procountor_auth.transport.trio_gate import TrioGate as kind  # noqa: PLC0415, N813 - with trio
-        else:
-            from procountor_auth.transport.gate import Gate as kind  # noqa: PLC0415, N813 - with asyncio
-
-        gate = self._gates[loop] = kind()
+        gate = self._gates[loop] = _gate_of(loop)
         gate.open_after(max(0.0, self.seconds_left - GRACE))  # `aresult` waits for that itself
 
         self._future.add_done_callback(lambda _: gate.from_elsewhere(lambda: gate.open_after(TELLING)))
@@ -191,6 +185,13 @@ class SharedFuture(Generic[T]):
         """Wait until the work is done and `later` calls have run, at most for a number of seconds."""
         with suppress(FutureTimeoutError):
             self._told.result(max(0.0, seconds))
+
+    async def await_later_calls(self, seconds: float) -> None:
+        """Do what `wait` does without blocking the event loop."""
+        gate = _gate_of(_current_loop())
+        gate.open_after(seconds)
+        self._told.add_done_callback(lambda _: gate.from_elsewhere(gate.open))
+        await gate.wait()
 
     @property
     def seconds_left(self) -> float:
@@ -264,6 +265,16 @@ def _current_loop() -> object:
     return asyncio.get_running_loop()
 
 
+def _gate_of(loop: object) -> Gate | TrioGate:
+    """Return a new gate of an event loop."""
+    kind: type[Gate | TrioGate]
+    if type(loop).__module__.partition(".")[0] == "trio":
+        from procountor_auth.transport.trio_gate import TrioGate as kind  # noqa: PLC0415, N813 - with trio
+    else:
+        from procountor_auth.transport.gate import Gate as kind  # noqa: PLC0415, N813 - with asyncio
+    return kind()
+
+
 def raiser(error: BaseException) -> Callable[[], NoReturn]:
     """Return a function that raises a new copy of `error` each time, without the frames of the work.
 
@@ -323,8 +334,9 @@ def finish() -> None:
 
 async def afinish() -> None:
     """Do what `finish` does without blocking the event loop."""
+    last = time.monotonic() + LAST_WAIT
     for future in _others_work():
-        await future.await_end()
+        await future.await_later_calls(max(last - time.monotonic(), future.seconds_left))
 
 
 def _others_work() -> list[SharedFuture[Any]]:

@@ -8,10 +8,12 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import trio
 
 import procountor_auth
 from procountor_auth import TokenSource
@@ -20,6 +22,7 @@ from tests.variables import inherited
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from procountor_auth.events import Event
     from procountor_auth.sandbox import Sandbox
 
 ROOT = Path(procountor_auth.__file__).parents[1]
@@ -76,3 +79,38 @@ def test_there_is_nothing_to_wait_for_without_a_renewal(
         asyncio.run(TokenSource.afinish_all()) if in_a_loop else TokenSource.finish_all()
         assert len([entry for entry in sandbox.log() if entry["grant_type"]]) == asked
         source.token()
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("loop", ["none", "asyncio", "trio"])
+def test_listeners_have_been_told_when_it_returns(
+    sandbox: Sandbox, environment: Callable[[dict[str, str]], None], loop: str
+) -> None:
+    """A program that reports its counters after `finish_all` has counted everything, though a listener was slow."""
+    environment(sandbox.environment("client_credentials"))
+    told: list[str] = []
+    hurry = threading.Event()
+
+    def slow(event: Event) -> None:
+        hurry.wait(30)
+        told.append(event.name)
+
+    source = TokenSource.from_env(on_event=slow)
+    source.token()  # waits for listeners for a moment only
+    before = list(told)
+    wait = threading.Thread(target=_finish, args=(loop,))
+    wait.start()
+    wait.join(0.3)
+    assert wait.is_alive()
+    hurry.set()
+    wait.join(30)
+    assert (before, told) == ([], ["token_acquired"])
+
+
+def _finish(loop: str) -> None:
+    if loop == "none":
+        TokenSource.finish_all()
+    elif loop == "asyncio":
+        asyncio.run(TokenSource.afinish_all())
+    else:
+        trio.run(TokenSource.afinish_all)
