@@ -89,6 +89,7 @@ def find_usage(pool: ProviderPool, accounts: Sequence[str] = ()) -> Usage:
         accounts: The program's names for further accounts, besides each profile's.
     """
     usage = Usage()
+    strategies = strategy_names()  # it looks through all installed packages
     for name in (None, *pool.profiles):
         # With profiles, the common values may be incomplete; if they are complete, a program may use them.
         required = name is not None or not pool.profiles
@@ -101,7 +102,7 @@ def find_usage(pool: ProviderPool, accounts: Sequence[str] = ()) -> Usage:
         usage.providers.append(provider)
         _add(usage, provider, accounts, "chosen")
         _add_bridge(usage, provider)
-        for strategy in strategy_names():
+        for strategy in strategies:
             if strategy == provider.strategy.name:
                 continue
             try:
