@@ -21,11 +21,13 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 DOCS: Final = ROOT / "docs"
 SOURCE: Final = ROOT / "build" / "site-source"
+SITE: Final = ROOT / "site"
 
 FROM_THE_TOP: Final = ("CHANGELOG.md", "CONTRIBUTING.md", "MIGRATION.md", "SECURITY.md")
 """Pages of the site that stand at the top of the project."""
 
 _LINK: Final = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\((?!https?:|mailto:|#)([^)\s]+)\)")
+_DRAWS: Final = re.compile(r'<script src="[^"]*mermaid\.min\.js"></script>')
 _FENCE: Final = re.compile(r"^ *(```|~~~)", re.MULTILINE)
 
 
@@ -43,7 +45,16 @@ def main() -> int:
     if done.returncode:
         sys.stderr.write(done.stdout + done.stderr.partition("Traceback")[0])
         return 1
+    spare(SITE)
     return 0
+
+
+def spare(site: Path) -> None:
+    """Take the program that draws diagrams, three megabytes, off the pages that have none."""
+    for page in site.rglob("*.html"):
+        text = page.read_text("utf-8")
+        if 'class="mermaid"' not in text:
+            page.write_text(_DRAWS.sub("", text), "utf-8")
 
 
 def assemble(folder: Path) -> None:
