@@ -256,13 +256,10 @@ def _package(client: Client, cache: Path) -> list[str]:
     # Two runs may share the cache.
     with FileLock(f"{home}.lock"):
         if not ready.exists() or not python.exists():
-            _run_or_unavailable([sys.executable, "-m", "venv", "--clear", "--without-pip", str(home)])
-            # This environment's pip fills the other one, which is faster than giving it a pip.
-            pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check"]
-            wanted = f"{client.name}=={client.version}"
-            # Modules that are never imported need not be compiled.
-            options = ["--quiet", "--no-input", "--no-compile", "--retries", "2", "--timeout", "15"]
-            _run_or_unavailable([*pip, "install", *options, wanted])
+            # uv keeps what the clients have in common, and does not compile modules that are never imported.
+            uv = [sys.executable, "-m", "uv", "--quiet", "--no-progress"]
+            _run_or_unavailable([*uv, "venv", "--clear", "--python", sys.executable, str(home)])
+            _run_or_unavailable([*uv, "pip", "install", "--python", str(python), f"{client.name}=={client.version}"])
             ready.touch()
     # Isolated: nothing of this project's environment is on its path.
     return [str(python), "-I", str(_HERE / "foreign_client.py")]
