@@ -11,10 +11,15 @@ PYTEST_ARGS ?=
 ONLY ?=
 UNINSTALLED.httpx := httpx2 httpcore2
 UNINSTALLED.httpx2 := httpx httpcore pytest-httpx respx
+# What the slow tests and the checks need beside: type checkers, the site's builder, what comes from npm. The environments of
+# other configurations have it with SLOW=yes only, and then another name.
+SLOW ?=
+TOOLS = $(if $(ONLY)$(LOWEST),$(SLOW),yes)
+WHOLE := $(if $(SLOW),-whole)
 UV = $(BIN)/python -m uv pip install --quiet --python $(BIN)/python --compile-bytecode
-# How many tests run at a time: two for each core, as many of them wait for servers and clocks, but no more than four, for
-# some start 64 processes.
-CORES ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
+# How many tests run at a time: three for two cores, as some wait for servers and clocks; with more, each takes longer. No
+# more than four, for some start 64 processes.
+CORES ?= $(shell $(PYTHON) -c 'import os; print(1 + (os.cpu_count() or 1))')
 PARALLEL := --numprocesses $(CORES) --maxprocesses 4 --dist worksteal
 # Inputs for each fuzz target of the long programme.
 FUZZ ?= 1000000
@@ -38,12 +43,7 @@ help:  ## show this list
 demo: $(READY)  ## the ten-line program against the sandbox, with three strategies
 	@$(BIN)/python examples/demo.py
 
-# pytest rewrites a test file on its first use: in pieces first, as each worker would do it for all of them.
-$(VENV)/.rewritten: $(READY)
-	@ls -d tests/*/ tests/test_*.py | xargs -P 4 -n 8 $(BIN)/python -m pytest --collect-only -m "not slow" >/dev/null 2>&1 || true
-	@touch $@
-
-test: $(VENV)/.rewritten  ## the tests but for the slow ones, in three minutes
+test: $(READY)  ## the tests but for the slow ones, in three minutes
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow" $(PYTEST_ARGS)
 
 test-slow: $(READY)  ## the others: browsers, every fault, other people's programs, packages, pages (tests/slow.py)
@@ -140,7 +140,7 @@ cli-page: $(READY)  ## docs/cli.md and the man page docs/procountor-auth.1, from
 errors-page: $(READY)  ## docs/errors.md, from the classes of errors
 	@$(BIN)/python docs/errors_page.py
 
-docs: $(READY)  ## the site, in site/, without a warning
+docs: $(READY)  ## the site, in site/, without a warning (test-slow builds it as well)
 	@$(BIN)/python docs/site.py
 	@echo "The site is in site/: open site/index.html"
 
@@ -148,7 +148,7 @@ screenshots: $(READY)  ## the pictures in docs/images, with Chromium, and the on
 	@$(BIN)/python docs/terminal_picture.py
 	@$(BIN)/python docs/screenshots.py
 
-check: format lint types imports docs test test-slow  ## what CI runs, and what to run before every commit
+check: format lint types imports test test-slow  ## what CI runs, and what to run before every commit
 
 format: $(READY)  ## check the formatting
 	@$(BIN)/ruff format --check --quiet . || { echo "Run $(BIN)/ruff format to format these files:"; $(BIN)/ruff format --check .; exit 1; }
@@ -162,30 +162,31 @@ types: $(READY)  ## check the types: mypy, and pyright where npm is
 	elif test "$(CI)" = true -o "$(CI)" = 1; then echo "pyright is missing: it comes from npm, which CI must have"; exit 1; \
 	else echo "Not checked with pyright, which comes from npm: install npm, and run make clean types"; fi
 
-# Other configurations run what depends on them (tests/resources.py has the marks); with SLOW=yes, the slow tests as well.
-SLOW ?=
+# Other configurations run what depends on them (tests/resources.py has the marks), and of tables that take long two rows
+# (tests/rows.py); with SLOW=yes, the slow tests and all rows as well.
 QUICK := $(if $(filter yes,$(SLOW)),, and not slow)
+FEW_ROWS := $(if $(filter yes,$(SLOW)),,PROCOUNTOR_AUTH_ROWS=2)
 DEPENDS := -m 'not once$(QUICK)'
 ON_HTTP := -m 'http_library and not once$(QUICK)'
 
 imports: $(READY)  ## check that imports run down the layers of docs/architecture.md
 	@$(BIN)/lint-imports --no-cache --no-logo >$(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
 
-test-httpx: VENV := .venv-httpx
+test-httpx: VENV := .venv-httpx$(WHOLE)
 test-httpx:  ## the tests that depend on it with httpx and without httpx2
-	@$(MAKE) --no-print-directory test VENV=$(VENV) ONLY=httpx PYTEST_ARGS="$(ON_HTTP) $(PYTEST_ARGS)"
+	@$(FEW_ROWS) $(MAKE) --no-print-directory test VENV=$(VENV) ONLY=httpx PYTEST_ARGS="$(ON_HTTP) $(PYTEST_ARGS)"
 
-test-httpx2: VENV := .venv-httpx2
+test-httpx2: VENV := .venv-httpx2$(WHOLE)
 test-httpx2:  ## the tests that depend on it with httpx2 and without httpx
-	@$(MAKE) --no-print-directory test VENV=$(VENV) ONLY=httpx2 PYTEST_ARGS="$(ON_HTTP) $(PYTEST_ARGS)"
+	@$(FEW_ROWS) $(MAKE) --no-print-directory test VENV=$(VENV) ONLY=httpx2 PYTEST_ARGS="$(ON_HTTP) $(PYTEST_ARGS)"
 
-test-lowest: VENV := .venv-lowest-versions
+test-lowest: VENV := .venv-lowest-versions$(WHOLE)
 test-lowest:  ## the tests that depend on it with the lowest versions that pyproject.toml allows
-	@$(MAKE) --no-print-directory test VENV=$(VENV) LOWEST=yes PYTEST_ARGS="$(DEPENDS) $(PYTEST_ARGS)"
+	@$(FEW_ROWS) $(MAKE) --no-print-directory test VENV=$(VENV) LOWEST=yes PYTEST_ARGS="$(DEPENDS) $(PYTEST_ARGS)"
 
-test-python: VENV := .venv-$(notdir $(PYTHON))
+test-python: VENV := .venv-$(notdir $(PYTHON))$(WHOLE)
 test-python:  ## the tests that depend on it with another Python: PYTHON=python3.13
-	@$(MAKE) --no-print-directory test VENV=$(VENV) PYTEST_ARGS="$(DEPENDS) $(PYTEST_ARGS)"
+	@$(FEW_ROWS) $(MAKE) --no-print-directory test VENV=$(VENV) PYTEST_ARGS="$(DEPENDS) $(PYTEST_ARGS)"
 
 build: $(READY)  ## the wheel and the source distribution in dist/: the same bytes wherever they are built
 	@rm -rf dist
@@ -208,7 +209,7 @@ $(READY): pyproject.toml
 	@# uv installs in a few seconds, keeps what it has downloaded for the next environment, and knows how to choose the
 	@# lowest versions of what pyproject.toml names.
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
-	@$(UV) --editable '.[all]' --group dev
+	@$(UV) --editable '.[all]' --group $(if $(TOOLS),dev,test)
 	@test -z "$(LOWEST)" || { $(UV) --upgrade --resolution lowest-direct -r pyproject.toml --all-extras --group test && \
 		$(BIN)/python tests/supply/lowest.py pyproject.toml; }
 	@# niquests puts a urllib3 of its own in place of the one that requests is made for: here, requests has that one.
@@ -216,5 +217,5 @@ $(READY): pyproject.toml
 		niquests urllib3-future && $(UV) --reinstall-package urllib3 urllib3; }
 	@# The accessibility checker, the site's diagrams, a certified OAuth server, and the other type checker. Without npm
 	@# what needs them is skipped, but not in CI.
-	@! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --prefix $(VENV) axe-core@4 mermaid@11 oidc-provider@9 pyright@1.1
+	@test -z "$(TOOLS)" || ! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --prefix $(VENV) axe-core@4 mermaid@11 oidc-provider@9 pyright@1.1
 	@touch $(READY)

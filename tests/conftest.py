@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ from .leaks.plugin import LeakScanner
 from .postgres import Cluster, PostgresServer, find_programs
 from .proxy import ProxyServer
 from .resources import Resources
+from .rows import Rows
 from .schedule import Schedule
 from .slow import Slow
 
@@ -51,6 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(LeakScanner(), "leaks")
     config.pluginmanager.register(Resources(), "resources")
     config.pluginmanager.register(ErrorShapes(), "error_shapes")
+    config.pluginmanager.register(Rows(), "rows")
     config.pluginmanager.register(Schedule(), "schedule")
     config.pluginmanager.register(Slow(), "slow")
     _be_patient()
@@ -379,11 +382,16 @@ def pytest_runtest_teardown() -> Generator[None, object, object]:
     later test changes by its dotted name would be the other module's.
     """
     result = yield
-    for name, module in list(sys.modules.items()):
-        if name.startswith("procountor_auth."):
-            parent, _, child = name.rpartition(".")
-            package = sys.modules.get(parent)
-            found = getattr(package, child, module)
-            if found is not module and isinstance(found, ModuleType):
-                setattr(package, child, module)
+    for name in _our_modules(len(sys.modules)):
+        parent, _, child = name.rpartition(".")
+        package, module = sys.modules.get(parent), sys.modules.get(name)
+        found = getattr(package, child, module)
+        if found is not module and isinstance(found, ModuleType) and module is not None:
+            setattr(package, child, module)
     return result
+
+
+@lru_cache(maxsize=1)
+def _our_modules(_number: int) -> list[str]:
+    """Return the names of this package's modules, anew when there are more or fewer modules than before."""
+    return [name for name in sys.modules if name.startswith("procountor_auth.")]

@@ -14,6 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from pathlib import Path
 
 MARKS: Final = {
     "process": "starts a process",
@@ -34,7 +35,7 @@ _MARKS_OF_FOLDER: Final = {
     ),
     "http_library": frozenset({"bridge", "faults", "login", "tests", "tokens", "transport"}),
 }
-"""The folders all of whose tests have one of these marks."""
+"""The folders all of whose tests have one of these marks. No other test has the second one."""
 
 _BY_FIXTURE: Final = {
     "fork_server": ("process",),
@@ -90,6 +91,17 @@ class Resources:
     def pytest_unconfigure(self) -> None:
         """Stop to listen: an audit hook can't be taken off again."""
         self._listening = False
+
+    @pytest.hookimpl
+    def pytest_ignore_collect(self, collection_path: Path, config: pytest.Config) -> bool | None:
+        """Leave out folders all of whose tests would be deselected, as importing them takes long."""
+        if collection_path.parent.name != "tests" or not collection_path.is_dir():
+            return None
+        asked = config.option.markexpr.split(" and ")
+        unwanted = "not once" in asked and collection_path.name in _MARKS_OF_FOLDER["once"]
+        if "http_library" in asked:
+            unwanted |= collection_path.name not in _MARKS_OF_FOLDER["http_library"]
+        return True if unwanted else None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_itemcollected(self, item: pytest.Item) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Start = Callable[..., Command]
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     "body",

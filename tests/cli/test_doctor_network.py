@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     Examine = Callable[..., dict[str, Any]]
     StartProxy = Callable[..., ProxyServer]
 
+pytestmark = pytest.mark.once
+
 HOST: Final = "https://192.0.2.1"
 PROXY: Final = "http://me:canary@proxy.example:3128"
 USE_PROXY: Final = "If the host can only be reached through a proxy, set PROCOUNTOR_PROXY to its URL."

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     Start = Callable[..., Command]
 
+pytestmark = pytest.mark.once
+
 ROOT: Final = Path(__file__).parents[2]
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from procountor_auth.sandbox import Sandbox
     from tests.cli.conftest import Command, Run
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     ("to", "profiles", "expected"),

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     Start = Callable[..., Command]
 
+pytestmark = pytest.mark.once
+
 ON_TERMINAL = {"TERM": "xterm-256color", "NO_COLOR": "", "COLUMNS": "80"}
 
 

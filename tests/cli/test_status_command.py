@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     Environment = Callable[[dict[str, str]], None]
     StoreToken = Callable[..., None]
 
+pytestmark = pytest.mark.once
+
 CHOSEN = "client_credentials"
 DAY = 86_400
 ENDED = jwt.encode({"sub": "canary", "exp": 1_600_000_000}, "c" * 32)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     Command = Callable[..., subprocess.Popen[str]]
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from tests.sandbox.conftest import Caller, Clock
 
+pytestmark = pytest.mark.once
+
 
 def last(caller: Caller) -> dict[str, Any]:
     """Return the newest entry."""

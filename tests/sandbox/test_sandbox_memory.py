@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from procountor_auth.sandbox import Quirks
 from procountor_auth.sandbox.state.request_log import RequestLog
 from procountor_auth.sandbox.state.ttl_table import TTLTable
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Caller, Clock
+
+pytestmark = pytest.mark.once
 
 
 def test_the_table_follows_what_lives(clock: Clock) -> None:

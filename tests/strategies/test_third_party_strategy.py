@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     Environment = Callable[[dict[str, str]], None]
     Requests = Callable[[Sandbox], list[str]]
 
+pytestmark = pytest.mark.once
+
 _ROOT: Final = Path(__file__).parents[2]
 _PACKAGE: Final = _ROOT / "examples" / "third_party_strategy"
 _SECRET: Final = "br0ker-s3cret"
