@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from procountor_auth.errors import ProcountorAuthError
-from procountor_auth.migration.readiness import Readiness, Reason, key_reasons, reasons_of
+from procountor_auth.migration.readiness import Readiness, Reason, fallback_reasons, key_reasons, reasons_of
 from procountor_auth.migration.target import strategy_of
 from procountor_auth.protocol.claims import read_time, unverified_claims
 from procountor_auth.settings.profiles import variable_of
@@ -47,7 +48,11 @@ def check(
         pool: The pool that the checks of many profiles share.
         clock: The wall clock, in Unix seconds.
     """
-    return examine(profiles, profile, target, pool or ProviderPool(profiles, clock=clock), clock).readiness
+    pool = pool or ProviderPool(profiles, clock=clock)
+    readiness, today, _ = examine(profiles, profile, target, pool, clock)
+    if readiness.done and today is not None:
+        readiness = replace(readiness, reasons=(*readiness.reasons, *_fallback_in_use(today, pool)))
+    return readiness
 
 
 def examine(
@@ -81,6 +86,15 @@ def examine(
         notes=(*(note for note in notes if note not in named), *about_key),
     )
     return Examined(readiness, today, target_provider)
+
+
+def _fallback_in_use(today: TokenProvider, pool: ProviderPool) -> tuple[Reason, ...]:
+    """Return that the fallback is in use instead. A store that can't be read says nothing: `status` tells why."""
+    try:
+        entry = pool.entry(today)
+    except ProcountorAuthError:
+        return ()
+    return fallback_reasons(today, entry.token if entry is not None else None)
 
 
 def _next(

@@ -366,6 +366,9 @@ def test_who_lives_on_the_fallback_has_not_switched(companies: Companies, fallba
         "fallback.",
     )
     assert (found.state, found.readiness.reasons, done.readiness.reasons) == ("blocked", (reason,), (reason,))
+    assert check(companies.write(), "acme", TARGET).reasons == (reason,)
+    [untried] = Rehearsal(companies.write(), None, fresh=True).run(["acme"])
+    assert untried.reasons == (reason,)
     assert (done.readiness.notes, done.removed, done.delete) == ((), False, ())
     profiles = companies.write()
     [refused] = Rehearsal(profiles, None, target_only=True, fresh=True).run(["acme"])
