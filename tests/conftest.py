@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import importlib
+import itertools
 import os
+import re
 import shutil
 import signal
 import socket
@@ -157,6 +159,16 @@ class RedisServer:
         """Resume it."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the test's own: numbered here, as pytest before 9 lists all others to find the next number."""
+    name = re.sub(r"\W", "_", request.node.name)[:24]
+    return tmp_path_factory.mktemp(f"{name}-{next(_numbers)}", numbered=False)
 
 
 @pytest.fixture(autouse=True)
