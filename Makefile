@@ -156,11 +156,14 @@ format: $(READY)  ## check the formatting
 lint: $(READY)  ## check the style
 	@$(BIN)/ruff check --quiet .
 
+# Both at once, as each takes one core. In CI, nobody comes again to a cache.
+MYPY = $(BIN)/mypy $(if $(CI),--no-incremental --cache-dir /dev/null)
 types: $(READY)  ## check the types: mypy, and pyright where npm is
-	@$(BIN)/mypy
-	@if test -x $(PYRIGHT); then $(PYRIGHT) --pythonpath $(BIN)/python >$(VENV)/pyright.txt || { cat $(VENV)/pyright.txt; exit 1; }; \
+	@if test -x $(PYRIGHT); then \
+		$(PYRIGHT) --pythonpath $(BIN)/python >$(VENV)/pyright.txt & \
+		$(MYPY); mypy=$$?; wait $$! || { cat $(VENV)/pyright.txt; exit 1; }; exit $$mypy; \
 	elif test "$(CI)" = true -o "$(CI)" = 1; then echo "pyright is missing: it comes from npm, which CI must have"; exit 1; \
-	else echo "Not checked with pyright, which comes from npm: install npm, and run make clean types"; fi
+	else echo "Not checked with pyright, which comes from npm: install npm, and run make clean types"; $(MYPY); fi
 
 # Other configurations run what depends on them (tests/resources.py has the marks), and of tables that take long two rows
 # (tests/rows.py); with SLOW=yes, the slow tests and all rows as well.

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     Start = Callable[..., Command]
 
-pytestmark = pytest.mark.once
-
 ROOT: Final = Path(__file__).parents[2]
 
 

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     WriteProfiles = Callable[..., Path]
     StoreToken = Callable[..., None]
 
-pytestmark = pytest.mark.once
-
 DAY: Final = 86_400.0
 
 DEAD, LOGIN, GOOD, OPAQUE, ENDED, EMPTY = (digit * 40 for digit in "012345")

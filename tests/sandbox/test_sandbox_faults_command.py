@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     Run = Callable[..., subprocess.CompletedProcess[str]]
 
-pytestmark = pytest.mark.once
-
 TOKEN = "a-token-of-the-tests"
 
 
