@@ -59,6 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Schedule(), "schedule")
     config.pluginmanager.register(Slow(), "slow")
     _be_patient()
+    _leave_out_keychains_of_tests()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -79,6 +80,16 @@ def _be_patient() -> None:
         with suppress(ModuleNotFoundError):
             default = importlib.import_module(f"{name}._config").DEFAULT_TIMEOUT_CONFIG
             default.connect = default.read = default.write = default.pool = 60.0
+
+
+def _leave_out_keychains_of_tests() -> None:
+    """Keep keyring from choosing a class that a test has made: it knows every subclass, and one of them hangs."""
+    find_all = keyring.backend.KeyringBackend.get_viable_backends
+
+    def found() -> filter[type[KeyringBackend]]:
+        return filter(lambda each: each.__module__.startswith("keyring."), find_all())
+
+    keyring.backend.KeyringBackend.get_viable_backends = found  # type: ignore[method-assign]
 
 
 class RedisServer:

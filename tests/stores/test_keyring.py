@@ -161,6 +161,14 @@ def test_a_chain_is_used_up_to_its_first_keychain(
             store.read(KEY)
 
 
+def test_no_keychain_of_a_test_is_chosen() -> None:
+    """In a process with the classes above, keyring still finds what this machine has."""
+    found = list(keyring.backend.KeyringBackend.get_viable_backends())
+    assert Hanging in keyring.backend.KeyringBackend._classes
+    assert Hanging not in found
+    assert keyring.backends.fail.Keyring in found
+
+
 def test_a_keychain_that_hangs_is_given_up(use: Callable[[KeyringBackend], KeyringStore], token: Token) -> None:
     """A keychain that waits for a person is given up in time, is not asked again meanwhile, and is used afterwards."""
     backend = Hanging()
