@@ -14,8 +14,8 @@ UNINSTALLED.httpx2 := httpx httpcore pytest-httpx respx
 # What the slow tests and the checks need beside: type checkers, the site's builder, what comes from npm. The environments of
 # other configurations have it with SLOW=yes only, and then another name.
 SLOW ?=
-TOOLS = $(if $(ONLY)$(LOWEST),$(SLOW),yes)
-WHOLE := $(if $(SLOW),-whole)
+TOOLS = $(if $(ONLY)$(LOWEST),$(filter yes,$(SLOW)),yes)
+WHOLE := $(if $(filter yes,$(SLOW)),-whole)
 UV = $(BIN)/python -m uv pip install --quiet --python $(BIN)/python --compile-bytecode
 # How many tests run at a time: three for two cores, as some wait for servers and clocks; with more, each takes longer. No
 # more than four, for some start 64 processes.
@@ -157,7 +157,7 @@ lint: $(READY)  ## check the style
 	@$(BIN)/ruff check --quiet .
 
 # Both at once, as each takes one core. In CI, nobody comes again to a cache.
-MYPY = $(BIN)/mypy $(if $(CI),--no-incremental --cache-dir /dev/null)
+MYPY = $(BIN)/mypy $(if $(filter true 1,$(CI)),--no-incremental --cache-dir /dev/null)
 types: $(READY)  ## check the types: mypy, and pyright where npm is
 	@if test -x $(PYRIGHT); then \
 		$(PYRIGHT) --pythonpath $(BIN)/python >$(VENV)/pyright.txt & \
@@ -169,6 +169,7 @@ types: $(READY)  ## check the types: mypy, and pyright where npm is
 # (tests/rows.py); with SLOW=yes, the slow tests and all rows as well.
 QUICK := $(if $(filter yes,$(SLOW)),, and not slow)
 FEW_ROWS := $(if $(filter yes,$(SLOW)),,PROCOUNTOR_AUTH_ROWS=2)
+OTHER_TEST = $(FEW_ROWS) $(MAKE) --no-print-directory test VENV=$(VENV)
 DEPENDS := -m 'not once$(QUICK)'
 ON_HTTP := -m 'http_library and not once$(QUICK)'
 
@@ -177,19 +178,19 @@ imports: $(READY)  ## check that imports run down the layers of docs/architectur
 
 test-httpx: VENV := .venv-httpx$(WHOLE)
 test-httpx:  ## the tests that depend on it with httpx and without httpx2
-	@$(FEW_ROWS) $(MAKE) --no-print-directory test VENV=$(VENV) ONLY=httpx PYTEST_ARGS="$(ON_HTTP) $(PYTEST_ARGS)"
+	@$(OTHER_TEST) ONLY=httpx PYTEST_ARGS="$(ON_HTTP) $(PYTEST_ARGS)"
 
 test-httpx2: VENV := .venv-httpx2$(WHOLE)
 test-httpx2:  ## the tests that depend on it with httpx2 and without httpx
-	@$(FEW_ROWS) $(MAKE) --no-print-directory test VENV=$(VENV) ONLY=httpx2 PYTEST_ARGS="$(ON_HTTP) $(PYTEST_ARGS)"
+	@$(OTHER_TEST) ONLY=httpx2 PYTEST_ARGS="$(ON_HTTP) $(PYTEST_ARGS)"
 
 test-lowest: VENV := .venv-lowest-versions$(WHOLE)
 test-lowest:  ## the tests that depend on it with the lowest versions that pyproject.toml allows
-	@$(FEW_ROWS) $(MAKE) --no-print-directory test VENV=$(VENV) LOWEST=yes PYTEST_ARGS="$(DEPENDS) $(PYTEST_ARGS)"
+	@$(OTHER_TEST) LOWEST=yes PYTEST_ARGS="$(DEPENDS) $(PYTEST_ARGS)"
 
 test-python: VENV := .venv-$(notdir $(PYTHON))$(WHOLE)
 test-python:  ## the tests that depend on it with another Python: PYTHON=python3.13
-	@$(FEW_ROWS) $(MAKE) --no-print-directory test VENV=$(VENV) PYTEST_ARGS="$(DEPENDS) $(PYTEST_ARGS)"
+	@$(OTHER_TEST) PYTEST_ARGS="$(DEPENDS) $(PYTEST_ARGS)"
 
 build: $(READY)  ## the wheel and the source distribution in dist/: the same bytes wherever they are built
 	@rm -rf dist

@@ -14,9 +14,8 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 DOCS: Final = ROOT / "docs"
@@ -97,23 +96,6 @@ def _link(page: Path, image: str, text: str, target: str) -> str:
     if DOCS in found.parents and found.suffix != ".py":
         return f"{image}[{text}]({found.relative_to(DOCS).as_posix()}{sharp}{anchor})"
     return text  # the source code is not on the site
-
-
-def pages_in_navigation() -> list[str]:
-    """Return the pages that the navigation names."""
-    with (ROOT / "zensical.toml").open("rb") as file:
-        navigation = tomllib.load(file)["project"]["nav"]
-    found: list[str] = []
-
-    def collect(entry: Any) -> None:  # noqa: ANN401 - a page, or entries
-        if isinstance(entry, str):
-            found.append(entry)
-        else:
-            for each in entry.values() if isinstance(entry, dict) else entry:
-                collect(each)
-
-    collect(navigation)
-    return found
 
 
 if __name__ == "__main__":
